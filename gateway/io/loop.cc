@@ -1,0 +1,205 @@
+// The event loop: libevent's base, a queue of posted work, and the root tasks that it owns.
+#include "gateway/io/loop.h"
+
+#include <event2/event.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <deque>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "gateway/base/log.h"
+#include "gateway/io/errors.h"
+
+namespace postern::io {
+namespace {
+
+thread_local Loop* current_loop = nullptr;
+
+timeval time_left(Deadline when) {
+  auto left = std::chrono::duration_cast<std::chrono::microseconds>(when - std::chrono::steady_clock::now());
+  auto micros = std::max<std::int64_t>(0, left.count());
+  constexpr std::int64_t kFar = 86'400'000'000LL * 30;  // a deadline of "never" must fit a timeval
+  micros = std::min(micros, kFar);
+  return {.tv_sec = micros / 1'000'000, .tv_usec = micros % 1'000'000};
+}
+
+}  // namespace
+
+struct Loop::Posted {
+  std::mutex mutex;
+  std::deque<std::function<void()>> work;
+  bool stop = false;
+  int wake = -1;
+  event* readable = nullptr;
+};
+
+struct Loop::Roots {
+  struct Root {
+    Task<void> task;
+    std::function<void()> done;
+    bool ended = false;
+  };
+  std::unordered_map<TaskId, Root> running;
+  std::vector<TaskId> to_reap;
+  TaskId next = 1;
+
+  // The root's own frame: runs the task and marks itself for reaping; destroyed later, from outside.
+  static Task<void> run(Loop& loop, TaskId id, Task<void> task, std::string what) {
+    try {
+      co_await task;
+    } catch (const Closed& closed) {
+      log::debug("session.closed", {{"task", what}, {"why", closed.what()}});
+    } catch (const TimedOut&) {
+      log::debug("session.timed_out", {{"task", what}});
+    } catch (const std::exception& failure) {
+      log::error("task.failed", {{"task", what}, {"what", failure.what()}});
+    } catch (...) {
+      log::error("task.failed", {{"task", what}, {"what", "unknown exception"}});
+    }
+    loop.roots_->running.at(id).ended = true;
+    loop.roots_->to_reap.push_back(id);
+    loop.post([&loop] { loop.reap(); });
+  }
+};
+
+Loop::Loop() : posted_(std::make_unique<Posted>()), roots_(std::make_unique<Roots>()) {
+  // No evthread: other threads only touch the queue and the eventfd.
+  std::signal(SIGPIPE, SIG_IGN);  // a peer that left is an error of write(), also inside SSL_write
+  base_ = event_base_new();
+  CHECK(base_ != nullptr);
+  posted_->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  CHECK(posted_->wake >= 0);
+  posted_->readable = event_new(
+      base_, posted_->wake, EV_READ | EV_PERSIST, [](int, short, void* self) { static_cast<Loop*>(self)->drain_posted(); }, this);
+  event_add(posted_->readable, nullptr);
+}
+
+Loop::~Loop() {
+  current_loop = this;
+  auto roots = std::exchange(roots_->running, {});
+  roots.clear();
+  {
+    std::lock_guard lock(posted_->mutex);
+    posted_->work.clear();
+  }
+  current_loop = nullptr;
+  event_free(posted_->readable);
+  ::close(posted_->wake);
+  event_base_free(base_);
+}
+
+Loop& Loop::current() {
+  CHECK(current_loop != nullptr);
+  return *current_loop;
+}
+
+void Loop::run() {
+  auto* previous = std::exchange(current_loop, this);
+  {
+    std::lock_guard lock(posted_->mutex);
+    posted_->stop = false;
+  }
+  // Not EVLOOP_NO_EXIT_ON_EMPTY: the eventfd keeps the loop from ever being empty.
+  event_base_loop(base_, 0);
+  current_loop = previous;
+}
+
+void Loop::stop() {
+  {
+    std::lock_guard lock(posted_->mutex);
+    posted_->stop = true;
+  }
+  post([] {});
+}
+
+void Loop::post(std::function<void()> work) {
+  bool was_empty = false;
+  {
+    std::lock_guard lock(posted_->mutex);
+    was_empty = posted_->work.empty();
+    posted_->work.push_back(std::move(work));
+  }
+  if (was_empty) {
+    std::uint64_t one = 1;
+    [[maybe_unused]] auto written = ::write(posted_->wake, &one, sizeof one);
+  }
+}
+
+void Loop::drain_posted() {
+  std::uint64_t count = 0;
+  [[maybe_unused]] auto got = ::read(posted_->wake, &count, sizeof count);
+  std::deque<std::function<void()>> work;
+  bool stop = false;
+  {
+    std::lock_guard lock(posted_->mutex);
+    work.swap(posted_->work);
+    stop = posted_->stop;
+  }
+  for (auto& job : work) {
+    job();
+    job = nullptr;
+  }
+  if (stop) event_base_loopbreak(base_);
+}
+
+void Loop::reap() {
+  auto ids = std::exchange(roots_->to_reap, {});
+  for (TaskId id : ids) {
+    auto found = roots_->running.find(id);
+    if (found == roots_->running.end()) continue;
+    auto root = std::move(found->second);
+    roots_->running.erase(found);
+    root.task = Task<void>();
+    if (root.done) root.done();
+  }
+}
+
+Loop::TaskId Loop::spawn(Task<void> task, std::string_view what, std::function<void()> done) {
+  TaskId id = roots_->next++;
+  auto wrapped = Roots::run(*this, id, std::move(task), std::string(what));
+  auto& root = roots_->running[id];
+  root.task = std::move(wrapped);
+  root.done = std::move(done);
+  post([this, id] {
+    auto found = roots_->running.find(id);
+    if (found == roots_->running.end()) return;
+    // Start it without an awaiter: awaiter_suspended stays false, so it just stops at its end.
+    auto awaiter = found->second.task.operator co_await();
+    awaiter.child.resume();
+  });
+  return id;
+}
+
+void Loop::cancel(TaskId id) {
+  post([this, id] {
+    auto found = roots_->running.find(id);
+    if (found == roots_->running.end() || found->second.ended) return;
+    auto root = std::move(found->second);
+    roots_->running.erase(found);
+    root.task = Task<void>();
+    if (root.done) root.done();
+  });
+}
+
+std::size_t Loop::running() const { return roots_->running.size(); }
+
+void resume_sleeper(int, short, void* self) {
+  static_cast<SleepUntil*>(self)->waiter_.resume();
+}
+
+SleepUntil::~SleepUntil() {
+  if (timer_ != nullptr) event_free(timer_);
+}
+
+void SleepUntil::await_suspend(std::coroutine_handle<> waiter) {
+  waiter_ = waiter;
+  timer_ = evtimer_new(Loop::current().base(), resume_sleeper, this);
+  auto wait = time_left(when_);
+  evtimer_add(timer_, &wait);
+}
+
+}  // namespace postern::io

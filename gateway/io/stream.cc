@@ -1,0 +1,400 @@
+// Sockets for coroutines: libevent for readiness, read()/SSL_read() for the octets.
+//
+// Both directions are registered once, edge-triggered and persistent, so a wait costs no
+// epoll_ctl: only its timer moves.  Edge-triggered means: a wait is entered only after the
+// socket has said EAGAIN.
+#include "gateway/io/stream.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "gateway/base/text.h"
+#include "gateway/io/errors.h"
+#include "gateway/io/loop.h"
+#include "gateway/io/socket.h"
+
+namespace postern::io {
+namespace {
+
+constexpr std::size_t kScratch = 64 * 1024;
+constexpr std::size_t kKeepBuffer = 4096;
+constexpr int kWantRead = -1;
+constexpr int kWantWrite = -2;
+
+SSL* as_ssl(const void* ssl) { return static_cast<SSL*>(const_cast<void*>(ssl)); }
+
+}  // namespace
+
+void Fd::reset() {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+struct Stream::Events {
+  event read{};
+  event write{};
+  bool write_added = false;
+  std::coroutine_handle<> reader;
+  std::coroutine_handle<> writer;
+  bool timed_out = false;
+
+  explicit Events(int fd) {
+    auto* base = Loop::current().base();
+    event_assign(&read, base, fd, EV_READ | EV_ET | EV_PERSIST, on_event, this);
+    event_assign(&write, base, fd, EV_WRITE | EV_ET | EV_PERSIST, on_event, this);
+    event_add(&read, nullptr);
+  }
+  ~Events() {
+    event_del(&read);
+    if (write_added) event_del(&write);
+  }
+  Events(const Events&) = delete;
+
+  static void on_event(int, short what, void* self) {
+    auto* events = static_cast<Events*>(self);
+    // A timeout event belongs to the direction whose timer ran out; libevent does not say which
+    // of two it was, so each timer is only armed while its direction waits.
+    bool timeout = (what & EV_TIMEOUT) != 0;
+    auto& waiter = (what & EV_WRITE) != 0 ? events->writer : (what & EV_READ) != 0 ? events->reader
+                   : events->reader ? events->reader : events->writer;
+    if (!waiter) return;
+    events->timed_out = timeout && (what & (EV_READ | EV_WRITE)) == 0;
+    std::exchange(waiter, {}).resume();
+  }
+};
+
+struct Stream::Wait {
+  Events& events;
+  bool writing;
+  Deadline deadline;
+  bool armed = false;
+
+  Wait(Events& e, bool w, Deadline d) : events(e), writing(w), deadline(d) {}
+  Wait(const Wait&) = delete;
+  ~Wait() { disarm(); }
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    auto& slot = writing ? events.writer : events.reader;
+    CHECK(!slot);
+    slot = waiter;
+    armed = true;
+    auto* ev = writing ? &events.write : &events.read;
+    if (writing) events.write_added = true;
+    if (deadline == Deadline::max()) {
+      event_add(ev, nullptr);
+      return;
+    }
+    auto left = std::chrono::duration_cast<std::chrono::microseconds>(deadline - std::chrono::steady_clock::now()).count();
+    if (left < 0) left = 0;
+    timeval wait{.tv_sec = left / 1'000'000, .tv_usec = left % 1'000'000};
+    event_add(ev, &wait);
+  }
+  // False: the deadline passed.
+  bool await_resume() {
+    disarm();
+    return !std::exchange(events.timed_out, false);
+  }
+  void disarm() {
+    if (!std::exchange(armed, false)) return;
+    (writing ? events.writer : events.reader) = {};
+    event_remove_timer(writing ? &events.write : &events.read);
+  }
+};
+
+void Stream::SslFree::operator()(void* ssl) const { SSL_free(as_ssl(ssl)); }
+
+Stream::Stream(Fd socket) : fd_(std::move(socket)), events_(std::make_unique<Events>(fd_.get())) {}
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&& other) noexcept {
+  if (this != &other) {
+    ssl_.reset();
+    events_.reset();
+    fd_ = std::move(other.fd_);
+    events_ = std::move(other.events_);
+    in_ = std::move(other.in_);
+    begin_ = other.begin_;
+    out_ = std::move(other.out_);
+    octets_in_ = other.octets_in_;
+    octets_out_ = other.octets_out_;
+    ssl_ = std::move(other.ssl_);
+    tls_ = std::move(other.tls_);
+  }
+  return *this;
+}
+// The event must leave epoll before its descriptor is closed.
+Stream::~Stream() {
+  ssl_.reset();
+  events_.reset();
+}
+
+Stream::Wait Stream::wait_for(short what, Deadline deadline) { return Wait(*events_, what == EV_WRITE, deadline); }
+
+Task<Stream> Stream::connect(Endpoint to, Deadline deadline) {
+  sockaddr_storage address{};
+  auto length = to_sockaddr(to, address);
+  Fd fd(::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) throw Closed(std::string("socket: ") + std::strerror(errno));
+  int one = 1;
+  setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  int result = ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), length);
+  if (result != 0 && errno != EINPROGRESS) throw Closed("connect to " + to.to_string() + ": " + std::strerror(errno));
+  Stream stream(std::move(fd));
+  if (result != 0) {
+    auto wait = stream.wait_for(EV_WRITE, deadline);
+    bool ready = co_await wait;
+    if (!ready) throw TimedOut();
+    int failure = 0;
+    socklen_t size = sizeof failure;
+    getsockopt(stream.fd(), SOL_SOCKET, SO_ERROR, &failure, &size);
+    if (failure != 0) throw Closed("connect to " + to.to_string() + ": " + std::strerror(failure));
+  }
+  co_return stream;
+}
+
+int Stream::tls_result(int result, const char* doing) {
+  int error = SSL_get_error(as_ssl(ssl_.get()), result);
+  if (error == SSL_ERROR_WANT_READ) return kWantRead;
+  if (error == SSL_ERROR_WANT_WRITE) return kWantWrite;
+  if (error == SSL_ERROR_ZERO_RETURN) return 0;
+  if (error == SSL_ERROR_SYSCALL && ERR_peek_error() == 0) {
+    throw Closed(std::string(doing) + ": " + (errno == 0 ? "peer closed without TLS close" : std::strerror(errno)));
+  }
+  char text[256] = "TLS error";
+  ERR_error_string_n(ERR_get_error(), text, sizeof text);
+  ERR_clear_error();
+  throw Closed(std::string(doing) + ": " + text);
+}
+
+int Stream::try_read(std::span<char> into) {
+  if (ssl_) {
+    ERR_clear_error();
+    errno = 0;
+    int got = SSL_read(as_ssl(ssl_.get()), into.data(), static_cast<int>(into.size()));
+    return got > 0 ? got : tls_result(got, "TLS read");
+  }
+  for (;;) {
+    auto got = ::read(fd_.get(), into.data(), into.size());
+    if (got >= 0) return static_cast<int>(got);
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) return kWantRead;
+    throw Closed(std::string("read: ") + std::strerror(errno));
+  }
+}
+
+int Stream::try_write(std::string_view octets) {
+  auto size = std::min<std::size_t>(octets.size(), 1 << 30);
+  if (ssl_) {
+    ERR_clear_error();
+    errno = 0;
+    int sent = SSL_write(as_ssl(ssl_.get()), octets.data(), static_cast<int>(size));
+    if (sent > 0) return sent;
+    int result = tls_result(sent, "TLS write");
+    if (result == 0) throw Closed("TLS write: peer closed");
+    return result;
+  }
+  for (;;) {
+    auto sent = ::send(fd_.get(), octets.data(), size, MSG_NOSIGNAL);
+    if (sent >= 0) return static_cast<int>(sent);
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) return kWantWrite;
+    throw Closed(std::string("write: ") + std::strerror(errno));
+  }
+}
+
+Task<void> Stream::fill(Deadline deadline) {
+  thread_local std::unique_ptr<char[]> scratch = std::make_unique_for_overwrite<char[]>(kScratch);
+  for (;;) {
+    int got = try_read(std::span(scratch.get(), kScratch));
+    if (got == 0) throw Closed("peer closed");
+    if (got > 0) {
+      if (begin_ > 0) {
+        in_.erase(0, begin_);
+        begin_ = 0;
+      }
+      in_.append(scratch.get(), static_cast<std::size_t>(got));
+      octets_in_ += static_cast<std::uint64_t>(got);
+      co_return;
+    }
+    auto wait = wait_for(got == kWantRead ? EV_READ : EV_WRITE, deadline);
+    bool ready = co_await wait;
+    if (!ready) throw TimedOut();
+  }
+}
+
+void Stream::consume(std::size_t octets) {
+  CHECK(begin_ + octets <= in_.size());
+  begin_ += octets;
+  if (begin_ < in_.size()) return;
+  begin_ = 0;
+  in_.clear();
+  if (in_.capacity() > kKeepBuffer) in_.shrink_to_fit();
+}
+
+Task<Line> Stream::read_line(std::size_t limit, Deadline deadline) {
+  Line line;
+  std::size_t scanned = 0;
+  for (;;) {
+    auto have = buffered();
+    auto end = have.find('\n', scanned);
+    if (end != std::string_view::npos) {
+      auto text = have.substr(0, end);
+      line.crlf = !text.empty() && text.back() == '\r';
+      if (line.crlf) text.remove_suffix(1);
+      if (line.too_long || text.size() > limit) {
+        line.too_long = true;
+        line.text.append(text.substr(0, limit - std::min(limit, line.text.size())));
+      } else {
+        line.text = text;
+      }
+      consume(end + 1);
+      co_return line;
+    }
+    scanned = have.size();
+    if (have.size() > limit + 1) {
+      // Keep the last octet: it may be the CR of the line end.
+      line.text.append(have.substr(0, limit - std::min(limit, line.text.size())));
+      line.too_long = true;
+      consume(have.size() - 1);
+      scanned = 1;
+    }
+    co_await fill(deadline);
+  }
+}
+
+Task<std::string> Stream::read_exact(std::size_t octets, Deadline deadline) {
+  std::string out;
+  for (;;) {
+    auto have = buffered().substr(0, octets - out.size());
+    out += have;
+    consume(have.size());
+    if (out.size() == octets) co_return out;
+    co_await fill(deadline);
+  }
+}
+
+Task<bool> Stream::readable(Deadline deadline) {
+  if (!buffered().empty() || (ssl_ && SSL_pending(as_ssl(ssl_.get())) > 0)) co_return true;
+  for (;;) {
+    char octet = 0;
+    auto got = ::recv(fd_.get(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got >= 0 || (errno != EAGAIN && errno != EINTR)) co_return true;
+    auto wait = wait_for(EV_READ, deadline);
+    bool ready = co_await wait;
+    if (!ready) co_return false;
+  }
+}
+
+Task<void> Stream::write_all(std::string_view octets, Deadline deadline) {
+  while (!octets.empty()) {
+    int sent = try_write(octets);
+    if (sent > 0) {
+      octets.remove_prefix(static_cast<std::size_t>(sent));
+      octets_out_ += static_cast<std::uint64_t>(sent);
+      continue;
+    }
+    auto wait = wait_for(sent == kWantRead ? EV_READ : EV_WRITE, deadline);
+    bool ready = co_await wait;
+    if (!ready) throw TimedOut();
+  }
+}
+
+Task<void> Stream::write(std::string_view octets, Deadline deadline) {
+  constexpr std::size_t kJoin = 16 * 1024;
+  if (!out_.empty() && octets.size() <= kJoin) {
+    out_ += octets;
+    octets = {};
+  }
+  co_await flush(deadline);
+  co_await write_all(octets, deadline);
+}
+
+Task<void> Stream::flush(Deadline deadline) {
+  if (out_.empty()) co_return;
+  std::string sending = std::exchange(out_, {});
+  co_await write_all(sending, deadline);
+}
+
+Task<void> Stream::handshake(Deadline deadline) {
+  for (;;) {
+    ERR_clear_error();
+    errno = 0;
+    int result = SSL_do_handshake(as_ssl(ssl_.get()));
+    if (result == 1) co_return;
+    int want = tls_result(result, "TLS handshake");
+    if (want == 0) throw Closed("TLS handshake: peer closed");
+    auto wait = wait_for(want == kWantRead ? EV_READ : EV_WRITE, deadline);
+    bool ready = co_await wait;
+    if (!ready) throw TimedOut();
+  }
+}
+
+Task<void> Stream::start_tls(std::shared_ptr<const TlsContext> context, Deadline deadline) {
+  consume(buffered().size());
+  tls_ = std::move(context);
+  SSL* ssl = SSL_new(tls_->get());
+  CHECK(ssl != nullptr);
+  ssl_.reset(ssl);
+  SSL_set_fd(ssl, fd_.get());
+  SSL_set_accept_state(ssl);
+  co_await handshake(deadline);
+}
+
+Task<void> Stream::connect_tls(std::shared_ptr<const TlsContext> context, std::string host, Deadline deadline) {
+  consume(buffered().size());
+  tls_ = std::move(context);
+  SSL* ssl = SSL_new(tls_->get());
+  CHECK(ssl != nullptr);
+  ssl_.reset(ssl);
+  SSL_set_fd(ssl, fd_.get());
+  if (!host.empty()) {
+    SSL_set_tlsext_host_name(ssl, host.c_str());
+    SSL_set1_host(ssl, host.c_str());
+  }
+  SSL_set_connect_state(ssl);
+  co_await handshake(deadline);
+}
+
+bool Stream::is_tls() const { return static_cast<bool>(ssl_); }
+
+TlsInfo Stream::tls_info() const {
+  TlsInfo info;
+  if (!ssl_) return info;
+  info.version = SSL_get_version(as_ssl(ssl_.get()));
+  info.cipher = SSL_get_cipher_name(as_ssl(ssl_.get()));
+  info.bits = SSL_get_cipher_bits(as_ssl(ssl_.get()), nullptr);
+  return info;
+}
+
+Task<void> Stream::shutdown(Deadline deadline) {
+  try {
+    co_await flush(deadline);
+    if (ssl_) SSL_shutdown(as_ssl(ssl_.get()));
+    ::shutdown(fd_.get(), SHUT_WR);
+    // Read until the peer's end: closing with unread input would send RST and destroy our last reply.
+    Deadline until = std::min(deadline, in(std::chrono::seconds(1)));
+    char scrap[4096];
+    for (int rounds = 0; rounds < 64; ++rounds) {
+      auto got = ::recv(fd_.get(), scrap, sizeof scrap, MSG_DONTWAIT);
+      if (got > 0) continue;
+      if (got == 0 || (errno != EAGAIN && errno != EINTR)) break;
+      auto wait = wait_for(EV_READ, until);
+      bool ready = co_await wait;
+      if (!ready) break;
+    }
+  } catch (const Closed&) {  // an end is what was wanted
+  } catch (const TimedOut&) {
+  }
+}
+
+Endpoint Stream::peer() const { return peer_of(fd_.get()); }
+Endpoint Stream::local() const { return local_of(fd_.get()); }
+
+}  // namespace postern::io

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "gateway/base/clock.h"
+#include "gateway/base/ip.h"
+#include "gateway/base/result.h"
+#include "gateway/io/fd.h"
+#include "gateway/io/task.h"
+#include "gateway/io/tls.h"
+
+namespace postern::io {
+
+// One line as it came: whether CRLF ended it or a bare LF, and whether a bare CR lies inside.
+struct Line {
+  std::string text;             // without its line end
+  bool crlf = true;             // false: ended by a bare LF
+  bool too_long = false;        // more than `limit` octets: text holds the first `limit`, the rest was dropped
+};
+
+// A connected socket, plaintext or TLS, with a read buffer.
+//
+// One task reads and one task writes at a time.  Every wait throws TimedOut at its deadline and
+// Closed when the connection is over.  A suspended write is the back-pressure.  An idle stream
+// holds no buffer.  The destructor closes without TLS shutdown; call shutdown() for a clean end.
+class Stream {
+ public:
+  // Takes over a connected, non-blocking socket.
+  explicit Stream(Fd socket);
+  Stream(Stream&&) noexcept;
+  Stream& operator=(Stream&&) noexcept;
+  ~Stream();
+
+  static Task<Stream> connect(Endpoint to, Deadline deadline);
+
+  // --- reading
+  // Waits for at least one more octet in buffered().
+  Task<void> fill(Deadline deadline);
+  std::string_view buffered() const { return std::string_view(in_).substr(begin_); }
+  void consume(std::size_t octets);
+  // Up to and with the line end; at most `limit` octets of text are kept, longer lines are read to
+  // their end and marked.
+  Task<Line> read_line(std::size_t limit, Deadline deadline);
+  Task<std::string> read_exact(std::size_t octets, Deadline deadline);
+  // True as soon as there is input (or an end of file) to read, false at the deadline: for early talkers.
+  Task<bool> readable(Deadline deadline);
+  // Is there a whole line in the buffer already (pipelining)?
+  bool has_line() const { return buffered().find('\n') != std::string_view::npos; }
+
+  // --- writing
+  // Sends all of `octets`, after what enqueue() left.  `octets` must stay alive until then.
+  Task<void> write(std::string_view octets, Deadline deadline);
+  // Keeps octets for the next write() or flush(); for replies to pipelined commands.
+  void enqueue(std::string_view octets) { out_ += octets; }
+  std::size_t enqueued() const { return out_.size(); }
+  Task<void> flush(Deadline deadline);
+
+  // --- TLS
+  // Server side of the handshake.  What the peer sent before it in plaintext is dropped first
+  // (RFC 3207 4.2, RFC 9051 6.2.1: a command injected behind STARTTLS must not be obeyed).
+  Task<void> start_tls(std::shared_ptr<const TlsContext> context, Deadline deadline);
+  // Client side; `host` for SNI, and checked against the certificate if the context verifies.
+  Task<void> connect_tls(std::shared_ptr<const TlsContext> context, std::string host, Deadline deadline);
+  bool is_tls() const;
+  TlsInfo tls_info() const;
+
+  // Sends what is enqueued, TLS close_notify and FIN; ignores errors, waits at most to the deadline.
+  Task<void> shutdown(Deadline deadline);
+
+  Endpoint peer() const;
+  Endpoint local() const;
+  int fd() const { return fd_.get(); }
+  std::uint64_t octets_in() const { return octets_in_; }
+  std::uint64_t octets_out() const { return octets_out_; }
+
+ private:
+  struct Events;
+  friend struct Events;
+  struct Wait;
+  // One non-blocking attempt: >0 octets done, 0 end of file, -1 wait to read, -2 wait to write; throws Closed.
+  int try_read(std::span<char> into);
+  int try_write(std::string_view octets);
+  int tls_result(int result, const char* doing);
+  Task<void> write_all(std::string_view octets, Deadline deadline);
+  Task<void> handshake(Deadline deadline);
+  Wait wait_for(short what, Deadline deadline);
+
+  Fd fd_;
+  std::unique_ptr<Events> events_;
+  std::string in_;
+  std::size_t begin_ = 0;
+  std::string out_;
+  std::uint64_t octets_in_ = 0;
+  std::uint64_t octets_out_ = 0;
+  struct SslFree {
+    void operator()(void* ssl) const;
+  };
+  std::unique_ptr<void, SslFree> ssl_;
+  std::shared_ptr<const TlsContext> tls_;
+};
+
+}  // namespace postern::io

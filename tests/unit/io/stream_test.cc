@@ -1,0 +1,125 @@
+// Stream over real loopback sockets.
+#include "gateway/io/errors.h"
+#include "gateway/io/listener.h"
+#include "gateway/io/loop.h"
+#include "gateway/io/socket.h"
+#include "gateway/io/stream.h"
+#include "gateway/io/together.h"
+#include "tests/support/catch.h"
+
+using namespace postern;
+using namespace std::chrono_literals;
+using io::Loop;
+using io::Stream;
+using io::Task;
+
+namespace {
+
+struct Pair {
+  Pair(Stream a, Stream b) : client(std::move(a)), server(std::move(b)) {}
+  Stream client;
+  Stream server;
+};
+
+Task<Pair> connected() {
+  auto endpoint = *Endpoint::parse("127.0.0.1:0", 0);
+  io::Listener listener(std::move(io::listen_on(endpoint).value()));
+  auto client = co_await Stream::connect(io::local_of(listener.fd()), in(5s));
+  auto accepted = co_await listener.accept();
+  co_return Pair(std::move(client), Stream(std::move(accepted)));
+}
+
+Task<std::vector<io::Line>> lines_of(std::string sent, std::size_t limit, std::size_t count) {
+  auto pair = co_await connected();
+  co_await pair.client.write(sent, in(5s));
+  std::vector<io::Line> out;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto line = co_await pair.server.read_line(limit, in(5s));
+    out.push_back(std::move(line));
+  }
+  co_return out;
+}
+
+Task<void> send_all(Stream& stream, std::string octets) {
+  co_await stream.write(octets, in(20s));
+}
+
+Task<void> receive(Stream& stream, std::size_t octets, std::string& into) {
+  into = co_await stream.read_exact(octets, in(20s));
+}
+
+Task<std::string> big_transfer(std::size_t octets) {
+  auto pair = co_await connected();
+  std::string got;
+  std::vector<Task<void>> both;
+  both.push_back(send_all(pair.client, std::string(octets, 'x')));
+  both.push_back(receive(pair.server, octets, got));
+  co_await io::together(std::move(both));
+  co_return got;
+}
+
+Task<void> read_after_close() {
+  auto pair = co_await connected();
+  { Stream gone(std::move(pair.client)); }
+  co_await pair.server.fill(in(5s));
+}
+
+Task<void> read_with_no_input() {
+  auto pair = co_await connected();
+  co_await pair.server.fill(in(5ms));
+}
+
+Task<bool> early_talker(bool talks) {
+  auto pair = co_await connected();
+  if (talks) co_await pair.client.write("EHLO\r\n", in(1s));
+  bool spoke = co_await pair.server.readable(in(20ms));
+  co_return spoke;
+}
+
+}  // namespace
+
+TEST_CASE("lines come with the truth about their ends") {
+  Loop loop;
+  auto lines = loop.block_on(lines_of("one\r\ntwo\nth\rree\r\n\r\n", 100, 4));
+  CHECK((lines[0].text == "one" && lines[0].crlf));
+  CHECK((lines[1].text == "two" && !lines[1].crlf));
+  CHECK((lines[2].text == "th\rree" && lines[2].crlf));
+  CHECK((lines[3].text.empty() && lines[3].crlf));
+}
+
+TEST_CASE("a line over the limit is marked, cut, and the next one is whole") {
+  Loop loop;
+  auto lines = loop.block_on(lines_of(std::string(300'000, 'a') + "\r\nnext\r\n", 512, 2));
+  CHECK(lines[0].too_long);
+  CHECK(lines[0].text == std::string(512, 'a'));
+  CHECK((lines[1].text == "next" && !lines[1].too_long));
+}
+
+TEST_CASE("a line of exactly the limit is not too long") {
+  Loop loop;
+  auto lines = loop.block_on(lines_of(std::string(512, 'a') + "\r\n", 512, 1));
+  CHECK_FALSE(lines[0].too_long);
+  CHECK(lines[0].text.size() == 512);
+}
+
+TEST_CASE("20 MB arrive whole through full socket buffers") {
+  Loop loop;
+  auto got = loop.block_on(big_transfer(20'000'000));
+  CHECK(got == std::string(20'000'000, 'x'));
+}
+
+TEST_CASE("reading from a closed peer throws Closed") {
+  Loop loop;
+  CHECK_THROWS_AS(loop.block_on(read_after_close()), io::Closed);
+}
+
+TEST_CASE("a read without input throws TimedOut at its deadline") {
+  Loop loop;
+  CHECK_THROWS_AS(loop.block_on(read_with_no_input()), io::TimedOut);
+}
+
+TEST_CASE("an early talker is seen, a patient client is not") {
+  Loop loop;
+  CHECK(loop.block_on(early_talker(true)));
+  CHECK_FALSE(loop.block_on(early_talker(false)));
+}
