@@ -1,0 +1,124 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/base/bytes.h"
+#include "gateway/base/ip.h"
+#include "gateway/io/task.h"
+#include "gateway/smtp/judge.h"
+
+// The facts about a connection and a message.  Each has an error case of its own, so that a rule
+// must face it.  Values are plain; who computes them is behind Evidence.
+namespace postern::filters {
+
+// RFC 7208 2.6
+enum class SpfResult { none, neutral, pass, fail, softfail, temperror, permerror };
+struct Spf {
+  SpfResult result = SpfResult::none;
+  std::string domain;        // the domain that was checked
+  std::string explanation;   // RFC 7208 6.2, only for fail and only if the domain gives one
+  std::string problem;       // why temperror or permerror, in words
+  std::string mechanism;     // the directive that matched, e.g. "ip4:192.0.2.0/24"
+  bool libspf2_differs = false;
+};
+
+// RFC 8601 2.7.1
+enum class DkimResult { none, pass, fail, policy, neutral, temperror, permerror };
+struct DkimSignature {
+  DkimResult result = DkimResult::none;
+  std::string domain;        // d=
+  std::string selector;      // s=
+  std::string identity;      // i=
+  std::string algorithm;     // "rsa-sha256", "ed25519-sha256"
+  int bits = 0;
+  std::string problem;       // why not pass, in words
+  std::string b_prefix;      // first octets of b=, RFC 6008
+};
+struct Dkim {
+  std::vector<DkimSignature> signatures;   // in the order of the fields, at most the cap
+  bool passes(std::string_view domain) const;
+  bool temporary() const;    // no pass, and a key could not be fetched
+};
+
+// RFC 7489
+enum class DmarcResult { none, pass, fail, temperror, permerror };
+enum class DmarcPolicy { none, quarantine, reject };
+struct Dmarc {
+  DmarcResult result = DmarcResult::none;
+  DmarcPolicy policy = DmarcPolicy::none;  // to be applied: sp and pct are in it
+  DmarcPolicy published = DmarcPolicy::none;
+  std::string domain;        // RFC5322.From domain
+  std::string record_domain; // where the record was found
+  bool spf_aligned = false;
+  bool dkim_aligned = false;
+  std::string problem;
+};
+
+struct Virus {
+  enum class State { off, clean, found, error } state = State::off;
+  std::string name;          // of the signature, when found
+  std::string problem;       // why not scanned, when error
+};
+
+// Who the client's address says it is.
+struct Reputation {
+  std::string name;          // forward-confirmed reverse name (RFC 8601 3), or empty
+  enum class Reverse { confirmed, unconfirmed, none, temperror } reverse = Reverse::none;
+  std::string ptr;           // the first reverse name, confirmed or not
+};
+
+struct Link {
+  std::string url;
+  std::string host;
+  std::string text;          // what is shown, for HTML links
+};
+
+struct Attachment {
+  std::string name;          // decoded file name, or empty
+  std::string type;          // declared, "application/pdf"
+  std::uint64_t size = 0;    // decoded octets
+};
+
+std::string_view name(SpfResult result);
+std::string_view name(DkimResult result);
+std::string_view name(DmarcResult result);
+std::string_view name(DmarcPolicy policy);
+
+// Facts of one connection.  Each is computed once, on first wait; a task may be awaited by many
+// rules at once.  Pointers live as long as the Evidence.
+class ConnectionEvidence {
+ public:
+  virtual ~ConnectionEvidence() = default;
+  virtual io::Task<const Reputation*> reputation() = 0;
+};
+
+// Facts of one message; the same contract.
+class MessageEvidence {
+ public:
+  virtual ~MessageEvidence() = default;
+  virtual io::Task<const Spf*> spf() = 0;
+  virtual io::Task<const Dkim*> dkim() = 0;
+  virtual io::Task<const Dmarc*> dmarc() = 0;
+  virtual io::Task<const Virus*> virus() = 0;
+  virtual const Octets& octets() const = 0;                 // as received
+  virtual const std::string& text() = 0;                    // readable text, UTF-8, bounded
+  virtual const std::vector<Link>& links() = 0;
+  virtual const std::vector<Attachment>& attachments() = 0;
+};
+
+// Makes evidence; the judge holds one.  `client` as known at that moment.
+class EvidenceSource {
+ public:
+  virtual ~EvidenceSource() = default;
+  virtual std::unique_ptr<ConnectionEvidence> connection(const smtp::Client& client) = 0;
+  // SPF may be asked for before the body is there (stage mail); then `received` is empty and only
+  // spf() may be called.
+  virtual std::unique_ptr<MessageEvidence> message(const smtp::Client& client, const smtp::Sender& sender,
+                                                   Octets received) = 0;
+};
+
+}  // namespace postern::filters
