@@ -1,0 +1,183 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gateway/base/bytes.h"
+#include "gateway/base/clock.h"
+
+// The values that the store takes and gives.  All plain; none holds a handle into the store.
+namespace postern::store {
+
+using AccountId = std::uint64_t;
+using MailboxId = std::uint64_t;   // RFC 8474: never given twice, survives RENAME
+using BodyId = std::uint64_t;
+using Uid = std::uint32_t;         // RFC 3501 2.3.1.1
+using ModSeq = std::uint64_t;      // RFC 7162
+
+enum class SpecialUse : std::uint8_t { none, inbox, drafts, sent, junk, trash, archive, quarantine };
+std::string_view attribute(SpecialUse use);   // "\\Junk"; "" for none, inbox and quarantine
+
+// System flags, RFC 3501 2.3.2.  \Recent is not stored.
+namespace flag {
+inline constexpr std::uint8_t seen = 1, answered = 2, flagged = 4, deleted = 8, draft = 16;
+}
+
+struct Flags {
+  std::uint8_t system = 0;
+  std::vector<std::string> keywords;   // as the client spelled them; compared case-blind
+};
+
+struct Account {
+  AccountId id = 0;
+  std::string address;          // "user@example.test", lower case; the login name
+  std::string password_row;     // opaque to the store: directory/passwords writes and reads it
+  bool admin = false;
+  std::vector<std::string> groups;
+  Time created{};
+};
+
+struct MailboxInfo {
+  MailboxId id = 0;
+  AccountId account = 0;
+  std::string name;             // UTF-8, '/' between levels, "INBOX" in capitals
+  SpecialUse use = SpecialUse::none;
+  bool subscribed = false;
+  std::uint32_t uidvalidity = 0;
+  Uid uidnext = 1;
+  ModSeq highestmodseq = 1;
+  std::uint64_t messages = 0;
+  std::uint64_t unseen = 0;
+  std::uint64_t octets = 0;
+};
+
+// Why a copy lies in a quarantine.  "Held" belongs to the message and travels with it through Trash.
+struct Held {
+  std::string message_class;    // "spam", "virus", "policy"
+  std::string reason;           // one line for humans
+  double score = 0;
+  std::string sender;           // envelope sender
+  bool released = false;        // a COPY released it; expunging the row means nothing any more
+  bool notice = false;          // class virus: this message is the notice, original_* say what for
+  MailboxId original_mailbox = 0;   // the administrators' mailbox
+  Uid original_uid = 0;
+};
+
+// A message row.  Octets of the message = header_prefix + body record.
+struct MessageRow {
+  MailboxId mailbox = 0;
+  Uid uid = 0;
+  std::string id;               // ours, as in X-Postern-Verdict; "" for an APPEND
+  BodyId body = 0;
+  std::string header_prefix;    // this recipient's own fields, each with CRLF
+  std::uint64_t record_octets = 0;
+  Flags flags;
+  Time internal_date{};
+  Time saved_date{};            // RFC 8514
+  ModSeq modseq = 0;
+  std::string parts;            // mail::PartTable, serialised; offsets from the record's begin
+  std::string envelope;         // mail::Envelope, serialised
+  std::optional<Held> held;
+
+  std::uint64_t size() const { return header_prefix.size() + record_octets; }
+};
+
+// One line of a mailbox's index.
+struct Entry {
+  Uid uid = 0;
+  std::uint8_t flags = 0;       // flag::*
+  std::uint64_t keywords = 0;   // bits into MailboxView::keywords()
+  ModSeq modseq = 0;
+  std::uint64_t size = 0;       // MessageRow::size()
+  std::int64_t internal_date = 0;   // unix seconds
+};
+
+// Where one copy is to go.
+struct Target {
+  AccountId account = 0;
+  std::string mailbox;          // name; made (with its parents) if it is not there
+  SpecialUse use = SpecialUse::none;   // if not none: the account's mailbox of that use, `mailbox` ignored
+  std::string header_prefix;
+  Flags flags;
+  std::optional<Held> held;
+  int notice_of = -1;           // >= 0: held.original_* are filled in from the first target of that item
+};
+
+// One body and the copies of it.  An item without targets stores nothing.
+struct Item {
+  std::string id;
+  std::vector<Octets> pieces;   // the record is their concatenation
+  std::string parts;
+  std::string envelope;
+  Time internal_date{};         // 0: now
+  std::vector<Target> targets;
+};
+
+// A row of the general space (counters, rule memory, lists, trace); no value: erase.
+struct Row {
+  std::string key;              // below 2 KB, begins with the owner's prefix and ':', e.g. "rule:"
+  std::optional<std::string> value;
+};
+
+// Everything of a delivery is durable together or not at all.
+struct Delivery {
+  std::vector<Item> items;
+  std::vector<Row> rows;
+};
+
+struct Placed {
+  MailboxId mailbox = 0;
+  std::uint32_t uidvalidity = 0;
+  Uid uid = 0;
+};
+
+// How a change ended; IMAP turns it into its response code.
+enum class Outcome {
+  done,
+  no_mailbox,      // [TRYCREATE] or [NONEXISTENT]
+  exists,          // [ALREADYEXISTS]
+  cannot,          // [CANNOT]: e.g. Quarantine -> Sent, delete of INBOX
+  noperm,          // [NOPERM]: a virus notice
+  over_quota,      // [OVERQUOTA]
+  no_space,        // disk full: 452 4.3.1, [UNAVAILABLE]
+  broken           // write or fsync failed: 452, [UNAVAILABLE]
+};
+
+struct Change {
+  Outcome outcome = Outcome::done;
+  std::string text;             // a sentence, when not done
+  bool ok() const { return outcome == Outcome::done; }
+};
+
+struct Delivered : Change {
+  std::vector<std::vector<Placed>> placed;   // per item, per target
+};
+
+struct Copied : Change {
+  std::uint32_t uidvalidity = 0;             // of the target
+  std::vector<std::pair<Uid, Uid>> uids;     // source, new; ascending; sources that are gone are left out
+};
+
+struct FlagsChanged : Change {
+  std::vector<Uid> changed;
+  std::vector<Uid> modified;                 // refused by UNCHANGEDSINCE, RFC 7162 3.1.3
+  ModSeq modseq = 0;
+};
+
+struct Expunged : Change {
+  std::vector<Uid> uids;
+  ModSeq modseq = 0;
+};
+
+struct Created : Change {
+  MailboxInfo mailbox;
+};
+
+enum class FlagOperation { replace, add, remove };
+
+}  // namespace postern::store
