@@ -1,0 +1,125 @@
+// Packets with descriptors over unix sockets: sendmsg/recvmsg with SCM_RIGHTS.
+#include "gateway/io/packets.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "gateway/base/check.h"
+#include "gateway/io/errors.h"
+#include "gateway/io/readiness.h"
+
+namespace postern::io {
+namespace {
+
+constexpr std::size_t kControl = CMSG_SPACE(sizeof(int) * kMaxPacketDescriptors);
+
+enum class Attempt { done, again, closed };
+
+Attempt attempt_of(ssize_t result) {
+  if (result >= 0) return Attempt::done;
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? Attempt::again : Attempt::closed;
+}
+
+Attempt send_once(int fd, std::string_view octets, std::span<const int> descriptors, int flags) {
+  CHECK(!octets.empty() && octets.size() <= kMaxPacket && descriptors.size() <= kMaxPacketDescriptors);
+  alignas(cmsghdr) std::array<char, kControl> control{};
+  iovec part{const_cast<char*>(octets.data()), octets.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  if (!descriptors.empty()) {
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
+  }
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(fd, &message, flags | MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return attempt_of(sent);
+}
+
+// The descriptors are taken over even from a packet that is refused, or they would leak.
+void take_descriptors(msghdr& message, std::vector<Fd>& out) {
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof fd);
+      out.emplace_back(fd);
+    }
+  }
+}
+
+Attempt receive_once(int fd, Packet& packet, int flags) {
+  static thread_local std::array<char, kMaxPacket> buffer;
+  alignas(cmsghdr) std::array<char, kControl> control{};
+  iovec part{buffer.data(), buffer.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  ssize_t got = 0;
+  do {
+    got = ::recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  Attempt attempt = attempt_of(got);
+  if (attempt != Attempt::done) return attempt;
+  take_descriptors(message, packet.descriptors);
+  if (got == 0 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return Attempt::closed;
+  packet.octets.assign(buffer.data(), static_cast<std::size_t>(got));
+  return Attempt::done;
+}
+
+}  // namespace
+
+Result<std::pair<PacketSocket, PacketSocket>> PacketSocket::pair() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return Error(std::string("cannot make a pair of unix sockets: ") + std::strerror(errno));
+  }
+  return std::pair<PacketSocket, PacketSocket>(PacketSocket(Fd(ends[0])), PacketSocket(Fd(ends[1])));
+}
+
+Task<void> PacketSocket::send(std::string_view octets, std::span<const int> descriptors, Deadline deadline) {
+  for (;;) {
+    Attempt attempt = send_once(fd_.get(), octets, descriptors, MSG_DONTWAIT);
+    if (attempt == Attempt::done) co_return;
+    if (attempt == Attempt::closed) throw Closed("the other end of a unix socket is gone");
+    bool ready = co_await Writable(fd_.get(), deadline);
+    if (!ready) throw TimedOut();
+  }
+}
+
+Task<Packet> PacketSocket::receive(Deadline deadline) {
+  Packet packet;
+  for (;;) {
+    Attempt attempt = receive_once(fd_.get(), packet, MSG_DONTWAIT);
+    if (attempt == Attempt::done) co_return packet;
+    if (attempt == Attempt::closed) throw Closed("the other end of a unix socket is gone");
+    bool ready = co_await Readable(fd_.get(), deadline);
+    if (!ready) throw TimedOut();
+  }
+}
+
+bool PacketSocket::send_blocking(std::string_view octets, std::span<const int> descriptors) const {
+  return send_once(fd_.get(), octets, descriptors, 0) == Attempt::done;
+}
+
+std::optional<Packet> PacketSocket::receive_blocking() const {
+  Packet packet;
+  if (receive_once(fd_.get(), packet, 0) != Attempt::done) return std::nullopt;
+  return packet;
+}
+
+}  // namespace postern::io
