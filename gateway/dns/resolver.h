@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gateway/base/clock.h"
@@ -22,6 +24,12 @@ enum class Status {
   timeout,   // no server answered by the deadline
   bad        // an answer that does not parse
 };
+
+// "A", "TXT", ...; parse_type takes either case.
+std::string_view type_name(Type type);
+std::optional<Type> parse_type(std::string_view text);
+// "ok", "nxdomain", ...: for logs and reasons.
+std::string_view status_name(Status status);
 
 struct Record {
   Type type = Type::a;
