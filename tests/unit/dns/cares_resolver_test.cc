@@ -40,7 +40,7 @@ io::Task<dns::Answer> wait_and_ask(Fixture& dns) {
   co_return answer;
 }
 
-io::Task<void> pause() { co_await io::sleep_until(in(100ms)); }
+io::Task<void> short_pause() { co_await io::sleep_until(in(100ms)); }
 
 io::Task<void> nothing() { co_return; }
 
@@ -51,7 +51,7 @@ io::Task<void> must_not_hear(Fixture& dns, std::string name) {
 
 io::Task<void> ask_and_leave(Fixture& dns, std::string name) {
   co_await io::first_of(must_not_hear(dns, std::move(name)), nothing());
-  co_await pause();
+  co_await short_pause();
 }
 
 }  // namespace
@@ -220,7 +220,7 @@ TEST_CASE("a resolver may be destroyed with questions under way") {
     CHECK(loop.block_on(resolver.query("dead.test", Type::a, in(20ms))).status == dns::Status::timeout);
     CHECK(resolver.figures().under_way == 1);
   }
-  loop.block_on(pause());
+  loop.block_on(short_pause());
 }
 
 TEST_CASE("ports change") {
