@@ -92,5 +92,6 @@ TEST_CASE("ids are unique and ascend over time") {
 
 TEST_CASE("a mistyped key finds its neighbour") {
   CHECK(nearest("hostnme", {"hostname", "data", "rules"}) == "hostname");
+  CHECK(nearest("smpt", {"dns", "smtp", "imap"}) == "smtp");
   CHECK(nearest("xyzzy", {"hostname", "data", "rules"}).empty());
 }
