@@ -1,0 +1,159 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/base/ip.h"
+#include "gateway/base/log.h"
+#include "gateway/base/result.h"
+
+// Every key of postern.toml with its default.  Plain values; a reload makes a new Config.
+namespace postern::config {
+
+using Milliseconds = std::chrono::milliseconds;
+using Octets = std::uint64_t;
+
+// "300/1m"; count 0: no limit.
+struct Rate {
+  std::uint64_t count = 0;
+  Milliseconds window{60'000};
+  bool operator==(const Rate&) const = default;
+};
+
+// [listen].  An empty list switches the service off.
+struct Listen {
+  std::vector<Endpoint> smtp, submission, submissions, lmtp, imap, imaps, pop3, pop3s;
+  std::optional<Endpoint> admin;   // /metrics, /healthz
+  Listen();
+};
+
+// [tls].  Both paths empty: no TLS at all.
+struct Tls {
+  std::string certificate = "/etc/postern/tls.crt";
+  std::string key = "/etc/postern/tls.key";
+  bool allow_plaintext_login = false;
+  bool configured() const { return !certificate.empty(); }
+};
+
+// [dns]
+struct Dns {
+  std::vector<Endpoint> servers;   // empty: those of /etc/resolv.conf
+  Milliseconds timeout{5000};
+};
+
+// [domains."corp.example"].  All are delivered to mailboxes here: other forms are not built yet
+// and refused by the loader.
+struct Domain {
+  std::string name;        // lower case, without a final dot, as the administrator wrote it otherwise
+  std::string catch_all;   // the account that takes unknown local parts; "": they are refused
+  int line = 0;            // of its table
+};
+
+// [smtp]
+struct Smtp {
+  Octets max_size = 50ULL << 20;
+  std::vector<Network> xclient;   // may use XCLIENT
+  std::vector<Network> trusted;   // may relay
+  std::vector<Network> proxy;     // must send a PROXY header
+};
+
+// [imap]
+struct Imap {
+  Octets max_append = 50ULL << 20;
+  Milliseconds idle_timeout{30 * 60'000};   // RFC 3501 5.4: at least 30 minutes
+};
+
+// [limits].  0: no limit.
+struct Limits {
+  std::uint64_t connections_per_address = 50;
+  std::uint64_t connections_per_network = 200;
+  Rate connection_rate_per_address{300, Milliseconds(60'000)};
+  std::uint64_t recipients_per_message = 1000;
+  std::uint64_t errors_per_session = 10;
+  Octets memory = 1ULL << 30;
+  Octets free_disk = 64ULL << 20;   // below this much free space nothing more is taken
+};
+
+// [antivirus]
+struct Antivirus {
+  std::string database = "/var/lib/clamav";
+  std::uint64_t scanners = 2;   // 0: nothing is scanned
+  Milliseconds timeout{20'000};   // for one message; then "scan failed"
+};
+
+// [budgets]: what one rule may spend on one message.
+struct Budgets {
+  Milliseconds cpu{20};
+  Octets memory = 8ULL << 20;
+  std::uint64_t dns_questions = 200;   // of all rules together
+  Milliseconds stage{30'000};          // wall time of all rules of a stage
+};
+
+// [log]
+struct Log {
+  log::Level level = log::Level::info;
+};
+
+struct Config {
+  std::string file;   // where it came from
+  std::string hostname;
+  std::string data = "/var/lib/postern";
+  std::string rules = "/etc/postern/rules";
+  std::string user;               // whom root becomes once the ports are bound; "": "postern", where that user exists
+  std::string group;              // "": the user's own
+  std::string postmaster;         // account for postmaster@ of all domains; "": see directory::Directory
+  Listen listen;
+  Tls tls;
+  Dns dns;
+  std::vector<Domain> domains;   // in the file's order, at least one
+  Smtp smtp;
+  Imap imap;
+  Limits limits;
+  Antivirus antivirus;
+  Budgets budgets;
+  Log log;
+};
+
+// What reading gave.  `mistakes` and `warnings` are whole lines, "FILE:LINE: text" or, for what has
+// no line, "FILE: text"; with a mistake `config` is not to be used.
+struct Loaded {
+  Config config;
+  std::vector<std::string> mistakes;   // every one, not only the first
+  std::vector<std::string> warnings;   // e.g. a service that is not built yet: it opens no port
+  bool ok() const { return mistakes.empty(); }
+};
+
+// Reads a file.  Touches no other file: see check_files().
+Loaded load(const std::string& path);
+// The same from text; `name` stands for the file in the lines.
+Loaded parse(std::string_view text, const std::string& name);
+
+// "300/1m", "0".
+std::optional<Rate> parse_rate(std::string_view text);
+
+struct FileCheck {
+  std::vector<std::string> mistakes;
+  std::vector<std::string> warnings;
+};
+
+// Can the service user read certificate, key, rules and signatures, and write the data folder?  Asked
+// of the kernel in a child process that has taken that user's ids when we are root, with our own ids
+// otherwise.  Blocks for some milliseconds.
+FileCheck check_files(const Config& config);
+
+// The ids that the program is to run with.
+struct ServiceUser {
+  std::string name;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> groups;   // supplementary, `gid` included
+};
+// Nothing when there is nothing to drop: we are not root, or no user is named and "postern" does not
+// exist.  An Error: the named user or group does not exist.
+Result<std::optional<ServiceUser>> service_user(const Config& config);
+
+}  // namespace postern::config

@@ -1,0 +1,320 @@
+// postern.toml -> Config.  Every mistake is reported, not only the first: an administrator who
+// must restart for each one gives up.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <map>
+
+#include "gateway/base/text.h"
+#include "gateway/config/section.h"
+
+namespace postern::config {
+namespace {
+
+constexpr std::size_t kMaxFile = 4U << 20;   // a configuration, not a list of spammers
+constexpr std::uint64_t kMany = 1'000'000;
+
+// The names that people write below a [section] by mistake: TOML then puts them into it.
+const std::vector<std::string_view> kTopKeys = {"hostname", "data", "rules", "user", "group", "postmaster"};
+
+// Letters, digits, hyphens and octets above 127 (U-labels) in labels of 1 to 63 octets.
+bool is_domain_name(std::string_view name) {
+  if (name.empty() || name.size() > 253) return false;
+  for (auto label : split(name, '.')) {
+    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
+    for (char c : label) {
+      bool letter = is_alpha(c) || is_digit(c) || c == '-' || c == '_' || static_cast<unsigned char>(c) > 127;
+      if (!letter) return false;
+    }
+  }
+  return is_utf8(name);
+}
+
+std::string canonical(std::string_view name) {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return ascii_lowered(name);
+}
+
+bool is_address(std::string_view text) {
+  auto at = text.rfind('@');
+  return at != std::string_view::npos && at > 0 && is_domain_name(text.substr(at + 1));
+}
+
+void read_top(Section& top, Config& config) {
+  auto& report = top.report();
+  top.text("hostname", config.hostname);
+  if (top.find("hostname") == nullptr) {
+    report.mistake(0, "hostname is missing; it is the name in our MX record, e.g. hostname = \"mx.corp.example\"");
+  } else {
+    config.hostname = canonical(config.hostname);
+    bool full = is_domain_name(config.hostname) && config.hostname.find('.') != std::string::npos;
+    if (!full && top.find("hostname")->value.kind == Value::Kind::text) {
+      report.mistake(top.line("hostname"), "hostname \"" + printable(config.hostname, 80) + "\" is no full host name such as \"mx.corp.example\"");
+    }
+  }
+  top.text("data", config.data);
+  top.text("rules", config.rules);
+  for (auto [key, path] : {std::pair("data", &config.data), std::pair("rules", &config.rules)}) {
+    if (path->empty()) report.mistake(top.line(key), std::string(key) + " must name a folder");
+  }
+  top.text("user", config.user);
+  top.text("group", config.group);
+  top.text("postmaster", config.postmaster);
+  if (!config.postmaster.empty() && !is_address(config.postmaster)) {
+    report.mistake(top.line("postmaster"), "postmaster \"" + printable(config.postmaster, 80) + "\" is no address such as \"admin@corp.example\"");
+  }
+  config.postmaster = ascii_lowered(config.postmaster);
+}
+
+struct Service {
+  std::string_view key;
+  std::vector<Endpoint>* endpoints;
+  std::uint16_t port;
+  bool implicit_tls;
+  bool built;
+};
+
+void read_listen(Section section, Config& config) {
+  auto& listen = config.listen;
+  auto& report = section.report();
+  const std::vector<Service> services = {
+      {"smtp", &listen.smtp, 25, false, true},         {"submission", &listen.submission, 587, false, false},
+      {"submissions", &listen.submissions, 465, true, false}, {"lmtp", &listen.lmtp, 24, false, false},
+      {"imap", &listen.imap, 143, false, true},        {"imaps", &listen.imaps, 993, true, true},
+      {"pop3", &listen.pop3, 110, false, true},        {"pop3s", &listen.pop3s, 995, true, true},
+  };
+  std::map<Endpoint, std::string> taken;
+  auto take = [&](const Endpoint& endpoint, std::string_view key) {
+    if (endpoint.port == 0) return;   // the kernel chooses one: no clash
+    auto [at, fresh] = taken.emplace(endpoint, std::string(key));
+    if (fresh) return;
+    int line = section.has(key) ? section.line(key) : section.line(at->second);
+    report.mistake(line, std::string(key) + " in [listen]: " + endpoint.to_string() + " is already taken by " + at->second);
+  };
+  for (const auto& service : services) {
+    section.endpoints(service.key, *service.endpoints, service.port);
+    for (const auto& endpoint : *service.endpoints) take(endpoint, service.key);
+    if (!service.built && !service.endpoints->empty()) {
+      report.warning(section.line(service.key), std::string(service.key) + " is not built yet: no port is opened for it");
+    }
+    if (service.implicit_tls && service.built && !service.endpoints->empty() && !config.tls.configured()) {
+      report.mistake(section.line(service.key), std::string(service.key) + " in [listen] needs a certificate; set certificate and key in [tls], or " +
+                                                    std::string(service.key) + " = []");
+    }
+  }
+  section.endpoint("admin", listen.admin);
+  if (listen.admin) take(*listen.admin, "admin");
+  section.finish(kTopKeys);
+}
+
+void read_tls(Section section, Config& config) {
+  section.text("certificate", config.tls.certificate);
+  section.text("key", config.tls.key);
+  section.boolean("allow_plaintext_login", config.tls.allow_plaintext_login);
+  if (config.tls.certificate.empty() != config.tls.key.empty()) {
+    int line = section.line(section.has("certificate") ? "certificate" : "key");
+    section.report().mistake(line, "certificate and key in [tls] belong together: give both, or \"\" for both to do without TLS");
+  }
+  section.finish(kTopKeys);
+}
+
+void read_deliver(Section& section, const std::string& title) {
+  std::string deliver = "mailboxes";
+  section.text("deliver", deliver);
+  if (deliver == "mailboxes") return;
+  auto line = section.line("deliver");
+  if (deliver.starts_with("smtp://") || deliver.starts_with("lmtp://")) {
+    section.report().mistake(line, "deliver = \"" + printable(deliver, 80) + "\" in " + title +
+                                       ": handing mail on to another server is not built yet; only \"mailboxes\" is");
+    return;
+  }
+  auto close = nearest(deliver, {"mailboxes"});
+  section.report().mistake(line, "deliver in " + title + " must be \"mailboxes\", not \"" + printable(deliver, 80) + "\"" +
+                                     (close.empty() ? "" : " (mailboxes?)"));
+}
+
+void read_domains(Section& top, Config& config) {
+  auto& report = top.report();
+  const auto* domains = top.table("domains");
+  std::map<std::string, int> seen;
+  for (const auto& member : domains == nullptr ? std::vector<Member>{} : domains->members) {
+    std::string title = "[domains.\"" + printable(member.key, 80) + "\"]";
+    Domain domain;
+    domain.name = canonical(member.key);
+    domain.line = member.line;
+    if (!is_domain_name(domain.name)) {
+      report.mistake(member.line, title + ": \"" + printable(member.key, 80) + "\" is no domain name");
+    }
+    if (member.value.kind != Value::Kind::table) {
+      report.mistake(member.line, "domains." + printable(member.key, 80) + " must be a section: write [domains.\"corp.example\"] with the quotes");
+      continue;
+    }
+    // [domains.corp.example] without quotes is a table "example" in a table "corp".
+    bool nested = !member.value.members.empty();
+    for (const auto& inner : member.value.members) nested = nested && inner.value.kind == Value::Kind::table;
+    if (nested) {
+      report.mistake(member.line, "the domain needs quotes: [domains.\"" + printable(member.key + "." + member.value.members.front().key, 80) + "\"]");
+      continue;
+    }
+    auto [at, fresh] = seen.emplace(domain.name, member.line);
+    if (!fresh) report.mistake(member.line, title + " is there twice; the first one is in line " + std::to_string(at->second));
+    Section section(report, &member.value, title);
+    read_deliver(section, title);
+    section.text("catch_all", domain.catch_all);
+    if (!domain.catch_all.empty() && !is_address(domain.catch_all)) {
+      report.mistake(section.line("catch_all"), "catch_all in " + title + " must be the address of an account, such as \"office@corp.example\"");
+    }
+    domain.catch_all = ascii_lowered(domain.catch_all);
+    section.finish(kTopKeys);
+    config.domains.push_back(std::move(domain));
+  }
+  if (domains == nullptr || domains->members.empty()) {
+    report.mistake(0, "no domain to receive mail for; add [domains.\"corp.example\"]");
+  }
+}
+
+void read_smtp(Section section, Smtp& smtp) {
+  section.octets("max_size", smtp.max_size, 64 * 1024);   // RFC 5321 4.5.3.1.7: at least 64 K
+  section.networks("xclient", smtp.xclient);
+  section.networks("trusted", smtp.trusted);
+  section.networks("proxy", smtp.proxy);
+  section.finish(kTopKeys);
+}
+
+void read_imap(Section section, Imap& imap) {
+  section.octets("max_append", imap.max_append, 64 * 1024);
+  section.duration("idle_timeout", imap.idle_timeout, Milliseconds(1000));
+  section.finish(kTopKeys);
+}
+
+void read_limits(Section section, Limits& limits) {
+  section.count("connections_per_address", limits.connections_per_address, kMany);
+  section.count("connections_per_network", limits.connections_per_network, kMany);
+  section.rate("connection_rate_per_address", limits.connection_rate_per_address);
+  section.count("recipients_per_message", limits.recipients_per_message, 50'000);
+  // RFC 5321 4.5.3.1.8.
+  if (limits.recipients_per_message != 0 && limits.recipients_per_message < 100) {
+    section.report().mistake(section.line("recipients_per_message"), "recipients_per_message in [limits] must be at least 100 (RFC 5321), or 0 for no limit");
+  }
+  section.count("errors_per_session", limits.errors_per_session, kMany);
+  section.octets("memory", limits.memory, 0);
+  section.octets("free_disk", limits.free_disk, 0);
+  section.finish(kTopKeys);
+}
+
+void read_antivirus(Section section, Antivirus& antivirus) {
+  section.text("database", antivirus.database);
+  section.count("scanners", antivirus.scanners, 64);
+  section.duration("timeout", antivirus.timeout, Milliseconds(100));
+  if (antivirus.scanners == 0) section.report().warning(section.line("scanners"), "scanners = 0 in [antivirus]: no message is scanned for viruses");
+  section.finish(kTopKeys);
+}
+
+void read_budgets(Section section, Budgets& budgets) {
+  section.duration("cpu", budgets.cpu, Milliseconds(1));
+  section.octets("memory", budgets.memory, 256 * 1024);
+  section.count("dns_questions", budgets.dns_questions, 100'000);
+  section.duration("stage", budgets.stage, Milliseconds(100));
+  section.finish(kTopKeys);
+}
+
+void read_rest(Section& top, Report& report, Config& config) {
+  Section dns(report, top.table("dns"), "[dns]");
+  dns.endpoints("servers", config.dns.servers, 53);
+  dns.duration("timeout", config.dns.timeout, Milliseconds(10));
+  dns.finish(kTopKeys);
+  read_smtp(Section(report, top.table("smtp"), "[smtp]"), config.smtp);
+  read_imap(Section(report, top.table("imap"), "[imap]"), config.imap);
+  read_limits(Section(report, top.table("limits"), "[limits]"), config.limits);
+  read_antivirus(Section(report, top.table("antivirus"), "[antivirus]"), config.antivirus);
+  read_budgets(Section(report, top.table("budgets"), "[budgets]"), config.budgets);
+  Section log(report, top.table("log"), "[log]");
+  log.level("level", config.log.level);
+  log.finish(kTopKeys);
+}
+
+// The postmaster and the catch-alls must be ours, or their mail would go nowhere.
+void check_accounts(Report& report, Section& top, const Config& config) {
+  auto ours = [&](std::string_view address) {
+    auto domain = address.substr(address.rfind('@') + 1);
+    for (const auto& d : config.domains) {
+      if (d.name == domain) return true;
+    }
+    return false;
+  };
+  if (is_address(config.postmaster) && !ours(config.postmaster)) {
+    report.mistake(top.line("postmaster"), "postmaster " + config.postmaster + " is in none of our domains");
+  }
+  for (const auto& domain : config.domains) {
+    if (is_address(domain.catch_all) && !ours(domain.catch_all)) {
+      report.mistake(domain.line, "catch_all " + domain.catch_all + " in [domains.\"" + domain.name + "\"] is in none of our domains");
+    }
+  }
+}
+
+std::optional<std::string> read_whole(const std::string& path, std::string& problem) {
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    problem = std::string("cannot be read: ") + std::strerror(errno);
+    return std::nullopt;
+  }
+  std::string text;
+  char chunk[65536];
+  ssize_t got = 0;
+  while (text.size() <= kMaxFile && (got = ::read(fd, chunk, sizeof chunk)) > 0) text.append(chunk, static_cast<std::size_t>(got));
+  if (got < 0) problem = std::string("cannot be read: ") + std::strerror(errno);
+  if (text.size() > kMaxFile) problem = "is larger than 4 MB: that is no configuration";
+  ::close(fd);
+  if (!problem.empty()) return std::nullopt;
+  return text;
+}
+
+}  // namespace
+
+Listen::Listen() {
+  auto at = [](const char* text) { return std::vector<Endpoint>{*Endpoint::parse(text)}; };
+  smtp = at("[::]:25");
+  submission = at("[::]:587");
+  submissions = at("[::]:465");
+  imap = at("[::]:143");
+  imaps = at("[::]:993");
+  pop3 = at("[::]:110");
+  pop3s = at("[::]:995");
+  admin = *Endpoint::parse("127.0.0.1:8025");
+}
+
+Loaded parse(std::string_view text, const std::string& name) {
+  Loaded out;
+  out.config.file = name;
+  Report report(out, name);
+  auto document = parse_toml(text);
+  if (!document.mistake.empty()) {
+    report.mistake(document.line, document.mistake);
+    return out;
+  }
+  Section top(report, &document.root, "");
+  auto& config = out.config;
+  read_top(top, config);
+  read_tls(Section(report, top.table("tls"), "[tls]"), config);
+  read_listen(Section(report, top.table("listen"), "[listen]"), config);
+  read_domains(top, config);
+  read_rest(top, report, config);
+  check_accounts(report, top, config);
+  top.finish();
+  return out;
+}
+
+Loaded load(const std::string& path) {
+  std::string problem;
+  auto text = read_whole(path, problem);
+  if (text) return parse(*text, path);
+  Loaded out;
+  out.config.file = path;
+  Report(out, path).mistake(0, problem);
+  return out;
+}
+
+}  // namespace postern::config

@@ -1,0 +1,213 @@
+// postern.toml: defaults, every mistake with its line, suggestions.
+#include "gateway/config/config.h"
+#include "tests/support/catch.h"
+
+using namespace postern;
+using namespace std::chrono_literals;
+
+namespace {
+
+const std::string kSmallest = "hostname = \"mx.corp.example\"\n[domains.\"corp.example\"]\n";
+
+std::string only_mistake(const std::string& text) {
+  auto loaded = config::parse(text, "p.toml");
+  std::string all;
+  for (const auto& line : loaded.mistakes) all += line + "\n";
+  INFO(all);
+  REQUIRE(loaded.mistakes.size() == 1);
+  return loaded.mistakes[0];
+}
+
+}  // namespace
+
+TEST_CASE("a host name and one domain are enough") {
+  auto loaded = config::parse(kSmallest, "p.toml");
+  REQUIRE(loaded.mistakes.empty());
+  const auto& c = loaded.config;
+  CHECK(c.hostname == "mx.corp.example");
+  CHECK(c.data == "/var/lib/postern");
+  CHECK(c.rules == "/etc/postern/rules");
+  REQUIRE(c.domains.size() == 1);
+  CHECK(c.domains[0].name == "corp.example");
+  CHECK(c.listen.smtp == std::vector<Endpoint>{*Endpoint::parse("[::]:25")});
+  CHECK(c.listen.lmtp.empty());
+  CHECK(c.listen.admin->to_string() == "127.0.0.1:8025");
+  CHECK(c.tls.certificate == "/etc/postern/tls.crt");
+  CHECK_FALSE(c.tls.allow_plaintext_login);
+  CHECK(c.dns.timeout == 5s);
+  CHECK(c.smtp.max_size == 50ULL << 20);
+  CHECK(c.limits.connections_per_address == 50);
+  CHECK(c.limits.connection_rate_per_address == config::Rate{300, 60s});
+  CHECK(c.limits.memory == 1ULL << 30);
+  CHECK(c.antivirus.scanners == 2);
+  CHECK(c.budgets.cpu == 20ms);
+}
+
+TEST_CASE("every key of the manual is understood") {
+  auto loaded = config::parse(R"(
+hostname = "MX.corp.example."
+data     = "/tmp/data"
+rules    = "/tmp/rules"
+user     = "mail"
+group    = "mail"
+postmaster = "Boss@corp.example"
+[listen]
+smtp = ["127.0.0.1:2525", "[::1]:2525", "192.0.2.1"]
+submission = []
+submissions = []
+lmtp = []
+imap = ["127.0.0.1:0"]
+imaps = []
+pop3 = ["127.0.0.1:0"]
+pop3s = []
+admin = ""
+[tls]
+certificate = "/tmp/c"
+key         = "/tmp/k"
+allow_plaintext_login = true
+[dns]
+servers = ["127.0.0.1:5353", "::1"]
+timeout = "250ms"
+[domains."corp.example"]
+deliver = "mailboxes"
+catch_all = "office@corp.example"
+[domains."Bücher.example"]
+[smtp]
+max_size = "1MB"
+xclient  = ["127.0.0.1"]
+trusted  = ["10.0.0.0/8", "2001:db8::/32"]
+proxy    = []
+[imap]
+max_append = "2MB"
+idle_timeout = "29m"
+[limits]
+connections_per_address = 0
+connections_per_network = 7
+connection_rate_per_address = "10/1s"
+recipients_per_message = 100
+errors_per_session = 3
+memory = "512MB"
+free_disk = 0
+[antivirus]
+database = "/tmp/db"
+scanners = 4
+timeout = "10s"
+[budgets]
+cpu = "5ms"
+memory = "4MiB"
+dns_questions = 50
+stage = "10s"
+[log]
+level = "debug"
+)", "p.toml");
+  for (const auto& line : loaded.mistakes) UNSCOPED_INFO(line);
+  REQUIRE(loaded.mistakes.empty());
+  CHECK(loaded.warnings.empty());
+  const auto& c = loaded.config;
+  CHECK(c.hostname == "mx.corp.example");
+  CHECK(c.postmaster == "boss@corp.example");
+  REQUIRE(c.listen.smtp.size() == 3);
+  CHECK(c.listen.smtp[2].to_string() == "192.0.2.1:25");
+  CHECK(c.listen.submission.empty());
+  CHECK_FALSE(c.listen.admin);
+  CHECK(c.tls.allow_plaintext_login);
+  CHECK(c.dns.servers[1].to_string() == "[::1]:53");
+  CHECK(c.dns.timeout == 250ms);
+  CHECK(c.domains[0].catch_all == "office@corp.example");
+  CHECK(c.smtp.trusted.size() == 2);
+  CHECK(c.limits.connections_per_address == 0);
+  CHECK(c.limits.connection_rate_per_address == config::Rate{10, 1s});
+  CHECK(c.log.level == log::Level::debug);
+}
+
+TEST_CASE("a service that is not built yet is said and no mistake") {
+  auto loaded = config::parse(kSmallest, "p.toml");
+  REQUIRE(loaded.warnings.size() == 2);
+  CHECK(loaded.warnings[0].find("submission is not built yet") != std::string::npos);
+  CHECK(loaded.warnings[1].find("submissions is not built yet") != std::string::npos);
+}
+
+TEST_CASE("a mistake names file, line and cure") {
+  struct Case {
+    std::string text;
+    std::string want;
+  };
+  const std::string top = "hostname = \"mx.corp.example\"\n";
+  const std::string domain = "[domains.\"corp.example\"]\n";
+  const std::vector<Case> cases = {
+      {"hostnme = \"mx.corp.example\"\n" + kSmallest, "p.toml:1: unknown key \"hostnme\" (hostname?)"},
+      {kSmallest + "[smtp]\nmaxsize = \"1MB\"\n", "p.toml:4: unknown key \"maxsize\" in [smtp] (max_size?)"},
+      {kSmallest + "[smpt]\n", "p.toml:3: unknown key \"smpt\" (smtp?)"},
+      {kSmallest + "rules = \"/x\"\n", "p.toml:3: unknown key \"rules\" in [domains.\"corp.example\"] (it belongs above the first [section])"},
+      {kSmallest + "[smtp]\nmax_size = true\n", "p.toml:4: max_size in [smtp] must be a size such as \"50MB\" or \"256KiB\""},
+      {kSmallest + "[smtp]\nmax_size = \"big\"\n", "p.toml:4: max_size in [smtp] must be a size such as \"50MB\" or \"256KiB\", not \"big\""},
+      {kSmallest + "[smtp]\nmax_size = 1000\n", "p.toml:4: max_size in [smtp] must be at least 65536 octets"},
+      {kSmallest + "[dns]\ntimeout = 5\n", "p.toml:4: timeout in [dns] must be a time such as \"5s\", \"250ms\" or \"7d\", not a number without a unit"},
+      {kSmallest + "[dns]\ntimeout = \"5 parsecs\"\n", "p.toml:4: timeout in [dns] must be a time such as \"5s\", \"250ms\" or \"7d\", not \"5 parsecs\""},
+      {kSmallest + "[dns]\nservers = [\"dns.example\"]\n", "p.toml:4: servers in [dns]: \"dns.example\" is no ADDRESS:PORT such as \"127.0.0.1:25\" or \"[::]:25\" (no host names)"},
+      {kSmallest + "[listen]\nsmtp = \"[::]:25\"\n", "p.toml:4: smtp in [listen] must be a list such as [\"127.0.0.1:25\"], not a string"},
+      {kSmallest + "[listen]\nsmtp = [\"[::]:143\"]\n", "p.toml:4: imap in [listen]: [::]:143 is already taken by smtp"},
+      {kSmallest + "[listen]\nadmin = 8025\n", "p.toml:4: admin in [listen] must be one ADDRESS:PORT such as \"127.0.0.1:8025\", or \"\" for none"},
+      {kSmallest + "[smtp]\nxclient = [\"10.0.0.0/33\"]\n", "p.toml:4: xclient in [smtp]: \"10.0.0.0/33\" is no network such as \"192.0.2.0/24\" or \"2001:db8::/32\""},
+      {kSmallest + "[tls]\nallow_plaintext_login = \"yes\"\n", "p.toml:4: allow_plaintext_login in [tls] must be true or false (without quotes), not a string"},
+      {kSmallest + "[tls]\nkey = \"\"\n", "p.toml:4: certificate and key in [tls] belong together: give both, or \"\" for both to do without TLS"},
+      {kSmallest + "[limits]\nerrors_per_session = -1\n", "p.toml:4: errors_per_session in [limits] must lie between 0 and 1000000"},
+      {kSmallest + "[limits]\nconnection_rate_per_address = \"300\"\n", "p.toml:4: connection_rate_per_address in [limits] must be a rate such as \"300/1m\" (at most a day), or 0 for none"},
+      {kSmallest + "[limits]\nrecipients_per_message = 10\n", "p.toml:4: recipients_per_message in [limits] must be at least 100 (RFC 5321), or 0 for no limit"},
+      {kSmallest + "[log]\nlevel = \"loud\"\n", "p.toml:4: level in [log] must be \"debug\", \"info\", \"warning\" or \"error\", not \"loud\""},
+      {kSmallest + "[limits\n", "p.toml:3: "},
+      {domain, "p.toml: hostname is missing; it is the name in our MX record, e.g. hostname = \"mx.corp.example\""},
+      {top, "p.toml: no domain to receive mail for; add [domains.\"corp.example\"]"},
+      {"hostname = \"mx\"\n" + domain, "p.toml:1: hostname \"mx\" is no full host name such as \"mx.corp.example\""},
+      {"hostname = 5\n" + domain, "p.toml:1: hostname must be a string in quotes, not a number"},
+      {top + "[domains.corp.example]\n", "p.toml:2: the domain needs quotes: [domains.\"corp.example\"]"},
+      {top + "[domains.\"no spaces\"]\n", "p.toml:2: [domains.\"no spaces\"]: \"no spaces\" is no domain name"},
+      {kSmallest + "[domains.\"CORP.example\"]\n", "p.toml:3: [domains.\"CORP.example\"] is there twice; the first one is in line 2"},
+      {kSmallest + "deliver = \"smtp://10.0.0.5:25\"\n", "p.toml:3: deliver = \"smtp://10.0.0.5:25\" in [domains.\"corp.example\"]: handing mail on to another server is not built yet; only \"mailboxes\" is"},
+      {kSmallest + "deliver = \"lmtp://h:24\"\n", "p.toml:3: deliver = \"lmtp://h:24\" in [domains.\"corp.example\"]: handing mail on to another server is not built yet; only \"mailboxes\" is"},
+      {kSmallest + "deliver = \"mailbox\"\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", not \"mailbox\" (mailboxes?)"},
+      {kSmallest + "catch_all = \"office\"\n", "p.toml:3: catch_all in [domains.\"corp.example\"] must be the address of an account, such as \"office@corp.example\""},
+      {kSmallest + "catch_all = \"a@other.example\"\n", "p.toml:2: catch_all a@other.example in [domains.\"corp.example\"] is in none of our domains"},
+      {"postmaster = \"a@other.example\"\n" + kSmallest, "p.toml:1: postmaster a@other.example is in none of our domains"},
+      {"data = \"\"\n" + kSmallest, "p.toml:1: data must name a folder"},
+  };
+  for (const auto& c : cases) {
+    INFO(c.text);
+    auto line = only_mistake(c.text);
+    if (c.want.ends_with(": ")) {
+      CHECK(line.substr(0, c.want.size()) == c.want);
+      CHECK(line.size() > c.want.size());
+    } else {
+      CHECK(line == c.want);
+    }
+  }
+}
+
+TEST_CASE("all mistakes are told at once, from top to bottom of each section") {
+  auto loaded = config::parse("hostname = \"mx\"\n[domains.\"corp.example\"]\ndelivr = \"x\"\n[dns]\ntimeout = 1\n[smtp]\nmax_size = \"x\"\n", "p.toml");
+  REQUIRE(loaded.mistakes.size() == 4);
+  CHECK_FALSE(loaded.ok());
+}
+
+TEST_CASE("without a certificate the services that begin with TLS are refused") {
+  auto loaded = config::parse(kSmallest + "[tls]\ncertificate = \"\"\nkey = \"\"\n[listen]\npop3s = []\n", "p.toml");
+  REQUIRE(loaded.mistakes.size() == 1);
+  CHECK(loaded.mistakes[0].find("imaps in [listen] needs a certificate") != std::string::npos);
+}
+
+TEST_CASE("a missing file is a mistake with its name") {
+  auto loaded = config::load("/nonexistent/postern.toml");
+  REQUIRE(loaded.mistakes.size() == 1);
+  CHECK(loaded.mistakes[0] == "/nonexistent/postern.toml: cannot be read: No such file or directory");
+}
+
+TEST_CASE("rates are read") {
+  CHECK(config::parse_rate("300/1m") == config::Rate{300, 60s});
+  CHECK(config::parse_rate("5/s") == config::Rate{5, 1s});
+  CHECK(config::parse_rate("0") == config::Rate{});
+  CHECK_FALSE(config::parse_rate("5"));
+  CHECK_FALSE(config::parse_rate("5/"));
+  CHECK_FALSE(config::parse_rate("/1m"));
+  CHECK_FALSE(config::parse_rate("5/0s"));
+  CHECK_FALSE(config::parse_rate("5/2d"));
+}
