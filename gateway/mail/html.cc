@@ -1,0 +1,264 @@
+// HTML to text for the rules: a tokenizer after the HTML standard's states (13.2.5) without a tree behind it.
+#include "gateway/mail/html.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "gateway/base/text.h"
+#include "gateway/mail/charset.h"
+
+namespace postern::mail {
+
+namespace {
+
+constexpr std::uint32_t kBadCharacter = 0xfffd;
+
+// The names of U+00A0 to U+00FF in order.
+constexpr std::array<std::string_view, 96> kLatin1 = {
+    "nbsp", "iexcl", "cent", "pound", "curren", "yen", "brvbar", "sect", "uml", "copy", "ordf", "laquo", "not", "shy", "reg", "macr",
+    "deg", "plusmn", "sup2", "sup3", "acute", "micro", "para", "middot", "cedil", "sup1", "ordm", "raquo", "frac14", "frac12",
+    "frac34", "iquest", "Agrave", "Aacute", "Acirc", "Atilde", "Auml", "Aring", "AElig", "Ccedil", "Egrave", "Eacute", "Ecirc",
+    "Euml", "Igrave", "Iacute", "Icirc", "Iuml", "ETH", "Ntilde", "Ograve", "Oacute", "Ocirc", "Otilde", "Ouml", "times", "Oslash",
+    "Ugrave", "Uacute", "Ucirc", "Uuml", "Yacute", "THORN", "szlig", "agrave", "aacute", "acirc", "atilde", "auml", "aring", "aelig",
+    "ccedil", "egrave", "eacute", "ecirc", "euml", "igrave", "iacute", "icirc", "iuml", "eth", "ntilde", "ograve", "oacute", "ocirc",
+    "otilde", "ouml", "divide", "oslash", "ugrave", "uacute", "ucirc", "uuml", "yacute", "thorn", "yuml"};
+
+struct Named {
+  std::string_view name;
+  std::uint32_t character;
+};
+constexpr std::array<Named, 34> kOthers = {{
+    {"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}, {"AMP", '&'}, {"LT", '<'}, {"GT", '>'}, {"QUOT", '"'},
+    {"OElig", 0x152}, {"oelig", 0x153}, {"Scaron", 0x160}, {"scaron", 0x161}, {"ensp", 0x2002}, {"emsp", 0x2003},
+    {"thinsp", 0x2009}, {"zwnj", 0x200c}, {"zwj", 0x200d}, {"ndash", 0x2013}, {"mdash", 0x2014}, {"lsquo", 0x2018},
+    {"rsquo", 0x2019}, {"sbquo", 0x201a}, {"ldquo", 0x201c}, {"rdquo", 0x201d}, {"bdquo", 0x201e}, {"bull", 0x2022},
+    {"hellip", 0x2026}, {"lsaquo", 0x2039}, {"rsaquo", 0x203a}, {"euro", 0x20ac}, {"trade", 0x2122}, {"Tab", '\t'}, {"NewLine", '\n'},
+}};
+
+// The HTML standard, 13.2.5.80: numbers 128 to 159 mean windows-1252.
+constexpr std::array<std::uint16_t, 32> kWindows1252 = {
+    0x20ac, 0x81, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0x8d, 0x17d, 0x8f,
+    0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d, 0x17e, 0x178};
+
+constexpr std::array<std::string_view, 37> kBlocks = {
+    "address", "article", "aside", "blockquote", "body", "br", "caption", "center", "dd", "div", "dl", "dt", "fieldset", "figure",
+    "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header", "hr", "html", "li", "main", "ol", "option", "p", "pre",
+    "section", "table", "title", "tr", "ul"};
+
+bool is_html_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'; }
+bool is_alnum(char c) { return is_alpha(c) || is_digit(c); }
+
+std::optional<std::uint32_t> named_character(std::string_view name) {
+  for (const Named& other : kOthers) {
+    if (other.name == name) return other.character;
+  }
+  auto found = std::find(kLatin1.begin(), kLatin1.end(), name);
+  if (found == kLatin1.end()) return std::nullopt;
+  return 0xa0 + static_cast<std::uint32_t>(found - kLatin1.begin());
+}
+
+// `digits` behind "&#" or "&#x".
+std::uint32_t numbered_character(std::string_view digits, unsigned base) {
+  std::uint32_t value = 0;
+  for (char c : digits) {
+    unsigned digit = is_digit(c) ? static_cast<unsigned>(c - '0') : static_cast<unsigned>(ascii_lower(c) - 'a') + 10;
+    value = std::min<std::uint32_t>(value * base + digit, 0x110000);
+  }
+  if (value >= 0x80 && value < 0xa0) return kWindows1252[value - 0x80];
+  bool bad = value == 0 || value > 0x10ffff || (value >= 0xd800 && value < 0xe000);
+  return bad ? kBadCharacter : value;
+}
+
+class Stripper {
+ public:
+  Stripper(std::string_view html, std::size_t limit) : html_(html), limit_(limit) { out_.reserve(std::min(html.size() / 2, limit)); }
+
+  std::string run() {
+    while (at_ < html_.size() && out_.size() < limit_) {
+      char c = html_[at_];
+      if (c == '<') {
+        markup();
+      } else if (c == '&') {
+        entity();
+      } else if (is_html_space(c)) {
+        ++at_;
+        space_ = true;
+      } else {
+        plain();
+      }
+    }
+    if (out_.size() > limit_) {
+      std::size_t end = limit_;
+      while (end > 0 && (static_cast<unsigned char>(out_[end]) & 0xc0) == 0x80) --end;
+      out_.resize(end);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  // Everything up to the next octet that means something.
+  void plain() {
+    auto end = std::min(html_.find_first_of("<& \t\n\r\f", at_), html_.size());
+    put_run(html_.substr(at_, end - at_));
+    at_ = end;
+  }
+
+  // Without soft hyphens, zero-width spaces and byte order marks, which cut words for filters only.
+  void put_run(std::string_view run) {
+    while (!run.empty()) {
+      std::size_t cut = run.size(), skip = 0;
+      for (std::string_view invisible : {"\xc2\xad", "\xe2\x80\x8b", "\xef\xbb\xbf"}) {
+        auto hit = run.substr(0, cut).find(invisible);
+        if (hit == std::string_view::npos) continue;
+        cut = hit;
+        skip = invisible.size();
+      }
+      put(run.substr(0, cut));
+      run.remove_prefix(cut + skip);
+    }
+  }
+
+  void put(std::string_view piece) {
+    if (piece.empty()) return;
+    if (line_ && !out_.empty()) {
+      out_ += '\n';
+    } else if (space_ && !out_.empty()) {
+      out_ += ' ';
+    }
+    line_ = space_ = false;
+    // A few octets more than the limit, so that the cut at the end can fall between characters.
+    std::size_t room = limit_ - std::min(limit_, out_.size());
+    out_ += piece.size() < room ? piece : piece.substr(0, room + 4);
+  }
+
+  void put_character(std::uint32_t c) {
+    if (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == 0xa0) {
+      space_ = true;
+      return;
+    }
+    char octets[4];
+    std::size_t size = 0;
+    if (c < 0x80) {
+      octets[size++] = static_cast<char>(c);
+    } else {
+      if (c < 0x800) {
+        octets[size++] = static_cast<char>(0xc0 | c >> 6);
+      } else {
+        if (c < 0x10000) {
+          octets[size++] = static_cast<char>(0xe0 | c >> 12);
+        } else {
+          octets[size++] = static_cast<char>(0xf0 | c >> 18);
+          octets[size++] = static_cast<char>(0x80 | (c >> 12 & 0x3f));
+        }
+        octets[size++] = static_cast<char>(0x80 | (c >> 6 & 0x3f));
+      }
+      octets[size++] = static_cast<char>(0x80 | (c & 0x3f));
+    }
+    put_run({octets, size});
+  }
+
+  void entity() {
+    std::string_view rest = html_.substr(at_ + 1, 32);
+    bool numbered = rest.starts_with('#');
+    bool hex = numbered && rest.size() > 1 && ascii_lower(rest[1]) == 'x';
+    std::size_t begin = hex ? 2 : numbered ? 1 : 0;
+    std::size_t end = begin;
+    while (end < rest.size() && (numbered && !hex ? is_digit(rest[end]) : is_alnum(rest[end]))) {
+      if (hex && !is_digit(rest[end]) && ascii_lower(rest[end]) > 'f') break;
+      ++end;
+    }
+    std::string_view name = rest.substr(begin, end - begin);
+    std::optional<std::uint32_t> character;
+    if (!name.empty()) character = numbered ? numbered_character(name, hex ? 16 : 10) : named_character(name);
+    if (!character) {
+      put("&");
+      ++at_;
+      return;
+    }
+    put_character(*character);
+    at_ += 1 + end + (end < rest.size() && rest[end] == ';' ? 1 : 0);
+  }
+
+  void markup() {
+    std::string_view rest = html_.substr(at_);
+    if (rest.starts_with("<!--")) return comment();
+    if (rest.starts_with("<!") || rest.starts_with("<?")) return skip_behind('>');
+    bool closing = rest.starts_with("</");
+    std::size_t begin = closing ? 2 : 1;
+    if (begin >= rest.size() || !is_alpha(rest[begin])) {
+      if (closing) return skip_behind('>');   // a bogus comment
+      put("<");
+      ++at_;
+      return;
+    }
+    std::size_t end = begin;
+    while (end < rest.size() && !is_html_space(rest[end]) && rest[end] != '>' && rest[end] != '/') ++end;
+    std::string name = ascii_lowered(rest.substr(begin, std::min<std::size_t>(end - begin, 16)));
+    at_ += end;
+    attributes();
+    if (!closing && (name == "script" || name == "style")) return raw_text(name);
+    if (std::binary_search(kBlocks.begin(), kBlocks.end(), std::string_view(name))) line_ = true;
+    if (name == "td" || name == "th") space_ = true;
+  }
+
+  void comment() {
+    at_ += 4;
+    if (html_.substr(at_).starts_with(">")) return skip_behind('>');
+    if (html_.substr(at_).starts_with("->")) return skip_behind('>');
+    auto end = html_.find("-->", at_);
+    auto bang = html_.substr(0, end).find("--!>", at_);
+    if (bang != std::string_view::npos) end = bang + 1;
+    at_ = end == std::string_view::npos ? html_.size() : end + 3;
+  }
+
+  void skip_behind(char c) {
+    auto end = html_.find(c, at_);
+    at_ = end == std::string_view::npos ? html_.size() : end + 1;
+  }
+
+  // To behind the ">" of a tag: one inside a quoted value does not end it.
+  void attributes() {
+    while (at_ < html_.size()) {
+      char c = html_[at_++];
+      if (c == '>') return;
+      if (c != '=') continue;
+      while (at_ < html_.size() && is_html_space(html_[at_])) ++at_;
+      if (at_ < html_.size() && (html_[at_] == '"' || html_[at_] == '\'')) {
+        char quote = html_[at_++];
+        skip_behind(quote);
+      }
+    }
+  }
+
+  // To the end tag of that name; it alone ends a script or a style.
+  void raw_text(std::string_view name) {
+    for (;;) {
+      auto end = html_.find("</", at_);
+      if (end == std::string_view::npos) {
+        at_ = html_.size();
+        return;
+      }
+      at_ = end + 2;
+      std::string_view rest = html_.substr(at_);
+      if (istarts_with(rest, name) && (rest.size() == name.size() || !is_alnum(rest[name.size()]))) return skip_behind('>');
+    }
+  }
+
+  std::string_view html_;
+  std::size_t limit_;
+  std::size_t at_ = 0;
+  std::string out_;
+  bool space_ = false;
+  bool line_ = false;
+};
+
+}  // namespace
+
+std::string html_to_text(std::string_view html, std::size_t limit) {
+  if (is_utf8(html)) return Stripper(html, limit).run();
+  return Stripper(valid_utf8(html), limit).run();
+}
+
+}  // namespace postern::mail
