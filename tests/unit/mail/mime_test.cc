@@ -1,0 +1,210 @@
+// mail: the part table, the envelope, readable text.
+#include "gateway/mail/mime.h"
+
+#include "gateway/base/text.h"
+#include "gateway/mail/address.h"
+#include "gateway/mail/envelope.h"
+#include "gateway/mail/text.h"
+#include "tests/support/catch.h"
+
+using namespace postern;
+using namespace postern::mail;
+
+namespace {
+
+std::string with_crlf(std::string_view text) {
+  std::string out;
+  for (char c : text) out += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  return out;
+}
+
+// The example of RFC 3501 6.4.5: parts 1, 2, 3, 3.1, 3.2, 4, 4.1, 4.1.MIME, 4.2, 4.2.1, 4.2.2.
+constexpr std::string_view kNested =
+    "Subject: outer\nContent-Type: multipart/mixed; boundary=a\n\npreamble\n"
+    "--a\n\npart one\n"
+    "--a\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n\nAAAA\n"
+    "--a\nContent-Type: message/rfc822\n\nSubject: three\nContent-Type: multipart/mixed; boundary=b\n\n"
+    "--b\n\n3.1\n--b\nContent-Type: application/octet-stream\n\n3.2\n--b--\nepilogue\n"
+    "--a\nContent-Type: multipart/mixed; boundary=c\n\n"
+    "--c\nContent-Type: image/gif\n\nGIF\n"
+    "--c\nContent-Type: message/rfc822\n\nSubject: inner\nContent-Type: multipart/alternative; boundary=d\n\n"
+    "--d\n\n4.2.1\n--d\nContent-Type: text/richtext\n\n4.2.2\n--d--\n--c--\n--a--\nlast words\n";
+
+std::string body_of_number(const std::string& message, const PartTable& table, std::string_view number) {
+  auto index = table.find(number);
+  return index ? std::string(body_of(message, table.parts[*index])) : "none";
+}
+
+}  // namespace
+
+TEST_CASE("the parts of a nested message are found by their IMAP numbers") {
+  std::string message = with_crlf(kNested);
+  PartTable table = parse(message);
+  CHECK(body_of_number(message, table, "1") == "part one");
+  CHECK(body_of_number(message, table, "2") == "AAAA");
+  CHECK(body_of_number(message, table, "3.1") == "3.1");
+  CHECK(body_of_number(message, table, "3.2") == "3.2");
+  CHECK(body_of_number(message, table, "4.1") == "GIF");
+  CHECK(body_of_number(message, table, "4.2.1") == "4.2.1");
+  CHECK(body_of_number(message, table, "4.2.2") == "4.2.2");
+  for (std::string_view none : {"0", "5", "1.1.1", "3.3", "4.2.3", "x", ".", "1.", "-1", "99999999999999999999"}) {
+    INFO(none);
+    CHECK_FALSE(table.find(none));
+  }
+  CHECK(table.find("") == 0U);
+  auto three = table.message_of("3");
+  REQUIRE(three);
+  CHECK(header_of(message, table.parts[*three]) == with_crlf("Subject: three\nContent-Type: multipart/mixed; boundary=b\n\n"));
+  CHECK(table.parts[*three].is_message);
+  CHECK(EnvelopeView::read(table.parts[*three].envelope)->get(EnvelopeView::subject) == "three");
+  CHECK(table.message_of("") == 0U);
+  CHECK_FALSE(table.message_of("2"));
+  CHECK_FALSE(table.truncated);
+}
+
+TEST_CASE("containers have bounds: a body goes up to the line end before the delimiter around it") {
+  std::string message = with_crlf(kNested);
+  PartTable table = parse(message);
+  CHECK(table.root().end == message.size());
+  std::string three = body_of_number(message, table, "3");
+  CHECK(three.starts_with("Subject: three\r\n"));
+  CHECK(three.ends_with("--b--\r\nepilogue"));
+  std::string four = body_of_number(message, table, "4");
+  CHECK(four.starts_with("--c\r\n"));
+  CHECK(four.ends_with("--c--"));
+}
+
+TEST_CASE("lines are the line feeds of a body") {
+  std::string message = with_crlf(kNested);
+  PartTable table = parse(message);
+  for (const Part& part : table.parts) {
+    std::string_view body = body_of(message, part);
+    CHECK(part.lines == static_cast<std::uint32_t>(std::count(body.begin(), body.end(), '\n')));
+  }
+}
+
+TEST_CASE("a simple message is its own part 1 and has no part 2") {
+  std::string message = "Subject: x\r\n\r\nhello\r\n";
+  PartTable table = parse(message);
+  REQUIRE(table.parts.size() == 1);
+  CHECK(table.find("1") == 0U);
+  CHECK_FALSE(table.find("2"));
+  CHECK_FALSE(table.find("1.1"));
+  CHECK(table.root().is("text", "plain"));
+  CHECK(table.root().lines == 1);
+  CHECK(body_of(message, table.root()) == "hello\r\n");
+}
+
+TEST_CASE("odd delimiters are judged as RFC 2046 says") {
+  auto leaves = [](std::string_view text) { return parse(text).parts.size() - 1; };
+  CHECK(leaves("Content-Type: multipart/mixed; boundary=\"a\"\n\n--a  \n\nx\n--a--") == 1);       // padding
+  CHECK(leaves("Content-Type: multipart/mixed; boundary=a\n\n--ab\n\nx\n--a\n\ny\n--a--") == 1);  // a longer word
+  CHECK(leaves("Content-Type: multipart/mixed; boundary=a\n\n--a\n\nx\n--a--\n--a\n\ny") == 1);   // epilogue
+  CHECK(leaves("Content-Type: multipart/mixed; boundary=a\n\n--a\n\nx\n--a\n\ny") == 2);          // never closed
+  CHECK(leaves("Content-Type: multipart/mixed; boundary=a\n\n--a\n--a\n--a--") == 2);             // empty parts
+  CHECK(leaves("Content-Type: multipart/mixed\n\n--a\n\nx\n--a--") == 0);                         // no boundary
+  CHECK(leaves("Content-Type: multipart/mixed; boundary=a\n\nnothing") == 0);
+  CHECK(leaves("Content-Type: multipart/mixed; boundary=a\n--a\n\nx\n--a--") == 0);               // in the header itself
+}
+
+TEST_CASE("an outer delimiter ends an inner multipart that was never closed") {
+  std::string message =
+      "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/mixed; boundary=ab\n\n--ab\n\nx\n--a\n\ny\n--a--\n";
+  PartTable table = parse(message);
+  CHECK(body_of_number(message, table, "1.1") == "x");
+  CHECK(body_of_number(message, table, "2") == "y");
+}
+
+TEST_CASE("a part whose header never ends does not swallow its neighbour") {
+  std::string message = "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: text/html\n--a\n\ny\n--a--\n";
+  PartTable table = parse(message);
+  CHECK(table.parts.size() == 3);
+  CHECK(body_of_number(message, table, "1").empty());
+  CHECK(body_of_number(message, table, "2") == "y");
+}
+
+TEST_CASE("a digest's parts are messages") {
+  std::string message = "Content-Type: multipart/digest; boundary=a\n\n--a\n\nSubject: x\n\nhello\n--a--\n";
+  PartTable table = parse(message);
+  CHECK(table.parts[1].is("message", "rfc822"));
+  CHECK(body_of_number(message, table, "1.1") == "hello");
+}
+
+TEST_CASE("depth and number of parts are bounded and what is beyond stays in one opaque part") {
+  std::string deep;
+  for (int i = 0; i < 2000; ++i) deep += "Content-Type: multipart/mixed; boundary=b" + std::to_string(i) + "\n\n--b" + std::to_string(i) + "\n";
+  PartTable table = parse(deep);
+  CHECK(table.truncated);
+  CHECK(table.parts.size() == kMaxDepth + 1);
+  CHECK(table.parts.back().end == deep.size());
+
+  std::string wide = "Content-Type: multipart/mixed; boundary=a\n\n";
+  for (int i = 0; i < 100'000; ++i) wide += "--a\n\nx\n";
+  wide += "--a--\n";
+  table = parse(wide);
+  CHECK(table.truncated);
+  CHECK(table.parts.size() == kMaxParts);
+  CHECK(table.parts.back().end == wide.size());
+  CHECK(table.parts.back().is("application", "octet-stream"));
+}
+
+TEST_CASE("thirty levels are read to the last one") {
+  std::string message;
+  for (int i = 0; i < 30; ++i) message += "Content-Type: multipart/mixed; boundary=b" + std::to_string(i) + "\n\n--b" + std::to_string(i) + "\n";
+  message += "\ndeep\n";
+  for (int i = 29; i >= 0; --i) message += "--b" + std::to_string(i) + "--\n";
+  PartTable table = parse(message);
+  CHECK_FALSE(table.truncated);
+  CHECK(table.parts.size() == 31);
+  CHECK(body_of(message, table.parts.back()) == "deep");
+}
+
+TEST_CASE("a table survives its blob, and no damaged blob is believed") {
+  std::string message = with_crlf(kNested);
+  PartTable table = parse(message);
+  std::string blob = serialize(table);
+  auto back = deserialize(blob);
+  REQUIRE(back);
+  CHECK(*back == table);
+  CHECK(serialize(*back) == blob);
+  for (std::size_t cut = 0; cut < blob.size(); ++cut) CHECK_FALSE(deserialize(blob.substr(0, cut)));
+  for (std::size_t at = 0; at < blob.size(); ++at) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string damaged = blob;
+      damaged[at] = static_cast<char>(damaged[at] ^ 1 << bit);
+      auto read = deserialize(damaged);
+      if (!read) continue;
+      for (const Part& part : read->parts) CHECK(part.end <= read->size);
+    }
+  }
+}
+
+TEST_CASE("the envelope keeps raw values, joins repeated addresses and is bounded") {
+  std::string header =
+      "From: a@x\r\nSUBJECT: =?utf-8?q?x?=\r\n y\r\nSubject: second\r\nTo: b@x\r\nTo: c@x\r\nMessage-ID: <1@x>\r\nBcc:\r\n\r\n";
+  std::string blob = envelope_of(header);
+  auto view = EnvelopeView::read(blob);
+  REQUIRE(view);
+  CHECK(view->get(EnvelopeView::from) == "a@x");
+  CHECK(view->get(EnvelopeView::subject) == "=?utf-8?q?x?= y");
+  CHECK(view->get(EnvelopeView::to) == "b@x, c@x");
+  CHECK(view->get(EnvelopeView::message_id) == "<1@x>");
+  CHECK(view->get(EnvelopeView::bcc) == "");
+  CHECK_FALSE(view->get(EnvelopeView::date));
+  for (std::size_t cut = 0; cut < blob.size(); ++cut) CHECK_FALSE(EnvelopeView::read(blob.substr(0, cut)));
+
+  std::string huge = "To: " + std::string(10'000'000, 'x') + "\r\n";
+  for (int i = 0; i < 1000; ++i) huge += "Cc: " + std::string(1000, 'y') + "\r\n";
+  CHECK(envelope_of(huge).size() <= kMaxEnvelope + 64);
+}
+
+TEST_CASE("readable text joins the text parts and leaves attachments out") {
+  std::string message = with_crlf(
+      "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: text/plain; charset=iso-8859-1\n"
+      "Content-Transfer-Encoding: quoted-printable\n\ncaf=E9\n--a\nContent-Type: text/html\n\n<p>x &amp; y</p>\n"
+      "--a\nContent-Type: text/plain\nContent-Disposition: attachment; filename=\"a.txt\"\n\nsecret\n--a--\n");
+  PartTable table = parse(message);
+  CHECK(readable_text(message, table) == "café\nx & y");
+  CHECK(readable_text(message, table, 3) == "caf");
+  CHECK(table.parts.back().file_name() == "a.txt");
+}
