@@ -1,0 +1,66 @@
+// Our Received field.  RFC 5321 4.4; foreign texts go in only as the grammar takes them.
+#include "gateway/mail/received.h"
+
+#include <vector>
+
+#include "gateway/base/text.h"
+#include "gateway/mail/headers.h"
+
+namespace postern::mail {
+
+namespace {
+
+constexpr std::size_t kMaxForeign = 255;
+
+// What may stand where the grammar wants a domain or an address literal; the rest of a HELO becomes "?".
+std::string as_domain(std::string_view text) {
+  std::string out;
+  for (char c : text.substr(0, kMaxForeign)) {
+    bool plain = is_alpha(c) || is_digit(c) || std::string_view("-._:[]").find(c) != std::string_view::npos ||
+                 static_cast<unsigned char>(c) >= 0x80;
+    out += plain ? c : '?';
+  }
+  return out.empty() || !is_utf8(out) ? "unknown" : out;
+}
+
+// RFC 3848 and RFC 6531 4.3.
+std::string protocol(const ReceivedInfo& info) {
+  std::string word = info.utf8 ? (info.lmtp ? "UTF8LMTP" : "UTF8SMTP") : info.lmtp ? "LMTP" : info.extended ? "ESMTP" : "SMTP";
+  if (!info.utf8 && !info.lmtp && !info.extended) return word;
+  if (!info.tls.empty()) word += 'S';
+  if (info.authenticated) word += 'A';
+  return word;
+}
+
+std::string as_comment(std::string_view text) {
+  std::string out;
+  for (char c : text.substr(0, kMaxForeign)) {
+    if (c == '(' || c == ')' || c == '\\' || c < ' ' || c > '~') c = '_';
+    out += c;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string received_field(const ReceivedInfo& info) {
+  std::string name = info.client_name.empty() ? "unknown" : as_domain(info.client_name);
+  std::string field = "Received: from " + as_domain(info.helo) + " (" + name + " " + info.client.literal() + ")\r\n";
+  if (!info.tls.empty()) field += "\t(" + as_comment(info.tls) + ")\r\n";
+  field += "\tby " + info.by + " (Postern) with " + protocol(info);
+  if (!info.id.empty()) field += " id " + info.id;
+  if (!info.recipient.empty() && info.recipient.find_first_of("\r\n<>") == std::string::npos) {
+    field += "\r\n\tfor <" + info.recipient + ">";
+  }
+  return field + ";\r\n\t" + rfc5322_date(info.when) + "\r\n";
+}
+
+std::size_t count_received(std::string_view message) {
+  std::size_t count = 0;
+  HeaderReader reader(message);
+  HeaderField field;
+  while (reader.next(field)) count += iequals(field.name, "Received") ? 1 : 0;
+  return count;
+}
+
+}  // namespace postern::mail
