@@ -1,0 +1,206 @@
+// Who takes the mail of an address.
+#include "gateway/directory/directory.h"
+
+#include <algorithm>
+#include <map>
+
+#include "gateway/base/log.h"
+#include "gateway/base/text.h"
+
+namespace postern::directory {
+namespace {
+
+constexpr std::size_t kMaxLogin = 320;     // 64 + '@' + 255, RFC 5321 4.5.3.1
+constexpr std::size_t kMaxAddress = 1000;  // quotes and escapes included; longer is nobody's
+
+// The local part of `text` without quotes and escapes, RFC 5321 4.1.2; nullopt: badly quoted.
+std::optional<std::string> unquoted(std::string_view text) {
+  if (!text.starts_with('"')) return std::string(text);
+  if (text.size() < 2 || !text.ends_with('"')) return std::nullopt;
+  text = text.substr(1, text.size() - 2);
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') return std::nullopt;
+    if (text[i] == '\\' && ++i == text.size()) return std::nullopt;
+    out += text[i];
+  }
+  return out;
+}
+
+Resolution of_kind(Resolution::Kind kind) {
+  Resolution out;
+  out.kind = kind;
+  return out;
+}
+
+Resolution taken_by(const store::Account& account, Resolution::By by) {
+  Resolution out;
+  out.kind = Resolution::Kind::account;
+  out.by = by;
+  out.account = account.id;
+  out.account_address = account.address;
+  return out;
+}
+
+bool is_dot_string(std::string_view local) {
+  if (local.empty() || local.size() > 64 || local.front() == '.' || local.back() == '.') return false;
+  for (unsigned char c : local) {
+    if (c <= 0x20 || c == 0x7F || std::string_view("()<>[]:;@\\,\"").find(static_cast<char>(c)) != std::string_view::npos) return false;
+  }
+  return local.find("..") == std::string_view::npos && is_utf8(local);
+}
+
+}  // namespace
+
+struct Directory::Domains {
+  std::vector<std::string> names;                  // in order
+  std::map<std::string, std::string, std::less<>> catch_all;   // of every domain, "" for none
+  std::string hostname;
+  std::string postmaster;
+};
+
+std::optional<std::string> canonical_domain(std::string_view domain) {
+  if (domain.ends_with('.')) domain.remove_suffix(1);
+  if (domain.empty() || domain.size() > 255) return std::nullopt;
+  return ascii_lowered(domain);
+}
+
+Directory::Directory(const config::Config& config, store::Store& store) : store_(store) { configure(config); }
+
+void Directory::configure(const config::Config& config) {
+  auto domains = std::make_shared<Domains>();
+  auto address_of = [](const std::string& text) {
+    auto at = text.rfind('@');
+    if (at == std::string::npos) return std::string();
+    return text.substr(0, at + 1) + canonical_domain(text.substr(at + 1)).value_or("");
+  };
+  for (const auto& domain : config.domains) {
+    auto name = canonical_domain(domain.name);
+    if (!name) continue;   // the loader has refused it
+    if (domains->catch_all.emplace(*name, address_of(domain.catch_all)).second) domains->names.push_back(*name);
+  }
+  domains->hostname = canonical_domain(config.hostname).value_or("");
+  domains->postmaster = address_of(config.postmaster);
+  CHECK(!domains->names.empty());
+  std::lock_guard lock(mutex_);
+  domains_ = std::move(domains);
+}
+
+std::shared_ptr<const Directory::Domains> Directory::current() const {
+  std::lock_guard lock(mutex_);
+  return domains_;
+}
+
+std::vector<std::string> Directory::domains() const { return current()->names; }
+
+bool Directory::is_ours(std::string_view domain) const {
+  auto name = canonical_domain(domain);
+  return name && current()->catch_all.contains(*name);
+}
+
+io::Task<Status> Directory::prepare() {
+  auto domains = current();
+  if (postmaster(*domains, domains->names.front())) co_return Status();
+  store::Account account;
+  account.address = "postmaster@" + domains->names.front();
+  auto made = co_await store_.create_account(account);
+  if (!made.ok() && made.outcome != store::Outcome::exists) {
+    co_return Status(Error("the account " + account.address + " cannot be made: " + made.text));
+  }
+  log::info("directory.postmaster", {{"account", account.address}, {"why", "no administrator and no postmaster configured"}});
+  co_return Status();
+}
+
+std::optional<store::Account> Directory::postmaster(const Domains& domains, std::string_view domain) const {
+  if (auto own = store_.account("postmaster@" + std::string(domain))) return own;
+  if (!domains.postmaster.empty()) {
+    if (auto configured = store_.account(domains.postmaster)) return configured;
+  }
+  std::optional<store::Account> first;
+  for (auto& account : store_.accounts()) {
+    if (account.admin && (!first || account.id < first->id)) first = std::move(account);
+  }
+  if (first) return first;
+  return store_.account("postmaster@" + domains.names.front());
+}
+
+Resolution Directory::resolve(std::string_view address) const {
+  if (address.size() > kMaxAddress) return of_kind(Resolution::Kind::malformed);
+  auto at = address.rfind('@');
+  auto local = unquoted(address.substr(0, at));
+  if (!local) return of_kind(Resolution::Kind::malformed);
+  return resolve(*local, at == std::string_view::npos ? std::string_view() : address.substr(at + 1));
+}
+
+Resolution Directory::resolve(std::string_view local, std::string_view domain) const {
+  auto domains = current();
+  auto canonical = ascii_lowered(local);
+  if (domain.empty()) {
+    if (canonical != "postmaster") return of_kind(Resolution::Kind::malformed);
+    return resolve_in(*domains, canonical, domains->names.front());
+  }
+  if (local.empty() || domain.starts_with('[')) {
+    // An address literal names a host, and we take mail for domains only; RFC 5321 4.1.3.
+    return of_kind(local.empty() ? Resolution::Kind::malformed : Resolution::Kind::not_ours);
+  }
+  auto name = canonical_domain(domain);
+  if (!name) return of_kind(Resolution::Kind::malformed);
+  return resolve_in(*domains, canonical, *name);
+}
+
+Resolution Directory::resolve_in(const Domains& domains, std::string_view local, std::string_view domain) const {
+  auto ours = domains.catch_all.find(domain);
+  bool our_host = domain == domains.hostname;
+  if (ours == domains.catch_all.end() && !our_host) return of_kind(Resolution::Kind::not_ours);
+
+  auto plus = local.find('+');
+  auto base = plus == std::string_view::npos || plus == 0 ? local : local.substr(0, plus);
+  if (base == "postmaster") {
+    auto taker = postmaster(domains, domain);
+    return taker ? taken_by(*taker, Resolution::By::postmaster) : of_kind(Resolution::Kind::unavailable);
+  }
+  if (ours == domains.catch_all.end()) return of_kind(Resolution::Kind::not_ours);
+
+  std::string behind = "@" + std::string(domain);
+  if (auto exact = store_.account(std::string(local) + behind)) return taken_by(*exact, Resolution::By::address);
+  if (base.size() < local.size()) {
+    if (auto tagged = store_.account(std::string(base) + behind)) {
+      auto out = taken_by(*tagged, Resolution::By::tag);
+      out.tag = local.substr(base.size() + 1);
+      return out;
+    }
+  }
+  if (!ours->second.empty()) {
+    if (auto taker = store_.account(ours->second)) return taken_by(*taker, Resolution::By::catch_all);
+    // Refusing would bounce what the administrator promised to take.
+    log::warning("directory.catch_all", {{"domain", std::string(domain)}, {"what", "there is no account " + ours->second}});
+    return of_kind(Resolution::Kind::unavailable);
+  }
+  return of_kind(Resolution::Kind::unknown_user);
+}
+
+Result<std::string> Directory::account_address(std::string_view text) const {
+  std::string shown = "\"" + printable(text, 100) + "\"";
+  auto at = text.rfind('@');
+  if (at == std::string_view::npos) return Error(shown + " is no address: it has no '@'");
+  auto local = ascii_lowered(text.substr(0, at));
+  if (!is_dot_string(local)) return Error(shown + " is no address: the part before the '@' is not valid");
+  if (local.find('+') != std::string::npos) return Error(shown + ": '+' separates a user from a tag and cannot be in an account's name");
+  auto domain = canonical_domain(text.substr(at + 1));
+  auto domains = current();
+  if (!domain || !domains->catch_all.contains(*domain)) {
+    std::string known = join(domains->names, ", ");
+    return Error(shown + " is in none of our domains (" + printable(known, 300) + ")");
+  }
+  return local + "@" + *domain;
+}
+
+std::string Directory::login_address(std::string_view login) const {
+  login = trimmed(login).substr(0, kMaxLogin);
+  auto at = login.rfind('@');
+  if (at == std::string_view::npos) return ascii_lowered(login) + "@" + current()->names.front();
+  auto domain = canonical_domain(login.substr(at + 1));
+  return ascii_lowered(login.substr(0, at)) + "@" + (domain ? *domain : ascii_lowered(login.substr(at + 1)));
+}
+
+}  // namespace postern::directory

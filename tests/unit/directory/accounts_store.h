@@ -1,0 +1,86 @@
+#pragma once
+
+#include "gateway/base/check.h"
+#include "gateway/store/store.h"
+
+namespace postern::test {
+
+// A store of accounts in memory; whatever else is asked of it is a mistake of the test.
+class AccountsStore : public store::Store {
+ public:
+  store::AccountId add(std::string address, std::string password_row = {}, bool admin = false) {
+    store::Account account;
+    account.id = ++last_;
+    account.address = std::move(address);
+    account.password_row = std::move(password_row);
+    account.admin = admin;
+    accounts_.push_back(account);
+    return last_;
+  }
+  void set_password(store::AccountId id, std::string row) {
+    for (auto& account : accounts_) {
+      if (account.id == id) account.password_row = std::move(row);
+    }
+  }
+
+  std::optional<store::Account> account(std::string_view address) const override {
+    for (const auto& account : accounts_) {
+      if (account.address == address) return account;
+    }
+    return std::nullopt;
+  }
+  std::optional<store::Account> account(store::AccountId id) const override {
+    for (const auto& account : accounts_) {
+      if (account.id == id) return account;
+    }
+    return std::nullopt;
+  }
+  std::vector<store::Account> accounts() const override { return accounts_; }
+  io::Task<store::Change> create_account(store::Account account) override {
+    store::Change out;
+    if (fail_creation) {
+      out.outcome = store::Outcome::no_space;
+      out.text = "disk full";
+    } else {
+      add(account.address, account.password_row, account.admin);
+    }
+    co_return out;
+  }
+  bool fail_creation = false;
+
+  io::Task<store::Change> update_account(store::Account) override { unexpected(); }
+  io::Task<store::Change> remove_account(store::AccountId) override { unexpected(); }
+  std::vector<store::MailboxInfo> mailboxes(store::AccountId) const override { unexpected(); }
+  std::optional<store::MailboxInfo> mailbox(store::AccountId, std::string_view) const override { unexpected(); }
+  std::optional<store::MailboxInfo> mailbox(store::AccountId, store::SpecialUse) const override { unexpected(); }
+  std::optional<store::MailboxInfo> mailbox(store::MailboxId) const override { unexpected(); }
+  io::Task<store::Created> create_mailbox(store::AccountId, std::string, store::SpecialUse) override { unexpected(); }
+  io::Task<store::Change> rename_mailbox(store::AccountId, std::string, std::string) override { unexpected(); }
+  io::Task<store::Change> remove_mailbox(store::AccountId, std::string) override { unexpected(); }
+  io::Task<store::Change> subscribe(store::AccountId, std::string, bool) override { unexpected(); }
+  std::vector<std::string> subscriptions(store::AccountId) const override { unexpected(); }
+  io::Task<store::Delivered> deliver(store::Delivery) override { unexpected(); }
+  io::Task<store::FlagsChanged> change_flags(store::MailboxId, std::vector<store::Uid>, store::FlagOperation, store::Flags,
+                                             std::optional<store::ModSeq>) override { unexpected(); }
+  io::Task<store::Copied> copy(store::MailboxId, std::vector<store::Uid>, store::MailboxId) override { unexpected(); }
+  io::Task<store::Copied> move(store::MailboxId, std::vector<store::Uid>, store::MailboxId) override { unexpected(); }
+  io::Task<store::Expunged> expunge(store::MailboxId, std::optional<std::vector<store::Uid>>) override { unexpected(); }
+  io::Task<store::Expunged> erase(store::MailboxId, std::vector<store::Uid>) override { unexpected(); }
+  io::Task<std::unique_ptr<store::MailboxWatch>> watch(store::MailboxId) override { unexpected(); }
+  io::Task<std::optional<store::MessageRow>> message(store::MailboxId, store::Uid) override { unexpected(); }
+  io::Task<std::vector<store::MessageRow>> messages(store::MailboxId, store::Uid, store::Uid, std::size_t) override { unexpected(); }
+  io::Task<Result<std::string>> read(const store::MessageRow&, std::uint64_t, std::uint64_t) override { unexpected(); }
+  io::Task<store::Change> write(std::vector<store::Row>) override { unexpected(); }
+  io::Task<std::optional<std::string>> get(std::string) override { unexpected(); }
+  io::Task<std::vector<store::Row>> scan(std::string, std::string, std::size_t) override { unexpected(); }
+  store::StoreState state() const override { unexpected(); }
+  io::Task<bool> recover() override { unexpected(); }
+  std::vector<std::string> verify() override { unexpected(); }
+
+ private:
+  [[noreturn]] static void unexpected() { check_failed("no more than accounts", __FILE__, __LINE__); }
+  std::vector<store::Account> accounts_;
+  store::AccountId last_ = 0;
+};
+
+}  // namespace postern::test
