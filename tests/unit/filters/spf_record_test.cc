@@ -171,7 +171,7 @@ TEST_CASE("a domain-spec ends in a macro or in a top label") {
   for (const char* text : {"example.com", "example.com.", "%{d}", "x.%{d2}", "%{d}.x", "%{i}._spf.%{d2}", "a:b/c.example.com", "foo.xn--zckzah", "x.a-b", "..x.com", "%%", "example.%_"}) {
     CHECK(is_domain_spec(text));
   }
-  for (const char* text : {"", "com", "com.", ".", "example.-com", "example.com-", "abc.123", "%{d}x", "example.com:80", "foo-bar", "example.c_m", "%%", "x.%{d}.", "a.b.."}) {
+  for (const char* text : {"", "com", "com.", ".", "example.-com", "example.com-", "abc.123", "%{d}x", "example.com:80", "foo-bar", "example.c_m", "x.%{d}.", "a.b.."}) {
     CHECK_FALSE(is_domain_spec(text));
   }
 }
