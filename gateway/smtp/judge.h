@@ -86,6 +86,7 @@ struct RecipientVerdict {
   std::string redirect;              // address, or empty
   double score = 0;                  // with this recipient's own points
   std::string reply;                 // for reject and defer
+  bool refused() const { return action == Action::reject || action == Action::defer; }
 };
 
 struct MessageVerdict {

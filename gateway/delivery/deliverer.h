@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "gateway/delivery/plan.h"
+#include "gateway/io/task.h"
+#include "gateway/store/store.h"
+
+namespace postern::delivery {
+
+// Brings judged messages into the store.  One for the whole program; usable on any loop.
+class Deliverer {
+ public:
+  // `quarantine`: the account that owns the originals of class virus.
+  Deliverer(store::Store& store, std::string hostname, store::AccountId quarantine)
+      : store_(store), hostname_(std::move(hostname)), quarantine_(quarantine) {}
+
+  // One atomic, durable commit for all recipients: when it is done the caller may say 250.
+  // Otherwise nothing was stored.  The trace goes with it; `reply` is the text that will be said.
+  io::Task<store::Change> deliver(Judged message, std::string reply);
+
+  // The trace of a message that was refused or deferred; not waited for by the reply.
+  io::Task<void> record(Judged message, std::string reply);
+
+ private:
+  store::Store& store_;
+  std::string hostname_;
+  store::AccountId quarantine_;
+};
+
+}  // namespace postern::delivery

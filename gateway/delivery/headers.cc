@@ -1,0 +1,90 @@
+// The header fields that we add, one set for each recipient.
+#include "gateway/delivery/headers.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "gateway/mail/received.h"
+
+namespace postern::delivery {
+namespace {
+
+constexpr std::size_t kMaxWhyLine = 900;   // RFC 5322 2.1.1: below 998 with the field name
+
+// A reason may hold text of the message: no line end of it may make a field of its own.
+std::string one_line(std::string_view text) {
+  std::string out(text.substr(0, kMaxWhyLine));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  return out;
+}
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", std::abs(value) < 0.05 ? 0.0 : value);
+  return text;
+}
+
+std::string copy_verdict(const smtp::RecipientVerdict& copy) {
+  switch (copy.action) {
+    case smtp::Action::quarantine:
+    case smtp::Action::reject:
+    case smtp::Action::defer: return "quarantine";
+    case smtp::Action::accept:
+    case smtp::Action::none: break;
+  }
+  return copy.folder == "Junk" ? "junk" : "ham";
+}
+
+std::string received_field(const Judged& message, const std::string& hostname) {
+  mail::ReceivedInfo info;
+  info.helo = message.client.helo;
+  info.client = message.client.ip;
+  info.client_name = message.client_name;
+  info.by = hostname;
+  info.id = message.id;
+  if (message.recipients.size() == 1) info.recipient = message.recipients.front().address;
+  if (!message.client.tls.version.empty()) info.tls = message.client.tls.version + " " + message.client.tls.cipher;
+  info.extended = message.client.esmtp;
+  info.authenticated = !message.client.login.empty();
+  info.utf8 = message.sender.smtputf8;
+  info.when = message.when;
+  return mail::received_field(info);
+}
+
+std::string why_lines(const Judged& message, const std::string& recipient) {
+  std::string out;
+  for (const auto& hit : message.verdict.hits) {
+    if (!hit.recipient.empty() && hit.recipient != recipient) continue;
+    std::string line = hit.rule;
+    if (hit.kind == "score") line += (hit.points < 0 ? " " : " +") + number(hit.points);
+    if (hit.kind != "score") line += " " + hit.kind;
+    if (hit.shadow) line += " (shadow)";
+    if (hit.off) line += " (switched off)";
+    out += "X-Postern-Why: " + one_line(line + ": " + hit.why + " (" + hit.at + ")") + "\r\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string verdict_value(std::string_view verdict, double score, std::string_view id) {
+  return std::string(verdict) + " score=" + number(score) + " id=" + std::string(id);
+}
+
+std::string header_prefix(const Judged& message, std::size_t recipient, const std::string& hostname) {
+  const auto& address = message.recipients[recipient].address;
+  const auto& copy = message.verdict.recipients[recipient];
+  auto verdict = copy_verdict(copy);
+  std::string out = "Return-Path: <" + message.sender.address + ">\r\n";
+  out += "Delivered-To: " + message.recipients[recipient].account + "\r\n";
+  out += received_field(message, hostname);
+  out += message.verdict.authentication_results;
+  out += "X-Postern-Verdict: " + verdict_value(verdict, copy.score, message.id) + "\r\n";
+  out += why_lines(message, address);
+  if (verdict != "ham") out += "X-Spam-Flag: YES\r\n";
+  return out;
+}
+
+}  // namespace postern::delivery

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "gateway/delivery/plan.h"
+
+namespace postern::delivery {
+
+// The fields that stand before this recipient's copy, in order: Return-Path, Delivered-To, Received,
+// Authentication-Results, X-Postern-Verdict, X-Postern-Why, X-Spam-Flag.  Design 7.
+std::string header_prefix(const Judged& message, std::size_t recipient, const std::string& hostname);
+
+// "junk score=4.5 id=7Q3K2", the value of X-Postern-Verdict.
+std::string verdict_value(std::string_view verdict, double score, std::string_view id);
+
+}  // namespace postern::delivery

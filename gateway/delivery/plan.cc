@@ -1,0 +1,138 @@
+// From a verdict to the rows of one commit.  RFC 5321 4.4 for what is added, design 6 "per recipient".
+#include "gateway/delivery/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "gateway/delivery/headers.h"
+#include "gateway/delivery/notice.h"
+#include "gateway/mail/envelope.h"
+#include "gateway/mail/mime.h"
+#include "gateway/mail/strip.h"
+
+namespace postern::delivery {
+namespace {
+
+using store::Item;
+using store::SpecialUse;
+using store::Target;
+
+// The record: what was received less forged fields of ours, removed after DKIM was verified.
+Octets record_of(const Octets& received, const std::string& hostname) {
+  auto cuts = mail::forged_fields(received.view(), hostname);
+  if (cuts.empty()) return received;
+  return Octets(mail::without(received.view(), cuts));
+}
+
+Item item_of(std::string id, Octets record, Time when) {
+  Item item;
+  item.id = std::move(id);
+  item.parts = mail::serialize(mail::parse(record.view()));
+  item.envelope = mail::envelope_of(record.view());
+  item.internal_date = when;
+  item.pieces.push_back(std::move(record));
+  return item;
+}
+
+std::string reason_of(const smtp::MessageVerdict& verdict, const smtp::RecipientVerdict& copy) {
+  const smtp::Hit* best = nullptr;
+  for (const auto& hit : verdict.hits) {
+    if (!hit.recipient.empty() && hit.recipient != copy.address) continue;
+    if (hit.shadow || hit.off) continue;
+    bool decides = hit.kind != "score" && hit.kind != "tag" && hit.kind != "accept";
+    bool best_decides = best != nullptr && best->kind != "score" && best->kind != "tag" && best->kind != "accept";
+    if (best == nullptr || (decides && !best_decides) || (decides == best_decides && hit.points > best->points)) best = &hit;
+  }
+  return best != nullptr ? best->why : copy.reply;
+}
+
+bool goes_to_quarantine(const smtp::RecipientVerdict& copy) {
+  return copy.action == smtp::Action::quarantine || copy.refused();
+}
+
+store::Held held_of(const Judged& message, const smtp::RecipientVerdict& copy) {
+  store::Held held;
+  held.message_class = copy.quarantine_class.empty() ? "policy" : copy.quarantine_class;
+  held.reason = reason_of(message.verdict, copy);
+  held.score = copy.score;
+  held.sender = message.sender.address;
+  return held;
+}
+
+void set_folder(Target& target, const std::string& folder) {
+  if (folder == "INBOX") {
+    target.use = SpecialUse::inbox;
+  } else if (folder == "Junk") {
+    target.use = SpecialUse::junk;
+  } else if (folder == "Quarantine") {
+    target.use = SpecialUse::quarantine;
+  } else {
+    target.mailbox = folder;
+  }
+}
+
+}  // namespace
+
+store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const std::string& hostname) {
+  store::Delivery delivery;
+  auto body = item_of(message.id, record_of(message.received, hostname), message.when);
+  std::vector<Item> notices;
+  std::map<std::pair<store::AccountId, std::string>, bool> placed;
+  for (std::size_t i = 0; i < message.recipients.size(); ++i) {
+    const auto& copy = message.verdict.recipients[i];
+    Target target;
+    target.account = accounts.redirects[i] != 0 ? accounts.redirects[i] : accounts.recipients[i];
+    target.header_prefix = header_prefix(message, i, hostname);
+    std::string folder = goes_to_quarantine(copy) ? "Quarantine" : copy.folder;
+    // Two addresses of one user: one copy, RFC 5321 does not want two.
+    if (!placed.emplace(std::pair(target.account, folder), true).second) continue;
+    set_folder(target, folder);
+    if (goes_to_quarantine(copy)) target.held = held_of(message, copy);
+    if (target.held && target.held->message_class == "virus") {
+      // The original lies only in the administrators' view; the user gets a notice (design 6, quarantine 3).
+      auto notice = item_of(message.id, Octets(virus_notice(message, i, hostname)), message.when);
+      Target notice_target = target;
+      notice_target.header_prefix.clear();
+      notice_target.held->notice = true;
+      notice_target.notice_of = 0;
+      notice.targets.push_back(std::move(notice_target));
+      notices.push_back(std::move(notice));
+      target.account = accounts.quarantine;
+      if (!body.targets.empty() && body.targets.front().account == accounts.quarantine) continue;
+      body.targets.insert(body.targets.begin(), std::move(target));
+      continue;
+    }
+    body.targets.push_back(std::move(target));
+  }
+  delivery.items.push_back(std::move(body));
+  for (auto& notice : notices) delivery.items.push_back(std::move(notice));
+  return delivery;
+}
+
+store::Row trace_row(const Judged& message, const std::string& reply) {
+  nlohmann::json trace;
+  trace["time"] = rfc3339(message.when);
+  trace["session"] = message.client.session;
+  trace["ip"] = message.client.ip.to_string();
+  trace["helo"] = message.client.helo;
+  trace["from"] = message.sender.address;
+  trace["size"] = message.received.size();
+  trace["verdict"] = message.verdict.verdict;
+  trace["score"] = message.verdict.score;
+  trace["reply"] = reply;
+  trace["rules"] = message.verdict.generation;
+  trace["facts"] = nlohmann::json::parse(message.verdict.facts, nullptr, false);
+  auto& recipients = trace["recipients"] = nlohmann::json::object();
+  for (const auto& copy : message.verdict.recipients) {
+    recipients[copy.address] = {{"action", smtp::name(copy.action)}, {"folder", copy.folder}};
+  }
+  auto& hits = trace["hits"] = nlohmann::json::array();
+  for (const auto& hit : message.verdict.hits) {
+    hits.push_back({{"rule", hit.rule}, {"kind", hit.kind}, {"points", hit.points}, {"why", hit.why}, {"at", hit.at}});
+  }
+  // Foreign octets may be no UTF-8: replaced, never an exception.
+  return {"trace:" + message.id, trace.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+}
+
+}  // namespace postern::delivery
