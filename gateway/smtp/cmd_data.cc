@@ -1,0 +1,148 @@
+// DATA (RFC 5321 4.1.1.4) and BDAT (RFC 3030): the body, its judgement, its delivery, and the 250.
+#include "gateway/base/log.h"
+#include "gateway/base/text.h"
+#include "gateway/delivery/deliverer.h"
+#include "gateway/mail/received.h"
+#include "gateway/smtp/session.h"
+
+namespace postern::smtp {
+namespace {
+
+// RFC 5321 2.3.8; the connection must not go on: what follows could be a smuggled message.
+Reply bare_newline() { return Reply(521, "5.5.2", "Bare CR or LF in the message, closing").then_close(); }
+
+void count(Counters& counters, const MessageVerdict& verdict) {
+  if (verdict.verdict == "ham") ++counters.ham;
+  if (verdict.verdict == "junk") ++counters.junk;
+  if (verdict.verdict == "quarantine") ++counters.quarantine;
+  if (verdict.verdict == "reject") ++counters.rejected;
+  if (verdict.verdict == "defer") ++counters.deferred;
+}
+
+void log_verdict(const delivery::Judged& message, const Reply& answer) {
+  std::string rules;
+  for (const auto& hit : message.verdict.hits) rules += (rules.empty() ? "" : ",") + hit.rule;
+  log::info("smtp.message", {{"session", message.client.session}, {"message", message.id}, {"ip", message.client.ip.to_string()},
+                             {"from", message.sender.address}, {"recipients", std::to_string(message.recipients.size())},
+                             {"size", std::to_string(message.received.size())}, {"verdict", message.verdict.verdict},
+                             {"score", std::to_string(message.verdict.score)}, {"rules", rules},
+                             {"reply", std::to_string(answer.code()) + " " + answer.text()}});
+}
+
+Reply store_trouble(const store::Change& change) {
+  if (change.outcome == store::Outcome::no_space || change.outcome == store::Outcome::broken) return reply::no_space();
+  if (change.outcome == store::Outcome::over_quota) return {452, "4.2.2", "Mailbox full, try again later"};
+  return {451, "4.3.0", change.text.empty() ? "Not stored, try again later" : change.text};
+}
+
+}  // namespace
+
+io::Task<Reply> Session::cmd_data(std::string argument) {
+  if (!argument.empty()) co_return reply::syntax("DATA takes no argument");
+  if (!transaction_) co_return reply::bad_sequence("MAIL first");
+  if (transaction_->draft) co_return reply::bad_sequence("BDAT was begun; finish it or RSET");
+  if (transaction_->recipients.empty()) co_return reply::bad_sequence("RCPT first");
+  stream_.enqueue(Reply(354, "", "End with a line that holds a single dot").wire());
+  co_await stream_.flush(reply_deadline());
+  Draft draft(settings_->draft_directory);
+  auto end = co_await read_body(stream_, draft, body_limits());
+  auto answer = co_await finish_body(end, draft);
+  co_return answer;
+}
+
+io::Task<Reply> Session::cmd_bdat(std::string argument) {
+  auto parts = words(argument);
+  auto octets = parts.empty() ? std::nullopt : parse_number(parts[0]);
+  bool last = parts.size() == 2 && iequals(parts[1], "LAST");
+  if (!octets || parts.size() > 2 || (parts.size() == 2 && !last)) {
+    // How many octets follow is unknown: the dialogue is out of step.
+    co_return Reply(501, "5.5.4", "Syntax: BDAT size [LAST]").then_close();
+  }
+  Draft nowhere(settings_->draft_directory);
+  bool wanted = transaction_ && !transaction_->recipients.empty();
+  if (wanted && !transaction_->draft) transaction_->draft = std::make_unique<Draft>(settings_->draft_directory);
+  char scrap = 0;
+  auto limits = body_limits();
+  if (!wanted) limits.max_octets = 0;   // RFC 3030 2: an unwanted chunk is read and thrown away
+  auto end = co_await read_chunk(stream_, wanted ? *transaction_->draft : nowhere, *octets,
+                                 wanted ? transaction_->last_octet : scrap, limits);
+  if (!wanted) co_return reply::bad_sequence("MAIL and RCPT first");
+  if (transaction_->body == BodyEnd::complete) transaction_->body = end;
+  if (!last) co_return Reply(250, "2.0.0", std::to_string(*octets) + " octets received");
+  end = transaction_->body;
+  if (end == BodyEnd::complete && transaction_->last_octet != '\n' && transaction_->draft->size() > 0) {
+    // The store's records end with a line end, as DATA's always do.
+    if (!transaction_->draft->append(transaction_->last_octet == '\r' ? "\n" : "\r\n")) end = BodyEnd::no_space;
+  }
+  auto draft = std::move(transaction_->draft);
+  if (end == BodyEnd::bare_newline) {
+    ++services_.counters->bare_newlines;
+    forget_transaction();
+    co_return Reply(554, "5.6.0", "Bare CR or LF in the message");
+  }
+  auto answer = co_await finish_body(end, *draft);
+  co_return answer;
+}
+
+io::Task<Reply> Session::finish_body(BodyEnd end, Draft& draft) {
+  if (end == BodyEnd::bare_newline) {
+    ++services_.counters->bare_newlines;
+    log::warning("smtp.bare_newline", {{"session", client_.session}, {"ip", client_.ip.to_string()}});
+    co_return bare_newline();
+  }
+  std::optional<Reply> trouble;
+  Octets received;
+  if (end == BodyEnd::too_big) {
+    trouble = reply::too_big();
+  } else if (end == BodyEnd::no_space) {
+    trouble = reply::no_space();
+  } else {
+    auto finished = draft.finish();
+    if (!finished) {
+      log::error("smtp.draft", {{"session", client_.session}, {"what", finished.error().text}});
+      trouble = reply::no_space();
+    } else {
+      received = std::move(*finished);
+    }
+  }
+  if (!trouble && mail::count_received(received.view()) > settings_->received_limit) {
+    trouble = Reply(554, "5.4.6", "Too many Received fields: this message goes round in circles");
+  }
+  if (!trouble) trouble = co_await judge_and_deliver(std::move(received));
+  forget_transaction();
+  idle_commands_ = 0;
+  co_return *trouble;
+}
+
+io::Task<Reply> Session::judge_and_deliver(Octets received) {
+  delivery::Judged message;
+  message.id = transaction_->id;
+  message.client = client_;
+  message.sender = transaction_->sender;
+  message.recipients = transaction_->recipients;
+  message.received = received;
+  message.when = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+  message.verdict = co_await examination_->on_message(client_, message.id, received, message.recipients);
+  ++services_.counters->messages;
+  services_.counters->octets += received.size();
+  count(*services_.counters, message.verdict);
+  const auto& verdict = message.verdict;
+  if (verdict.verdict == "reject" || verdict.verdict == "defer") {
+    Reply answer = verdict.verdict == "reject" ? Reply(550, "5.7.1", verdict.reply)
+                                               : Reply(451, verdict.error ? "4.7.0" : "4.7.1", verdict.reply);
+    log_verdict(message, answer);
+    co_await services_.deliverer->record(std::move(message), answer.text());
+    co_return answer;
+  }
+  Reply answer(250, "2.0.0", "Accepted as " + message.id);
+  delivery::Judged logged = message;
+  auto stored = co_await services_.deliverer->deliver(std::move(message), answer.text());
+  if (!stored.ok()) {
+    answer = store_trouble(stored);
+    log::error("smtp.not_stored", {{"session", client_.session}, {"message", logged.id}, {"what", stored.text}});
+  }
+  log_verdict(logged, answer);
+  co_return answer;
+}
+
+}  // namespace postern::smtp

@@ -1,0 +1,50 @@
+// MAIL FROM, RFC 5321 4.1.1.2, with SIZE (RFC 1870), BODY (RFC 6152) and SMTPUTF8 (RFC 6531).
+#include "gateway/base/random.h"
+#include "gateway/base/text.h"
+#include "gateway/smtp/session.h"
+
+namespace postern::smtp {
+namespace {
+
+// Fills `sender` from the parameters; a reply says what is wrong with them.
+std::optional<Reply> take_parameters(const PathArgument& argument, std::uint64_t max_size, Sender& sender) {
+  for (const auto& [key, value] : argument.params) {
+    if (key == "SIZE") {
+      auto size = parse_number(value);
+      if (!size) return reply::syntax("SIZE needs a number of octets");
+      if (*size > max_size) return reply::too_big();
+      sender.declared_size = *size;
+    } else if (key == "BODY") {
+      if (!iequals(value, "7BIT") && !iequals(value, "8BITMIME")) return reply::syntax("BODY is 7BIT or 8BITMIME");
+      sender.eight_bit = iequals(value, "8BITMIME");
+    } else if (key == "SMTPUTF8" && value.empty()) {
+      sender.smtputf8 = true;
+    } else {
+      return Reply(555, "5.5.4", "Parameter " + printable(key, 40) + " is not known");
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+io::Task<Reply> Session::cmd_mail(std::string argument) {
+  if (client_.helo.empty()) co_return reply::bad_sequence("EHLO first");
+  if (transaction_) co_return reply::bad_sequence("A message is under way; RSET drops it");
+  auto parsed = parse_path_argument(argument, mail::PathKind::reverse);
+  if (!parsed) co_return Reply(501, "5.1.7", parsed.error().text);
+  Sender sender;
+  auto problem = take_parameters(*parsed, settings_->max_size, sender);
+  if (problem) co_return *problem;
+  if (parsed->needs_utf8 && !sender.smtputf8) co_return Reply(553, "5.6.7", "Such an address needs SMTPUTF8");
+  sender.address = parsed->path.text();
+  auto decision = co_await examination_->on_mail(client_, sender);
+  if (decision.action == Action::reject) co_return Reply(550, "5.7.1", decision.reply);
+  if (decision.action == Action::defer) co_return Reply(451, decision.error ? "4.7.0" : "4.7.1", decision.reply);
+  transaction_.emplace();
+  transaction_->id = new_id();
+  transaction_->sender = std::move(sender);
+  co_return Reply(250, "2.1.0", "Sender OK");
+}
+
+}  // namespace postern::smtp

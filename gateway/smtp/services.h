@@ -1,0 +1,44 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "gateway/io/signal.h"
+#include "gateway/io/tls.h"
+#include "gateway/smtp/judge.h"
+#include "gateway/smtp/limits.h"
+#include "gateway/smtp/settings.h"
+
+namespace postern::directory {
+class Directory;
+}
+namespace postern::delivery {
+class Deliverer;
+}
+
+namespace postern::smtp {
+
+// Counters for /metrics and status; shared by all loops.
+struct Counters {
+  std::atomic<std::uint64_t> connections{0}, refused_connections{0}, open{0};
+  std::atomic<std::uint64_t> messages{0}, ham{0}, junk{0}, quarantine{0}, rejected{0}, deferred{0};
+  std::atomic<std::uint64_t> recipients_refused{0}, bare_newlines{0}, early_talkers{0}, octets{0};
+};
+
+// What a session works with: one per loop, outlives its sessions.
+struct Services {
+  std::function<std::shared_ptr<const Settings>()> settings;              // the newest
+  std::function<std::shared_ptr<const io::TlsContext>()> tls;             // the newest; nullptr: no STARTTLS
+  std::function<std::string()> overload;                                  // why nothing more is taken, or ""
+  directory::Directory* directory = nullptr;
+  delivery::Deliverer* deliverer = nullptr;
+  Judge* judge = nullptr;
+  ConnectionLimits* limits = nullptr;
+  Counters* counters = nullptr;
+  io::Signal* drain = nullptr;            // notified when the program is to end
+  const bool* draining = nullptr;
+};
+
+}  // namespace postern::smtp

@@ -1,0 +1,238 @@
+// The SMTP session: coming in, the command loop, and what belongs to no single command.
+#include "gateway/smtp/session.h"
+
+#include "gateway/base/log.h"
+#include "gateway/base/random.h"
+#include "gateway/base/text.h"
+#include "gateway/io/errors.h"
+
+namespace postern::smtp {
+namespace {
+
+// RFC 5321 4.5.3.1.4 says 512; SMTPUTF8, long ESMTP parameters and XCLIENT want more (RFC 6531 3.4).
+constexpr std::size_t kMaxCommandLine = 4096;
+constexpr std::uint64_t kMaxIdleCommands = 100;
+
+}  // namespace
+
+Session::Session(io::Stream stream, const Services& services, bool implicit_tls)
+    : stream_(std::move(stream)), services_(services), settings_(services.settings()), implicit_tls_(implicit_tls) {
+  auto peer = stream_.peer();
+  connected_from_ = peer.address;
+  client_.session = new_id();
+  client_.ip = peer.address;
+  client_.port = peer.port;
+  ++services_.counters->connections;
+  ++services_.counters->open;
+}
+
+Session::~Session() { --services_.counters->open; }
+
+io::Task<void> Session::run() {
+  std::string failure;
+  try {
+    co_await converse();
+  } catch (const io::TimedOut&) {
+    failure = "timed out";
+  } catch (const io::Closed& closed) {
+    failure = closed.what();
+  }
+  if (failure == "timed out") {
+    stream_.enqueue(reply::timed_out(settings_->hostname).wire());
+    co_await stream_.shutdown(in(std::chrono::seconds(1)));
+  }
+  log::info("smtp.end", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"why", failure.empty() ? "quit" : failure}});
+}
+
+io::Task<void> Session::converse() {
+  bool inside = co_await come_in();
+  while (inside && !finished_) {
+    auto line = co_await read_command();
+    if (!line) continue;
+    auto command = parse_command(*line);
+    auto answer = co_await handle(std::move(command));
+    if (!answer) continue;
+    co_await say(*answer);
+    if (answer->closes()) break;
+    if (answer->is_error() && ++errors_ >= settings_->errors_per_session && settings_->errors_per_session != 0) {
+      co_await say(reply::too_many_errors());
+      break;
+    }
+  }
+  co_await stream_.shutdown(reply_deadline());
+}
+
+io::Task<bool> Session::come_in() {
+  if (any_contains(settings_->proxy, connected_from_)) {
+    auto problem = co_await read_proxy_header();
+    if (!problem.empty()) {
+      log::warning("smtp.proxy", {{"session", client_.session}, {"ip", connected_from_.to_string()}, {"what", problem}});
+      co_return false;
+    }
+  }
+  client_.trusted = any_contains(settings_->trusted, client_.ip);
+  std::string refusal = services_.overload();
+  std::string enhanced = "4.3.2";
+  if (refusal.empty() && *services_.draining) refusal = settings_->hostname + " is shutting down, try again later";
+  if (refusal.empty()) {
+    place_ = services_.limits->enter(client_.ip, refusal);
+    enhanced = "4.7.0";
+  }
+  log::info("smtp.accept", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"refused", refusal}});
+  if (!refusal.empty()) {
+    ++services_.counters->refused_connections;
+    co_await say(Reply(421, enhanced, refusal).then_close());
+    co_await stream_.shutdown(reply_deadline());
+    co_return false;
+  }
+  if (implicit_tls_) {
+    co_await stream_.start_tls(services_.tls(), in(settings_->tls_timeout));
+    client_.tls = stream_.tls_info();
+  }
+  bool waited = co_await waited_for_greeting();
+  if (!waited) {
+    ++services_.counters->early_talkers;
+    log::info("smtp.early_talker", {{"session", client_.session}, {"ip", client_.ip.to_string()}});
+    co_await say(Reply(554, "5.5.1", settings_->hostname + " You spoke before the greeting, closing").then_close());
+    co_await stream_.shutdown(reply_deadline());
+    co_return false;
+  }
+  examination_ = services_.judge->examine();
+  auto door = co_await examination_->on_connect(client_);
+  if (door.refuses()) {
+    co_await say(at_the_door(door));
+    if (door.action == Action::reject) co_await wait_for_quit();
+    co_await stream_.shutdown(reply_deadline());
+    co_return false;
+  }
+  co_await say(greeting());
+  co_return true;
+}
+
+// A stranger is made to wait once; who has shown patience within a day is not.
+io::Task<bool> Session::waited_for_greeting() {
+  bool behind_proxy = any_contains(settings_->proxy, connected_from_);   // its first octets came with the header
+  bool known = implicit_tls_ || behind_proxy || client_.trusted || may_xclient() || settings_->greet_delay.count() == 0 ||
+               services_.limits->is_patient(client_.ip);
+  if (known) co_return true;
+  bool spoke = co_await stream_.readable(in(settings_->greet_delay));
+  if (!spoke) services_.limits->remember_patient(client_.ip);
+  co_return !spoke;
+}
+
+Reply Session::greeting() const { return {220, "", settings_->hostname + " ESMTP Postern"}; }
+
+Reply Session::at_the_door(const Decision& decision) const {
+  if (decision.action == Action::reject) return {554, "5.7.1", decision.reply};
+  return Reply(421, decision.error ? "4.7.0" : "4.7.1", decision.reply).then_close();
+}
+
+io::Task<void> Session::wait_for_quit() {
+  for (int i = 0; i < 20; ++i) {
+    auto line = co_await stream_.read_line(kMaxCommandLine, in(settings_->command_timeout));
+    if (parse_command(line.text).verb == Verb::quit) {
+      co_await say(Reply(221, "2.0.0", settings_->hostname + " closing"));
+      co_return;
+    }
+    co_await say(reply::bad_sequence("Refused; only QUIT is taken"));
+  }
+}
+
+// Nothing when the line was bad and its reply was said.
+io::Task<std::optional<std::string>> Session::read_command() {
+  auto line = co_await stream_.read_line(kMaxCommandLine, in(settings_->command_timeout));
+  std::optional<Reply> problem;
+  if (line.too_long) {
+    problem = reply::line_too_long();
+  } else if (!line.crlf || line.text.find('\r') != std::string::npos) {
+    // RFC 5321 2.3.8: a bare CR or LF is no line end, and must not be obeyed as one.
+    problem = Reply(500, "5.5.2", "Lines end with CRLF");
+  } else if (line.text.find('\0') != std::string::npos) {
+    problem = Reply(500, "5.5.2", "NUL is not allowed");
+  }
+  if (!problem) co_return std::move(line.text);
+  ++errors_;
+  if (errors_ >= settings_->errors_per_session && settings_->errors_per_session != 0) {
+    problem = reply::too_many_errors();
+    finished_ = true;
+  }
+  co_await say(*problem);
+  co_return std::nullopt;
+}
+
+io::Task<std::optional<Reply>> Session::handle(Command command) {
+  if (*services_.draining) co_return reply::shutting_down(settings_->hostname);
+  bool works = command.verb == Verb::mail || command.verb == Verb::rcpt || command.verb == Verb::data || command.verb == Verb::bdat;
+  if (!works && ++idle_commands_ > kMaxIdleCommands) co_return reply::too_many_errors();
+  if (command.verb == Verb::mail) {
+    auto answer = co_await cmd_mail(std::move(command.argument));
+    co_return answer;
+  }
+  if (command.verb == Verb::rcpt) {
+    auto answer = co_await cmd_rcpt(std::move(command.argument));
+    co_return answer;
+  }
+  if (command.verb == Verb::data) {
+    auto answer = co_await cmd_data(std::move(command.argument));
+    co_return answer;
+  }
+  if (command.verb == Verb::bdat) {
+    auto answer = co_await cmd_bdat(std::move(command.argument));
+    co_return answer;
+  }
+  if (command.verb == Verb::starttls) {
+    auto answer = co_await cmd_starttls(std::move(command.argument));
+    co_return answer;
+  }
+  if (command.verb == Verb::xclient && may_xclient()) {
+    auto answer = co_await cmd_xclient(std::move(command.argument));
+    co_return answer;
+  }
+  switch (command.verb) {
+    case Verb::helo:
+    case Verb::ehlo: co_return cmd_helo(command);
+    case Verb::rset: co_return cmd_rset();
+    case Verb::noop: co_return reply::ok();
+    case Verb::vrfy: co_return cmd_vrfy(command.argument);
+    case Verb::expn: co_return Reply(502, "5.5.1", "EXPN is not offered");
+    case Verb::help: co_return Reply(214, "2.0.0", "See RFC 5321");
+    case Verb::auth: co_return Reply(502, "5.5.1", "AUTH is not offered on this port");
+    case Verb::quit: finished_ = true; co_return Reply(221, "2.0.0", settings_->hostname + " closing");
+    default: co_return reply::unknown_command();
+  }
+}
+
+// RFC 5321 3.5.3: we do not say who is here, RCPT tells a real sender soon enough.
+Reply Session::cmd_vrfy(const std::string& argument) const {
+  if (argument.empty()) return reply::syntax("Syntax: VRFY address");
+  return {252, "2.1.5", "Not verified here; send the message and see"};
+}
+
+Reply Session::cmd_rset() {
+  forget_transaction();
+  return reply::ok();
+}
+
+void Session::forget_transaction() {
+  transaction_.reset();
+  if (examination_) examination_->on_reset();
+}
+
+bool Session::may_xclient() const { return any_contains(settings_->xclient, connected_from_); }
+
+BodyLimits Session::body_limits() const {
+  return {settings_->max_size, settings_->data_timeout, in(settings_->body_timeout)};
+}
+
+// Replies to pipelined commands go out together, RFC 2920 3.2: flushed when nothing more is to be answered.
+io::Task<void> Session::say(const Reply& answer) {
+  if (answer.is_error()) {
+    log::info("smtp.reply", {{"session", client_.session}, {"code", std::to_string(answer.code())}, {"text", answer.text()}});
+  }
+  stream_.enqueue(answer.wire());
+  constexpr std::size_t kFlushAt = 16 * 1024;
+  if (stream_.has_line() && !answer.closes() && stream_.enqueued() < kFlushAt) co_return;
+  co_await stream_.flush(reply_deadline());
+}
+
+}  // namespace postern::smtp

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gateway/io/stream.h"
+#include "gateway/smtp/body_reader.h"
+#include "gateway/smtp/command.h"
+#include "gateway/smtp/reply.h"
+#include "gateway/smtp/services.h"
+
+namespace postern::smtp {
+
+// The envelope of one mail transaction, RFC 5321 3.3.
+struct Transaction {
+  std::string id;
+  Sender sender;
+  std::vector<Recipient> recipients;
+  std::unique_ptr<Draft> draft;       // between BDAT chunks
+  char last_octet = 0;
+  BodyEnd body = BodyEnd::complete;   // what the chunks so far came to
+};
+
+// One SMTP connection from greeting to QUIT, RFC 5321.  One coroutine on one loop; the commands
+// are in cmd_*.cc, one file each.  The session only speaks SMTP: what is allowed is asked of the
+// judge and the directory.
+class Session {
+ public:
+  // `implicit_tls`: the handshake comes first.  `services` must outlive the session.
+  Session(io::Stream stream, const Services& services, bool implicit_tls);
+  ~Session();
+
+  // Ends when the connection is over; throws io::Closed and io::TimedOut.
+  io::Task<void> run();
+
+ private:
+  io::Task<void> converse();
+  io::Task<bool> come_in();                 // limits, PROXY, early talker, stage connect, greeting; false: the door stays shut
+  io::Task<std::string> read_proxy_header();
+  io::Task<bool> waited_for_greeting();
+  io::Task<void> wait_for_quit();           // RFC 5321 3.1: 503 to anything else
+  io::Task<std::optional<std::string>> read_command();
+  io::Task<std::optional<Reply>> handle(Command command);   // nothing: all was said
+
+
+  Reply cmd_helo(const Command& command);
+  io::Task<Reply> cmd_mail(std::string argument);
+  io::Task<Reply> cmd_rcpt(std::string argument);
+  io::Task<Reply> cmd_data(std::string argument);
+  io::Task<Reply> cmd_bdat(std::string argument);
+  io::Task<std::optional<Reply>> cmd_starttls(std::string argument);
+  io::Task<Reply> cmd_xclient(std::string argument);
+  Reply cmd_vrfy(const std::string& argument) const;
+  Reply cmd_rset();
+
+  // cmd_data and cmd_bdat: what the end of a body means.
+  io::Task<Reply> finish_body(BodyEnd end, Draft& draft);
+  io::Task<Reply> judge_and_deliver(Octets received);
+  Reply greeting() const;
+  Reply at_the_door(const Decision& decision) const;
+  BodyLimits body_limits() const;
+  void forget_transaction();
+  bool may_xclient() const;
+  io::Task<void> say(const Reply& reply);
+  Deadline reply_deadline() const { return in(settings_->reply_timeout); }
+
+  io::Stream stream_;
+  const Services& services_;
+  std::shared_ptr<const Settings> settings_;
+  bool implicit_tls_;
+  IpAddress connected_from_;               // the real peer: XCLIENT and PROXY do not change it
+  Client client_;
+  std::unique_ptr<Examination> examination_;
+  ConnectionLimits::Place place_;
+  std::optional<Transaction> transaction_;
+  std::uint64_t errors_ = 0;
+  std::uint64_t idle_commands_ = 0;        // since the last message: NOOP, RSET, VRFY ... are not endless
+  bool finished_ = false;
+};
+
+}  // namespace postern::smtp
