@@ -1,0 +1,114 @@
+"""Runs the golden SMTP sessions of dialogues/smtp/*.txt against the real program.
+
+    C: text        sends the line with CRLF
+    R: text        sends octets as they are: \\r \\n \\0 \\xNN \\\\ are escapes, and {*N:text} repeats text N times
+    B: text        as R, but one octet at a time
+    S: pattern     reads one whole reply; * stands for anything.  Lines of a multiline reply are joined with |
+    X:             the server closes the connection
+    T:             starts TLS
+    # text         a comment
+Each file is one connection, from 198.51.100.7 unless a line `from ADDRESS` comes first; `direct` leaves XCLIENT out.
+"""
+import fnmatch
+import glob
+import os
+import re
+import socket
+import sys
+import unittest
+
+from gateway import SOURCE, Gateway, insecure
+
+
+def unescape(text):
+    text = re.sub(r"\{\*(\d+):([^}]*)\}", lambda m: m.group(2) * int(m.group(1)), text)
+    return re.sub(rb"\\(x[0-9a-fA-F]{2}|.)", lambda m: {b"r": b"\r", b"n": b"\n", b"0": b"\0", b"\\": b"\\"}.get(
+        m.group(1)) or bytes([int(m.group(1)[1:], 16)]), text.encode())
+
+
+class Connection:
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.buffer = b""
+
+    def line(self):
+        while b"\n" not in self.buffer:
+            piece = self.socket.recv(65536)
+            if not piece:
+                raise EOFError
+            self.buffer += piece
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        return line.rstrip(b"\r").decode(errors="replace")
+
+    def reply(self):
+        lines = []
+        while True:
+            lines.append(self.line())
+            if lines[-1][3:4] != "-":
+                return "|".join(lines)
+
+    def closed(self):
+        try:
+            rest = self.buffer + self.socket.recv(65536)
+        except ConnectionError:
+            return True
+        return rest == b""
+
+    def start_tls(self):
+        assert not self.buffer, self.buffer
+        self.socket = insecure().wrap_socket(self.socket)
+
+
+def run(path, gateway):
+    connection = Connection(gateway.ports["smtp"])
+    lines = open(path, encoding="utf-8").read().splitlines()
+    address = "198.51.100.7"
+    if lines[0].startswith("from "):
+        address = lines.pop(0)[5:]
+    if "direct" not in lines:
+        connection.reply()
+        connection.socket.sendall(f"XCLIENT ADDR={address}\r\n".encode())
+    for number, line in enumerate(lines, 1):
+        kind, _, text = line.partition(":")
+        text = text[1:]
+        try:
+            if kind == "C":
+                connection.socket.sendall(text.encode() + b"\r\n")
+            elif kind == "R":
+                connection.socket.sendall(unescape(text))
+            elif kind == "B":
+                for octet in unescape(text):
+                    connection.socket.sendall(bytes([octet]))
+            elif kind == "S":
+                got = connection.reply()
+                pattern = re.sub(r"([\[\]?])", r"[\1]", text)
+                if not fnmatch.fnmatchcase(got, pattern):
+                    return f"{os.path.basename(path)}:{number}: wanted {text!r}, got {got!r}"
+            elif kind == "X":
+                if not connection.closed():
+                    return f"{os.path.basename(path)}:{number}: the connection is still open"
+            elif kind == "T":
+                connection.start_tls()
+            elif line and not line.startswith("#") and line != "direct":
+                return f"{os.path.basename(path)}:{number}: what is {line!r}?"
+        except (EOFError, ConnectionError, TimeoutError) as trouble:
+            return f"{os.path.basename(path)}:{number}: {line!r}: {trouble!r}"
+    connection.socket.close()
+    return None
+
+
+class Dialogues(unittest.TestCase):
+    def test_every_dialogue_runs_as_written(self):
+        files = sorted(glob.glob(os.path.join(SOURCE, "tests/dialogues/smtp/*.txt")))
+        self.assertGreater(len(files), 20)
+        limits = 'recipients_per_message = 5\nerrors_per_session = 6'
+        with Gateway(sections={"smtp": "max_size = \"64KB\"", "limits": limits}) as gateway:
+            for path in files:
+                with self.subTest(os.path.basename(path)):
+                    problem = run(path, gateway)
+                    if problem:
+                        self.fail(problem + "\n" + gateway.log_text()[-1500:])
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())
