@@ -1,0 +1,299 @@
+// Segments: where the octets of messages lie.  Design 5; the two halves of a commit are "octets
+// synced" and then "rows synced", so octets without a row are garbage and nothing else is.
+#include "gateway/store/body_store.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "gateway/base/log.h"
+#include "gateway/base/text.h"
+#include "gateway/store/crc32c.h"
+
+namespace postern::store {
+namespace {
+
+constexpr std::uint32_t kRecordMagic = 0x31425450;   // "PTB1"
+constexpr std::string_view kSegmentMagic = "postern bodies\n1";
+constexpr std::size_t kMaxOpenFiles = 64;
+constexpr std::uint64_t kSmallRecord = 64 << 10;     // read whole, so that its checksum is always checked
+constexpr std::string_view kSuffix = ".seg";
+
+template <class T>
+void put_number(char* to, T number) {
+  for (std::size_t i = 0; i < sizeof(T); ++i) to[i] = static_cast<char>(number >> (8 * i));
+}
+template <class T>
+T get_number(const char* from) {
+  T number = 0;
+  for (std::size_t i = 0; i < sizeof(T); ++i) number |= static_cast<T>(static_cast<unsigned char>(from[i])) << (8 * i);
+  return number;
+}
+
+// The checksum covers octets, length and id: a record that lies where another should is found.
+std::uint32_t sealed(std::uint32_t octets_sum, std::uint64_t length, BodyId id) {
+  char tail[16];
+  put_number(tail, length);
+  put_number(tail + 8, id);
+  return crc32c(octets_sum, std::string_view(tail, sizeof tail));
+}
+
+std::string record_header(const NewBody& body) {
+  std::string header(kRecordHeader, '\0');
+  put_number(header.data(), kRecordMagic);
+  put_number(header.data() + 4, sealed(body.sum, body.length, body.id));
+  put_number(header.data() + 8, body.length);
+  put_number(header.data() + 16, body.id);
+  return header;
+}
+
+std::optional<std::uint64_t> number_of(std::string_view name) {
+  if (name.size() != 16 + kSuffix.size() || !name.ends_with(kSuffix)) return {};
+  auto octets = from_hex(name.substr(0, 16));
+  if (!octets) return {};
+  std::uint64_t number = 0;
+  for (char c : *octets) number = (number << 8) | static_cast<unsigned char>(c);
+  return number;
+}
+
+}  // namespace
+
+void measure(NewBody& body) {
+  body.length = 0;
+  body.sum = 0;
+  for (const auto& piece : body.pieces) {
+    body.length += piece.size();
+    body.sum = crc32c(body.sum, piece.view());
+  }
+}
+
+std::optional<RecordHeader> parse_record_header(std::string_view header) {
+  if (header.size() < kRecordHeader || get_number<std::uint32_t>(header.data()) != kRecordMagic) return {};
+  return RecordHeader{.sum = get_number<std::uint32_t>(header.data() + 4),
+                      .length = get_number<std::uint64_t>(header.data() + 8),
+                      .id = get_number<std::uint64_t>(header.data() + 16)};
+}
+
+BodyStore::BodyStore(Files& files, std::string directory, std::uint64_t segment_octets)
+    : files_(files), directory_(std::move(directory)), segment_octets_(segment_octets) {}
+
+std::string BodyStore::path_of(std::uint64_t segment) const {
+  std::string octets(8, '\0');
+  for (int i = 0; i < 8; ++i) octets[static_cast<std::size_t>(i)] = static_cast<char>(segment >> (56 - 8 * i));
+  return directory_ + "/" + hex(octets) + std::string(kSuffix);
+}
+
+Status BodyStore::open(const std::map<std::uint64_t, SegmentRow>& rows, bool fresh, std::vector<std::string>& damage) {
+  if (auto error = files_.make_directory(directory_)) return Error(directory_ + ": " + error.message());
+  auto names = files_.list(directory_);
+  if (!names.ok()) return Error(directory_ + ": " + names.error.message());
+  std::map<std::uint64_t, bool> there;
+  for (const auto& name : names.value) {
+    if (auto number = number_of(name)) there[*number] = true;
+  }
+  if (fresh && !there.empty()) {
+    return Error(directory_ + " holds bodies, but there are no rows for them: restore a backup, or move the folder away");
+  }
+  std::uint64_t highest = 0;
+  for (const auto& [number, file] : there) {
+    highest = std::max(highest, number);
+    if (rows.contains(number)) continue;
+    log::info("store.leftover", {{"segment", path_of(number)}});   // written, never acknowledged
+    if (auto error = files_.remove(path_of(number))) return Error(path_of(number) + ": " + error.message());
+  }
+  for (const auto& [number, row] : rows) {
+    highest = std::max(highest, number);
+    auto file = files_.open(path_of(number), true);
+    if (!file.ok()) {
+      damage.push_back(path_of(number) + ": " + file.error.message());
+      continue;
+    }
+    auto size = file.value->size();
+    if (!size.ok()) return Error(path_of(number) + ": " + size.error.message());
+    if (size.value < row.end) {
+      damage.push_back(path_of(number) + " has " + std::to_string(size.value) + " octets, its rows name " + std::to_string(row.end));
+    } else if (size.value > row.end) {
+      if (auto error = file.value->truncate(row.end)) return Error(path_of(number) + ": " + error.message());
+    }
+  }
+  next_number_ = highest + 1;
+  abandon_open();
+  return {};
+}
+
+IoResult<std::shared_ptr<File>> BodyStore::create(std::uint64_t& number) {
+  number = next_number_++;
+  auto file = files_.create(path_of(number));
+  if (!file.ok()) return {file.error, nullptr};
+  const std::string_view header[] = {kSegmentMagic};
+  auto error = file.value->write_at(header, 0);
+  // The entry must be on disk before the first acknowledgement from this segment.
+  if (!error) error = files_.sync_directory(directory_);
+  if (error) {
+    file.value.reset();
+    files_.remove(path_of(number));   // fails? open() removes it, no row names it
+    return {error, nullptr};
+  }
+  return {{}, std::shared_ptr<File>(std::move(file.value))};
+}
+
+std::error_code BodyStore::begin_group() {
+  planned_end_ = open_end_;
+  if (open_ && open_end_ < segment_octets_) return {};
+  auto file = create(open_number_);
+  if (!file.ok()) {
+    open_.reset();
+    return file.error;
+  }
+  open_ = std::move(file.value);
+  open_end_ = planned_end_ = kSegmentHeader;
+  std::lock_guard lock(cache_mutex_);
+  recent_.push_front(open_number_);
+  cache_[open_number_] = {open_, recent_.begin()};
+  return {};
+}
+
+void BodyStore::plan(NewBody& body) {
+  body.place = {.segment = open_number_, .offset = planned_end_, .length = body.length};
+  planned_end_ += record_size(body.place);
+}
+
+void BodyStore::drop_planned() { planned_end_ = open_end_; }
+void BodyStore::keep_planned() { open_end_ = planned_end_; }
+
+void BodyStore::abandon_open() {
+  open_.reset();
+  open_number_ = 0;
+  open_end_ = planned_end_ = 0;
+}
+
+std::error_code BodyStore::write_records(File& file, const std::vector<NewBody>& bodies) {
+  std::vector<std::string> headers;
+  std::vector<std::string_view> pieces;
+  headers.reserve(bodies.size());
+  for (const auto& body : bodies) {
+    headers.push_back(record_header(body));
+    pieces.emplace_back(headers.back());
+    for (const auto& piece : body.pieces) pieces.push_back(piece.view());
+  }
+  return file.write_at(pieces, bodies.front().place.offset);
+}
+
+BodyStore::Written BodyStore::write(const std::vector<NewBody>& bodies) {
+  if (bodies.empty()) return {};
+  if (auto error = write_records(*open_, bodies)) return {error, false};
+  if (auto error = open_->sync()) return {error, true};
+  return {};
+}
+
+std::error_code BodyStore::write_alone(NewBody& body) {
+  std::vector<NewBody> one;
+  one.push_back(std::move(body));
+  auto error = write_alone(one);
+  body = std::move(one.front());
+  return error;
+}
+
+std::error_code BodyStore::write_alone(std::vector<NewBody>& bodies) {
+  std::uint64_t number = 0;
+  auto file = create(number);
+  if (!file.ok()) return file.error;
+  std::uint64_t end = kSegmentHeader;
+  for (auto& body : bodies) {
+    body.place = {.segment = number, .offset = end, .length = body.length};
+    end += record_size(body.place);
+  }
+  auto error = write_records(*file.value, bodies);
+  if (!error) error = file.value->sync();
+  if (error) remove(number);
+  return error;
+}
+
+IoResult<std::shared_ptr<File>> BodyStore::opened(std::uint64_t segment) {
+  std::lock_guard lock(cache_mutex_);
+  auto found = cache_.find(segment);
+  if (found != cache_.end()) {
+    recent_.splice(recent_.begin(), recent_, found->second.use);
+    return {{}, found->second.file};
+  }
+  auto file = files_.open(path_of(segment), false);
+  if (!file.ok()) return {file.error, nullptr};
+  std::shared_ptr<File> shared(std::move(file.value));
+  recent_.push_front(segment);
+  cache_[segment] = {shared, recent_.begin()};
+  if (cache_.size() > kMaxOpenFiles) {
+    cache_.erase(recent_.back());
+    recent_.pop_back();
+  }
+  return {{}, shared};
+}
+
+void BodyStore::remove(std::uint64_t segment) {
+  {
+    std::lock_guard lock(cache_mutex_);
+    auto found = cache_.find(segment);
+    if (found != cache_.end()) {
+      recent_.erase(found->second.use);
+      cache_.erase(found);
+    }
+  }
+  if (auto error = files_.remove(path_of(segment))) {
+    log::warning("store.unlink", {{"segment", path_of(segment)}, {"what", error.message()}});
+  }
+}
+
+BodyStore::Read BodyStore::read(BodyId id, const Place& place, std::uint64_t offset, std::uint64_t length, Wait wait) {
+  auto file = opened(place.segment);
+  if (file.error == std::errc::no_such_file_or_directory) return {Read::State::gone, {}, path_of(place.segment) + " is missing"};
+  auto where = "body " + std::to_string(id) + " in " + path_of(place.segment) + " at " + std::to_string(place.offset) + ": ";
+  if (!file.ok()) return {Read::State::damaged, {}, where + file.error.message()};
+  offset = std::min(offset, place.length);
+  length = std::min(length, place.length - offset);
+  bool whole = place.length <= kSmallRecord || length == place.length;
+  // One system call gets header and octets where they lie together.
+  bool joined = whole || offset == 0;
+  auto first = file.value->read_at(place.offset, kRecordHeader + (whole ? place.length : joined ? length : 0), wait);
+  if (first.error == std::errc::resource_unavailable_try_again) return {Read::State::would_block, {}, {}};
+  if (!first.ok()) return {Read::State::damaged, {}, where + first.error.message()};
+  auto header = parse_record_header(first.value);
+  if (!header || header->id != id || header->length != place.length) return {Read::State::damaged, {}, where + "no such record"};
+  std::string_view octets = std::string_view(first.value).substr(kRecordHeader);
+  if (whole) {
+    if (octets.size() != place.length || sealed(crc32c(0, octets), place.length, id) != header->sum) {
+      return {Read::State::damaged, {}, where + "wrong checksum"};
+    }
+    if (offset == 0 && length == place.length) {
+      first.value.erase(0, kRecordHeader);
+      return {Read::State::ok, std::move(first.value), {}};
+    }
+    return {Read::State::ok, std::string(octets.substr(offset, length)), {}};
+  }
+  if (joined) {
+    if (octets.size() != length) return {Read::State::damaged, {}, where + "cut short"};
+    return {Read::State::ok, std::string(octets), {}};
+  }
+  auto rest = file.value->read_at(place.offset + kRecordHeader + offset, length, wait);
+  if (rest.error == std::errc::resource_unavailable_try_again) return {Read::State::would_block, {}, {}};
+  if (!rest.ok()) return {Read::State::damaged, {}, where + rest.error.message()};
+  if (rest.value.size() != length) return {Read::State::damaged, {}, where + "cut short"};
+  return {Read::State::ok, std::move(rest.value), {}};
+}
+
+Result<std::vector<BodyStore::Found>> BodyStore::records(std::uint64_t segment, std::uint64_t end) {
+  auto file = opened(segment);
+  if (!file.ok()) return Error(path_of(segment) + ": " + file.error.message());
+  std::vector<Found> found;
+  std::uint64_t at = kSegmentHeader;
+  while (at + kRecordHeader <= end) {
+    auto octets = file.value->read_at(at, kRecordHeader, Wait::disk);
+    if (!octets.ok()) return Error(path_of(segment) + ": " + octets.error.message());
+    auto header = parse_record_header(octets.value);
+    if (!header || header->length > end - at - kRecordHeader) {
+      return Error(path_of(segment) + " at " + std::to_string(at) + ": no record begins here");
+    }
+    found.push_back({header->id, {.segment = segment, .offset = at, .length = header->length}});
+    at += record_size(found.back().place);
+  }
+  return found;
+}
+
+}  // namespace postern::store

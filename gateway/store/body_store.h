@@ -1,0 +1,128 @@
+#pragma once
+
+#include <atomic>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "gateway/base/bytes.h"
+#include "gateway/base/result.h"
+#include "gateway/store/file.h"
+#include "gateway/store/rows.h"
+
+namespace postern::store {
+
+// A record as it lies in a segment: magic, crc32c, length, id (little-endian), octets.
+inline constexpr std::size_t kRecordHeader = 24;
+inline constexpr std::size_t kSegmentHeader = 16;
+inline std::uint64_t record_size(const Place& place) { return kRecordHeader + place.length; }
+
+// A body that is to be written.
+struct NewBody {
+  BodyId id = 0;
+  std::vector<Octets> pieces;
+  std::uint64_t length = 0;
+  std::uint32_t sum = 0;   // crc32c of the octets alone
+  Place place;             // filled in by plan()
+};
+// Length and checksum of the pieces; worth doing before the committer's turn.
+void measure(NewBody& body);
+
+// Append-only segments of bodies: `<directory>/<16 hex digits>.seg`.
+//
+// Written by the committer (plan, write, drop) and by workers (write_alone); read by any thread.
+// What no body row names is garbage: the tail of a segment behind SegmentRow::end, and whole
+// files without a row, are removed by open().
+class BodyStore {
+ public:
+  BodyStore(Files& files, std::string directory, std::uint64_t segment_octets);
+
+  // Brings the files in step with the rows.  A segment that is missing or shorter than its row says
+  // is damage: reported in `damage`, its readable part stays.  `fresh`: the rows were just made, so
+  // that bodies without rows are somebody's mail and not garbage.
+  Status open(const std::map<std::uint64_t, SegmentRow>& rows, bool fresh, std::vector<std::string>& damage);
+
+  // Ids of bodies; any thread.  One that no row names may be given again after a restart.
+  BodyId new_id() { return next_id_++; }
+  BodyId next_id() const { return next_id_; }
+  void set_next_id(BodyId id) { next_id_ = id; }
+
+  // --- the committer's, in this order.  The bodies of a group go one behind the other into the
+  // open segment; a new one is begun before the first if the open one is full.
+  std::error_code begin_group();
+  void plan(NewBody& body);
+  // Writes and syncs.  no_space before the sync: the group may be given up and the store goes on.
+  // Anything else: the segment is never written again, see abandon_open().
+  struct Written {
+    std::error_code error;
+    bool sync_failed = false;
+  };
+  Written write(const std::vector<NewBody>& bodies);
+  void drop_planned();
+  void keep_planned();
+  // The next group begins a new segment.
+  void abandon_open();
+  std::uint64_t open_segment() const { return open_number_; }
+
+  // --- any thread
+  // Writes `body` durably into a segment of its own.
+  std::error_code write_alone(NewBody& body);
+  std::error_code write_alone(std::vector<NewBody>& bodies);   // several into one new segment
+  // Octets [offset, offset+length) of the record, cut at its end.  The header is checked always, the
+  // checksum when the record is small or asked for whole.
+  struct Read {
+    enum class State { ok, would_block, gone, damaged };
+    State state = State::ok;
+    std::string octets;
+    std::string problem;
+  };
+  Read read(BodyId id, const Place& place, std::uint64_t offset, std::uint64_t length, Wait wait);
+  // Forgets and unlinks; readers that have it open read on.
+  void remove(std::uint64_t segment);
+  // Every whole, sound record of a segment in order; stops at the first that is none.
+  struct Found {
+    BodyId id = 0;
+    Place place;
+  };
+  Result<std::vector<Found>> records(std::uint64_t segment, std::uint64_t end);
+  std::string path_of(std::uint64_t segment) const;
+
+ private:
+  struct Opened {
+    std::shared_ptr<File> file;
+    std::list<std::uint64_t>::iterator use;
+  };
+  IoResult<std::shared_ptr<File>> create(std::uint64_t& number);
+  IoResult<std::shared_ptr<File>> opened(std::uint64_t segment);
+  std::error_code write_records(File& file, const std::vector<NewBody>& bodies);
+
+  Files& files_;
+  std::string directory_;
+  std::uint64_t segment_octets_;
+  std::atomic<std::uint64_t> next_number_{1};
+  std::atomic<BodyId> next_id_{1};
+
+  std::shared_ptr<File> open_;
+  std::uint64_t open_number_ = 0;
+  std::uint64_t open_end_ = 0;      // behind the last record of a committed group
+  std::uint64_t planned_end_ = 0;
+
+  std::mutex cache_mutex_;          // guards the two below
+  std::unordered_map<std::uint64_t, Opened> cache_;
+  std::list<std::uint64_t> recent_;
+};
+
+// Reads the record header at `header`; nothing if it is none.  For recovery and the fuzz target.
+struct RecordHeader {
+  std::uint32_t sum = 0;
+  std::uint64_t length = 0;
+  BodyId id = 0;
+};
+std::optional<RecordHeader> parse_record_header(std::string_view header);
+
+}  // namespace postern::store

@@ -1,0 +1,286 @@
+// Keys and values of the rows.  A new field of a value raises Writer::kVersion and its decode takes both.
+#include "gateway/store/rows.h"
+
+#include "gateway/store/coding.h"
+
+namespace postern::store {
+namespace {
+
+void append_number(std::string& key, std::uint64_t number, int octets) {
+  for (int shift = (octets - 1) * 8; shift >= 0; shift -= 8) key.push_back(static_cast<char>(number >> shift));
+}
+
+std::string numbered(char letter, std::uint64_t number) {
+  std::string key(1, letter);
+  append_number(key, number, 8);
+  return key;
+}
+
+std::uint64_t number_at(std::string_view key, std::size_t offset, std::size_t octets) {
+  if (key.size() < offset + octets) return 0;
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < octets; ++i) number = (number << 8) | static_cast<unsigned char>(key[offset + i]);
+  return number;
+}
+
+constexpr std::uint64_t kMax32 = 0xffffffff;
+
+}  // namespace
+
+std::string prefix_of(char letter, std::uint64_t number) { return numbered(letter, number); }
+std::string account_key(AccountId id) { return numbered('a', id); }
+std::string subscription_key(AccountId id, std::string_view name) { return numbered('u', id).append(name); }
+std::string mailbox_key(MailboxId id) { return numbered('x', id); }
+std::string index_key(MailboxId id, Uid uid) {
+  auto key = numbered('i', id);
+  append_number(key, uid, 4);
+  return key;
+}
+std::string message_key(MailboxId id, Uid uid) {
+  auto key = numbered('m', id);
+  append_number(key, uid, 4);
+  return key;
+}
+std::string vanished_key(MailboxId id, ModSeq modseq) {
+  auto key = numbered('c', id);
+  append_number(key, modseq, 8);
+  return key;
+}
+std::string doomed_key(MailboxId id) { return numbered('d', id); }
+std::string body_key(BodyId id) { return numbered('b', id); }
+std::string segment_key(std::uint64_t segment) { return numbered('s', segment); }
+std::string general_key(std::string_view key) { return std::string("g").append(key); }
+
+std::uint64_t first_number(std::string_view key) { return number_at(key, 1, 8); }
+std::uint64_t second_number(std::string_view key, std::size_t second_octets) { return number_at(key, 9, second_octets); }
+
+HeldMark mark_of(const std::optional<Held>& held) {
+  if (!held) return HeldMark::none;
+  if (held->notice) return HeldMark::notice;
+  return held->released ? HeldMark::released : HeldMark::held;
+}
+
+std::string encode(const Account& account) {
+  Writer out;
+  out.number(account.id);
+  out.text(account.address);
+  out.text(account.password_row);
+  out.number(account.admin ? 1 : 0);
+  out.number(account.groups.size());
+  for (const auto& group : account.groups) out.text(group);
+  out.signed_number(account.created.time_since_epoch().count());
+  return out.take();
+}
+
+std::optional<Account> decode_account(std::string_view value) {
+  Parser in(value);
+  Account account;
+  account.id = in.number();
+  account.address = in.text();
+  account.password_row = in.text();
+  account.admin = in.number_up_to(1) == 1;
+  for (auto left = in.count(); left > 0; --left) account.groups.push_back(in.text());
+  account.created = Time(std::chrono::microseconds(in.signed_number()));
+  if (!in.done()) return {};
+  return account;
+}
+
+std::string encode(const MailboxState& mailbox) {
+  const auto& info = mailbox.info;
+  Writer out;
+  out.number(info.id);
+  out.number(info.account);
+  out.text(info.name);
+  out.number(static_cast<std::uint64_t>(info.use));
+  out.number(info.uidvalidity);
+  out.number(info.uidnext);
+  out.number(info.highestmodseq);
+  out.number(info.messages);
+  out.number(info.unseen);
+  out.number(info.octets);
+  out.number(mailbox.vanished_floor);
+  out.number(mailbox.keywords.size());
+  for (const auto& keyword : mailbox.keywords) out.text(keyword);
+  return out.take();
+}
+
+std::optional<MailboxState> decode_mailbox(std::string_view value) {
+  Parser in(value);
+  MailboxState mailbox;
+  auto& info = mailbox.info;
+  info.id = in.number();
+  info.account = in.number();
+  info.name = in.text();
+  info.use = static_cast<SpecialUse>(in.number_up_to(static_cast<std::uint64_t>(SpecialUse::quarantine)));
+  info.uidvalidity = static_cast<std::uint32_t>(in.number_up_to(kMax32));
+  info.uidnext = static_cast<Uid>(in.number_up_to(kMax32));
+  info.highestmodseq = in.number();
+  info.messages = in.number();
+  info.unseen = in.number();
+  info.octets = in.number();
+  mailbox.vanished_floor = in.number();
+  auto keywords = in.number_up_to(kMaxKeywords);
+  for (; keywords > 0; --keywords) mailbox.keywords.push_back(in.text());
+  if (!in.done()) return {};
+  return mailbox;
+}
+
+std::string encode(const IndexRow& row) {
+  Writer out;
+  out.number(row.entry.flags);
+  out.number(row.entry.keywords);
+  out.number(row.entry.modseq);
+  out.number(row.entry.size);
+  out.signed_number(row.entry.internal_date);
+  out.number(row.body);
+  out.number(static_cast<std::uint64_t>(row.held));
+  return out.take();
+}
+
+std::optional<IndexRow> decode_index(Uid uid, std::string_view value) {
+  Parser in(value);
+  IndexRow row;
+  row.entry.uid = uid;
+  row.entry.flags = static_cast<std::uint8_t>(in.number_up_to(0xff));
+  row.entry.keywords = in.number();
+  row.entry.modseq = in.number();
+  row.entry.size = in.number();
+  row.entry.internal_date = in.signed_number();
+  row.body = in.number();
+  row.held = static_cast<HeldMark>(in.number_up_to(static_cast<std::uint64_t>(HeldMark::notice)));
+  if (!in.done()) return {};
+  return row;
+}
+
+std::string encode(const StoredMessage& message) {
+  Writer out;
+  out.text(message.id);
+  out.text(message.header_prefix);
+  out.number(message.record_octets);
+  out.signed_number(message.saved_date);
+  out.signed_number(message.internal_date);
+  out.text(message.parts);
+  out.text(message.envelope);
+  out.number(message.held ? 1 : 0);
+  if (message.held) {
+    const auto& held = *message.held;
+    out.text(held.message_class);
+    out.text(held.reason);
+    out.fraction(held.score);
+    out.text(held.sender);
+    out.number((held.released ? 1U : 0U) | (held.notice ? 2U : 0U));
+    out.number(held.original_mailbox);
+    out.number(held.original_uid);
+  }
+  return out.take();
+}
+
+std::optional<StoredMessage> decode_message(std::string_view value) {
+  Parser in(value);
+  StoredMessage message;
+  message.id = in.text();
+  message.header_prefix = in.text();
+  message.record_octets = in.number();
+  message.saved_date = in.signed_number();
+  message.internal_date = in.signed_number();
+  message.parts = in.text();
+  message.envelope = in.text();
+  if (in.number_up_to(1) == 1) {
+    Held held;
+    held.message_class = in.text();
+    held.reason = in.text();
+    held.score = in.fraction();
+    held.sender = in.text();
+    auto bits = in.number_up_to(3);
+    held.released = (bits & 1) != 0;
+    held.notice = (bits & 2) != 0;
+    held.original_mailbox = in.number();
+    held.original_uid = static_cast<Uid>(in.number_up_to(kMax32));
+    message.held = std::move(held);
+  }
+  if (!in.done()) return {};
+  return message;
+}
+
+std::string encode(const BodyRow& body) {
+  Writer out;
+  out.number(body.place.segment);
+  out.number(body.place.offset);
+  out.number(body.place.length);
+  out.number(body.references);
+  return out.take();
+}
+
+std::optional<BodyRow> decode_body(std::string_view value) {
+  Parser in(value);
+  BodyRow body;
+  body.place.segment = in.number();
+  body.place.offset = in.number();
+  body.place.length = in.number();
+  body.references = in.number();
+  if (!in.done()) return {};
+  return body;
+}
+
+std::string encode(const SegmentRow& segment) {
+  Writer out;
+  out.number(segment.live);
+  out.number(segment.end);
+  return out.take();
+}
+
+std::optional<SegmentRow> decode_segment(std::string_view value) {
+  Parser in(value);
+  SegmentRow segment;
+  segment.live = in.number();
+  segment.end = in.number();
+  if (!in.done()) return {};
+  return segment;
+}
+
+std::string encode(const Counters& counters) {
+  Writer out;
+  out.number(counters.next_account);
+  out.number(counters.next_mailbox);
+  out.number(counters.next_body);
+  out.number(counters.last_uidvalidity);
+  return out.take();
+}
+
+std::optional<Counters> decode_counters(std::string_view value) {
+  Parser in(value);
+  Counters counters;
+  counters.next_account = in.number();
+  counters.next_mailbox = in.number();
+  counters.next_body = in.number();
+  counters.last_uidvalidity = static_cast<std::uint32_t>(in.number_up_to(kMax32));
+  if (!in.done()) return {};
+  return counters;
+}
+
+std::string encode_uids(const std::vector<Uid>& ascending) {
+  Writer out;
+  out.number(ascending.size());
+  Uid last = 0;
+  for (Uid uid : ascending) {
+    out.number(uid - last);
+    last = uid;
+  }
+  return out.take();
+}
+
+std::optional<std::vector<Uid>> decode_uids(std::string_view value) {
+  Parser in(value);
+  std::vector<Uid> uids;
+  std::uint64_t last = 0;
+  for (auto left = in.count(); left > 0 && !in.failed(); --left) {
+    auto step = in.number_up_to(kMax32);
+    last += step;
+    if (step == 0 || last > kMax32) return {};
+    uids.push_back(static_cast<Uid>(last));
+  }
+  if (!in.done()) return {};
+  return uids;
+}
+
+}  // namespace postern::store
