@@ -1,0 +1,208 @@
+// Accounts and mailboxes in memory: what LIST, STATUS, RCPT and LOGIN ask without waiting.
+#include "gateway/store/catalog.h"
+
+#include <functional>
+#include <mutex>
+
+namespace postern::store {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+
+// Calls `take` with each row that begins with `letter`.
+Status each(const KvReader& rows, char letter, const std::function<Status(const KvRow&)>& take) {
+  std::string from(1, letter);
+  const std::string to(1, static_cast<char>(letter + 1));
+  for (;;) {
+    auto page = rows.scan(from, to, kPage, KvReader::Reach::disk);
+    if (!page.ok()) return Error(page.error);
+    for (const auto& row : page.value) {
+      if (auto taken = take(row); !taken) return taken;
+    }
+    if (page.value.size() < kPage) return {};
+    from = page.value.back().key + '\0';
+  }
+}
+
+Error damaged(std::string_view what, const KvRow& row) {
+  return Error("the " + std::string(what) + " row " + std::to_string(first_number(row.key)) + " is damaged: restore a backup");
+}
+
+}  // namespace
+
+Status Catalog::load(const KvReader& rows, std::vector<MailboxId>& doomed) {
+  std::unique_lock lock(mutex_);
+  accounts_.clear();
+  addresses_.clear();
+  mailboxes_.clear();
+  segments_.clear();
+  counters_ = {};
+  auto counters = rows.get(std::vector<std::string>{std::string(kCountersKey)}, KvReader::Reach::disk);
+  if (!counters.ok()) return Error(counters.error);
+  if (counters.value[0]) {
+    auto decoded = decode_counters(*counters.value[0]);
+    if (!decoded) return Error("the row of counters is damaged: restore a backup");
+    counters_ = *decoded;
+  }
+  auto loaded = each(rows, 'a', [&](const KvRow& row) -> Status {
+    auto account = decode_account(row.value);
+    if (!account) return damaged("account", row);
+    addresses_[account->address] = account->id;
+    auto id = account->id;
+    accounts_[id].account = std::move(*account);
+    return {};
+  });
+  if (!loaded) return loaded;
+  loaded = each(rows, 'u', [&](const KvRow& row) -> Status {
+    auto owner = accounts_.find(first_number(row.key));
+    if (owner != accounts_.end()) owner->second.subscriptions.insert(row.key.substr(9));
+    return {};
+  });
+  if (!loaded) return loaded;
+  loaded = each(rows, 'x', [&](const KvRow& row) -> Status {
+    auto mailbox = decode_mailbox(row.value);
+    if (!mailbox) return damaged("mailbox", row);
+    auto owner = accounts_.find(mailbox->info.account);
+    if (owner == accounts_.end()) return damaged("mailbox", row);
+    owner->second.names[mailbox->info.name] = mailbox->info.id;
+    auto id = mailbox->info.id;
+    mailboxes_[id] = std::move(*mailbox);
+    return {};
+  });
+  if (!loaded) return loaded;
+  loaded = each(rows, 's', [&](const KvRow& row) -> Status {
+    auto segment = decode_segment(row.value);
+    if (!segment) return damaged("segment", row);
+    segments_[first_number(row.key)] = *segment;
+    return {};
+  });
+  if (!loaded) return loaded;
+  return each(rows, 'd', [&](const KvRow& row) -> Status {
+    doomed.push_back(first_number(row.key));
+    return {};
+  });
+}
+
+void Catalog::adopt(CatalogChanges changes) {
+  std::unique_lock lock(mutex_);
+  for (auto& [id, state] : changes.accounts) {
+    auto old = accounts_.find(id);
+    if (old != accounts_.end()) addresses_.erase(old->second.account.address);
+    if (state) {
+      addresses_[state->account.address] = id;
+      accounts_[id] = std::move(*state);
+    } else if (old != accounts_.end()) {
+      accounts_.erase(old);
+    }
+  }
+  for (auto& [id, state] : changes.mailboxes) {
+    if (state) mailboxes_[id] = std::move(*state);
+    else mailboxes_.erase(id);
+  }
+  for (auto& [number, row] : changes.segments) {
+    if (row) segments_[number] = *row;
+    else segments_.erase(number);
+  }
+  counters_ = changes.counters;
+}
+
+std::optional<Account> Catalog::account(std::string_view address) const {
+  std::shared_lock lock(mutex_);
+  const auto* state = peek_account(address);
+  if (state == nullptr) return {};
+  return state->account;
+}
+
+std::optional<Account> Catalog::account(AccountId id) const {
+  std::shared_lock lock(mutex_);
+  const auto* state = peek_account(id);
+  if (state == nullptr) return {};
+  return state->account;
+}
+
+std::vector<Account> Catalog::accounts() const {
+  std::shared_lock lock(mutex_);
+  std::vector<Account> all;
+  for (const auto& [address, id] : addresses_) all.push_back(accounts_.at(id).account);
+  return all;
+}
+
+std::optional<MailboxInfo> Catalog::info(MailboxId id) const {
+  const auto* state = peek_mailbox(id);
+  if (state == nullptr) return {};
+  auto info = state->info;
+  const auto* owner = peek_account(info.account);
+  info.subscribed = owner != nullptr && owner->subscriptions.contains(info.name);
+  return info;
+}
+
+std::vector<MailboxInfo> Catalog::mailboxes(AccountId account) const {
+  std::shared_lock lock(mutex_);
+  std::vector<MailboxInfo> all;
+  const auto* owner = peek_account(account);
+  if (owner == nullptr) return all;
+  for (const auto& [name, id] : owner->names) {
+    auto found = info(id);
+    if (found) all.push_back(std::move(*found));
+  }
+  return all;
+}
+
+std::optional<MailboxInfo> Catalog::mailbox(MailboxId id) const {
+  std::shared_lock lock(mutex_);
+  return info(id);
+}
+
+std::optional<MailboxInfo> Catalog::mailbox(AccountId account, std::string_view name) const {
+  std::shared_lock lock(mutex_);
+  const auto* owner = peek_account(account);
+  if (owner == nullptr) return {};
+  auto found = owner->names.find(name);
+  if (found == owner->names.end()) return {};
+  return info(found->second);
+}
+
+std::optional<MailboxInfo> Catalog::mailbox(AccountId account, SpecialUse use) const {
+  std::shared_lock lock(mutex_);
+  const auto* owner = peek_account(account);
+  if (owner == nullptr) return {};
+  for (const auto& [name, id] : owner->names) {
+    const auto* state = peek_mailbox(id);
+    if (state != nullptr && state->info.use == use) return info(id);
+  }
+  return {};
+}
+
+std::vector<std::string> Catalog::subscriptions(AccountId account) const {
+  std::shared_lock lock(mutex_);
+  const auto* owner = peek_account(account);
+  if (owner == nullptr) return {};
+  return {owner->subscriptions.begin(), owner->subscriptions.end()};
+}
+
+std::map<std::uint64_t, SegmentRow> Catalog::segments() const {
+  std::shared_lock lock(mutex_);
+  return segments_;
+}
+
+const AccountState* Catalog::peek_account(AccountId id) const {
+  auto found = accounts_.find(id);
+  return found == accounts_.end() ? nullptr : &found->second;
+}
+
+const AccountState* Catalog::peek_account(std::string_view address) const {
+  auto found = addresses_.find(address);
+  return found == addresses_.end() ? nullptr : peek_account(found->second);
+}
+
+const MailboxState* Catalog::peek_mailbox(MailboxId id) const {
+  auto found = mailboxes_.find(id);
+  return found == mailboxes_.end() ? nullptr : &found->second;
+}
+
+const SegmentRow* Catalog::peek_segment(std::uint64_t segment) const {
+  auto found = segments_.find(segment);
+  return found == segments_.end() ? nullptr : &found->second;
+}
+
+}  // namespace postern::store

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <set>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "gateway/base/result.h"
+#include "gateway/store/kv.h"
+#include "gateway/store/rows.h"
+
+namespace postern::store {
+
+// An account with the names in it.
+struct AccountState {
+  Account account;
+  std::map<std::string, MailboxId, std::less<>> names;
+  std::set<std::string, std::less<>> subscriptions;
+};
+
+// What a finished group changes in the catalog; nullopt: gone.
+struct CatalogChanges {
+  std::unordered_map<AccountId, std::optional<AccountState>> accounts;
+  std::unordered_map<MailboxId, std::optional<MailboxState>> mailboxes;
+  std::unordered_map<std::uint64_t, std::optional<SegmentRow>> segments;
+  Counters counters;
+};
+
+// Accounts, mailboxes and segments as last committed, in memory.  Changed by the committer alone,
+// which may therefore read through the `peek` functions without the lock; everybody else gets copies.
+class Catalog {
+ public:
+  // Reads all rows.  `doomed`: mailboxes whose sweep was not finished.
+  Status load(const KvReader& rows, std::vector<MailboxId>& doomed);
+  void adopt(CatalogChanges changes);
+
+  // --- any thread
+  std::optional<Account> account(std::string_view address) const;
+  std::optional<Account> account(AccountId id) const;
+  std::vector<Account> accounts() const;
+  std::vector<MailboxInfo> mailboxes(AccountId account) const;
+  std::optional<MailboxInfo> mailbox(MailboxId id) const;
+  std::optional<MailboxInfo> mailbox(AccountId account, std::string_view name) const;
+  std::optional<MailboxInfo> mailbox(AccountId account, SpecialUse use) const;
+  std::vector<std::string> subscriptions(AccountId account) const;
+  std::map<std::uint64_t, SegmentRow> segments() const;
+
+  // --- the committer
+  const AccountState* peek_account(AccountId id) const;
+  const AccountState* peek_account(std::string_view address) const;
+  const MailboxState* peek_mailbox(MailboxId id) const;
+  const SegmentRow* peek_segment(std::uint64_t segment) const;
+  const Counters& counters() const { return counters_; }
+
+ private:
+  std::optional<MailboxInfo> info(MailboxId id) const;
+
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<AccountId, AccountState> accounts_;
+  std::map<std::string, AccountId, std::less<>> addresses_;
+  std::unordered_map<MailboxId, MailboxState> mailboxes_;
+  std::map<std::uint64_t, SegmentRow> segments_;
+  Counters counters_;
+};
+
+}  // namespace postern::store

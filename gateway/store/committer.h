@@ -1,0 +1,158 @@
+#pragma once
+
+#include <condition_variable>
+#include <coroutine>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gateway/io/loop.h"
+#include "gateway/io/task.h"
+#include "gateway/store/group.h"
+#include "gateway/store/notify.h"
+
+namespace postern::store {
+
+class Committer;
+
+// One change on its way through the committer.
+class Job {
+ public:
+  virtual ~Job() = default;
+  // Adds its changes to the group; the committer's thread.  true: complete with this group.  false:
+  // the group holds a consistent slice, call again with the next one.  May be called again for the
+  // same slice, with a new group, when the first could not be written: what apply() notes, it notes
+  // anew.  A job that refuses must not have changed the group.
+  virtual bool apply(Group& group) = 0;
+  // The group of the last apply() is durable.
+  virtual void committed() {}
+  // The change failed; it will not be applied again.
+  virtual void fail(Outcome outcome, std::string text) = 0;
+  // Whether it needs disk space: refused when that is low.
+  virtual bool grows() const { return false; }
+  virtual std::size_t body_octets() const { return 0; }
+  // Work to be queued once this one is durable (the sweep after a removal).
+  virtual std::vector<std::shared_ptr<Job>> successors() { return {}; }
+
+  // The loop's thread only, but for `loop`, which never changes once submitted.
+  std::coroutine_handle<> waiter;
+  io::Loop* loop = nullptr;   // null: nobody waits
+};
+
+template <class R>
+class JobWith : public Job {
+ public:
+  R result;
+  void fail(Outcome outcome, std::string text) override {
+    result = R();
+    result.outcome = outcome;
+    result.text = std::move(text);
+  }
+
+ protected:
+  // For apply(): refuses and is complete.
+  bool refuse(Outcome outcome, std::string text) {
+    JobWith::fail(outcome, std::move(text));
+    return true;
+  }
+};
+
+// The one thread that changes the store.  Takes all that is queued, gathers it in a group, writes and
+// syncs the bodies, writes and syncs the rows, publishes, and only then wakes those who wait.
+class Committer {
+ public:
+  struct Limits {
+    std::uint64_t low_space_octets = 0;
+    std::string directory;   // whose free space counts
+  };
+  Committer(Catalog& catalog, BodyStore& bodies, Watches& watches, Files& files, Limits limits);
+  ~Committer();   // finishes what is queued
+  Committer(const Committer&) = delete;
+
+  // Takes changes for these rows from now on.  Null: everything is refused as broken until the next
+  // use().  Blocks until the group in progress is done.
+  void use(Kv* rows);
+  void submit(std::shared_ptr<Job> job);
+  // Wakes the waiter of a job that was never submitted, or is done.
+  static void acknowledge(const std::vector<std::shared_ptr<Job>>& jobs);
+
+  struct State {
+    bool writable = false;
+    std::string problem;
+    std::uint64_t commits = 0;
+    std::uint64_t changes = 0;
+    std::uint64_t free_octets = 0;
+  };
+  State state() const;
+  // Called on the committer's thread after a group that left a segment less than half live.
+  void on_sparse(std::function<void()> notice) { on_sparse_ = std::move(notice); }
+
+ private:
+  using Jobs = std::vector<std::shared_ptr<Job>>;
+  void run();
+  Jobs take();
+  void commit(Jobs jobs);
+  bool try_commit(Jobs& jobs, Jobs& done);
+  bool gather(Group& group, Jobs& jobs, Jobs& done, std::vector<bool>& complete);
+  bool write(Group& group, Jobs& jobs, Jobs& done);
+  void fail_all(Jobs& jobs, Jobs& done, Outcome outcome, const std::string& text);
+  void fail_growing(Jobs& jobs, Jobs& done, const std::string& text);
+  void refuse_when_low(Jobs& jobs, Jobs& done);
+  void broke(const std::string& problem);
+
+  Catalog& catalog_;
+  BodyStore& bodies_;
+  Watches& watches_;
+  Files& files_;
+  Limits limits_;
+  std::function<void()> on_sparse_;
+  Kv* rows_ = nullptr;   // under busy_
+
+  std::mutex busy_;      // held while a group is in progress
+  mutable std::mutex mutex_;   // guards the rest
+  std::condition_variable wake_;
+  std::deque<std::shared_ptr<Job>> queue_;
+  State state_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+// Submits and waits.  The change commits also if the task is destroyed while it waits.
+template <class R>
+io::Task<R> change(Committer& committer, std::shared_ptr<JobWith<R>> job);
+
+namespace detail {
+struct JobWait {
+  std::shared_ptr<Job> job;
+  std::function<void()> start;
+  JobWait(std::shared_ptr<Job> j, std::function<void()> s) : job(std::move(j)), start(std::move(s)) {}
+  JobWait(const JobWait&) = delete;
+  ~JobWait() { job->waiter = {}; }
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    job->waiter = waiter;
+    job->loop = &io::Loop::current();
+    start();
+  }
+  void await_resume() const noexcept {}
+};
+}  // namespace detail
+
+template <class R>
+io::Task<R> started(std::shared_ptr<JobWith<R>> job, std::function<void()> start) {
+  detail::JobWait wait(job, std::move(start));
+  co_await wait;
+  co_return std::move(job->result);
+}
+
+template <class R>
+io::Task<R> change(Committer& committer, std::shared_ptr<JobWith<R>> job) {
+  std::shared_ptr<Job> base = job;
+  std::function<void()> start = [&committer, base] { committer.submit(base); };
+  return started(std::move(job), std::move(start));
+}
+
+}  // namespace postern::store
