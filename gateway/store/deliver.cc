@@ -1,0 +1,186 @@
+// Delivery: each body once, a row in each mailbox, and the rows that belong to it, all in one group.
+#include "gateway/store/deliver.h"
+
+#include "gateway/store/mailbox.h"
+#include "gateway/store/names.h"
+
+namespace postern::store {
+namespace {
+
+constexpr std::size_t kMaxGeneralKey = 2048;
+
+void write_rows(Group& group, const std::vector<Row>& rows) {
+  for (const auto& row : rows) {
+    if (row.value) group.put(general_key(row.key), *row.value);
+    else group.erase(general_key(row.key));
+  }
+}
+
+bool keys_fit(const std::vector<Row>& rows) {
+  for (const auto& row : rows) {
+    if (row.key.empty() || row.key.size() >= kMaxGeneralKey) return false;
+  }
+  return true;
+}
+
+class WriteRows : public JobWith<Change> {
+ public:
+  explicit WriteRows(std::vector<Row> rows) : rows_(std::move(rows)) {}
+  bool grows() const override {
+    for (const auto& row : rows_) {
+      if (row.value) return true;
+    }
+    return false;
+  }
+  bool apply(Group& group) override {
+    result = Change();
+    if (!keys_fit(rows_)) return refuse(Outcome::cannot, "a row's key has 1 to 2047 octets");
+    write_rows(group, rows_);
+    return true;
+  }
+
+ private:
+  std::vector<Row> rows_;
+};
+
+}  // namespace
+
+Deliver::Deliver(Delivery delivery, BodyStore& bodies) : delivery_(std::move(delivery)), body_store_(bodies) {
+  bodies_.resize(delivery_.items.size());
+  written_.resize(delivery_.items.size());
+  for (std::size_t i = 0; i < bodies_.size(); ++i) {
+    auto& item = delivery_.items[i];
+    if (item.targets.empty()) continue;
+    bodies_[i].id = body_store_.new_id();
+    bodies_[i].pieces = std::move(item.pieces);
+    measure(bodies_[i]);
+  }
+}
+
+bool Deliver::has_large() const {
+  for (const auto& body : bodies_) {
+    if (body.length > kLarge) return true;
+  }
+  return false;
+}
+
+std::error_code Deliver::write_large() {
+  for (std::size_t i = 0; i < bodies_.size(); ++i) {
+    if (bodies_[i].length <= kLarge) continue;
+    if (auto error = body_store_.write_alone(bodies_[i])) return error;
+    written_[i] = true;
+    bodies_[i].pieces.clear();
+  }
+  return {};
+}
+
+std::size_t Deliver::body_octets() const {
+  std::size_t octets = 0;
+  for (std::size_t i = 0; i < bodies_.size(); ++i) {
+    if (!written_[i]) octets += bodies_[i].length;
+  }
+  return octets;
+}
+
+void Deliver::fail(Outcome outcome, std::string text) {
+  JobWith::fail(outcome, std::move(text));
+  for (std::size_t i = 0; i < bodies_.size(); ++i) {
+    // Broken: a group whose rows may be on disk names it; the next start decides.
+    if (written_[i] && outcome != Outcome::broken) body_store_.remove(bodies_[i].place.segment);
+    written_[i] = false;
+  }
+}
+
+// Finds or makes the mailboxes.  What refuses is looked for before anything is made.
+std::optional<Change> Deliver::resolve(Group& group) {
+  if (!keys_fit(delivery_.rows)) return Change{Outcome::cannot, "a row's key has 1 to 2047 octets"};
+  for (const auto& item : delivery_.items) {
+    for (const auto& target : item.targets) {
+      if (group.peek_account(target.account) == nullptr) return Change{Outcome::no_mailbox, "no such account"};
+      if (target.use != SpecialUse::none) continue;
+      auto name = mailbox_name(target.mailbox);
+      if (!name) return Change{Outcome::no_mailbox, name.error().text};
+    }
+  }
+  goals_.assign(delivery_.items.size(), {});
+  for (std::size_t i = 0; i < delivery_.items.size(); ++i) {
+    for (const auto& target : delivery_.items[i].targets) {
+      Goal goal;
+      if (target.use == SpecialUse::none) {
+        goal.mailbox = ensure_mailbox(group, target.account, *mailbox_name(target.mailbox), SpecialUse::none);
+      } else if (const auto* found = group.find(target.account, target.use)) {
+        goal.mailbox = found->info.id;
+      } else {   // removed by its user: made again; if the name is taken meanwhile, that one takes the mail
+        goal.mailbox = ensure_mailbox(group, target.account, std::string(default_name(target.use)), target.use);
+      }
+      goal.uid = group.edit_mailbox(goal.mailbox)->info.uidnext++;
+      goals_[i].push_back(goal);
+    }
+  }
+  return {};
+}
+
+StoredMessage Deliver::stored(const Item& item, const Target& target, const NewBody& body, Time now) const {
+  StoredMessage message;
+  message.id = item.id;
+  message.header_prefix = target.header_prefix;
+  message.record_octets = body.length;
+  message.saved_date = now.time_since_epoch().count();
+  message.internal_date = (item.internal_date == Time{} ? now : item.internal_date).time_since_epoch().count();
+  message.parts = item.parts;
+  message.envelope = item.envelope;
+  message.held = target.held;
+  if (message.held && target.notice_of >= 0) {
+    auto original = static_cast<std::size_t>(target.notice_of);
+    if (original < goals_.size() && !goals_[original].empty()) {
+      message.held->original_mailbox = goals_[original][0].mailbox;
+      message.held->original_uid = goals_[original][0].uid;
+    }
+  }
+  return message;
+}
+
+void Deliver::place(Group& group) {
+  auto now = Clock::system().now();
+  for (std::size_t i = 0; i < delivery_.items.size(); ++i) {
+    const auto& item = delivery_.items[i];
+    std::vector<Placed> placed;
+    if (!item.targets.empty()) group.add_body(bodies_[i], item.targets.size(), written_[i]);
+    for (std::size_t t = 0; t < item.targets.size(); ++t) {
+      const auto& target = item.targets[t];
+      auto& mailbox = *group.edit_mailbox(goals_[i][t].mailbox);
+      auto message = stored(item, target, bodies_[i], now);
+      IndexRow index;
+      index.body = bodies_[i].id;
+      index.held = mark_of(message.held);
+      index.entry.uid = goals_[i][t].uid;
+      index.entry.flags = target.flags.system;
+      for (const auto& keyword : target.flags.keywords) {
+        auto bit = Group::keyword_bit(mailbox, keyword);
+        if (bit) index.entry.keywords |= 1ULL << *bit;   // no room for a 65th: mail is worth more than its label
+      }
+      index.entry.modseq = group.next_modseq(mailbox);
+      index.entry.size = message.header_prefix.size() + message.record_octets;
+      index.entry.internal_date = to_unix(Time(std::chrono::microseconds(message.internal_date)));
+      group.add_message(mailbox, index, message);
+      placed.push_back({mailbox.info.id, mailbox.info.uidvalidity, index.entry.uid});
+    }
+    result.placed.push_back(std::move(placed));
+  }
+}
+
+bool Deliver::apply(Group& group) {
+  result = Delivered();
+  auto refused = resolve(group);
+  if (refused) {
+    fail(refused->outcome, refused->text);
+    return true;
+  }
+  place(group);
+  write_rows(group, delivery_.rows);
+  return true;
+}
+
+std::shared_ptr<JobWith<Change>> write_rows_job(std::vector<Row> rows) { return std::make_shared<WriteRows>(std::move(rows)); }
+
+}  // namespace postern::store

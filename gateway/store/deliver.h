@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "gateway/store/committer.h"
+
+namespace postern::store {
+
+// A delivery on its way: prepare() on the submitting thread, write_large() on a worker if there are
+// large bodies, then the committer.
+class Deliver : public JobWith<Delivered> {
+ public:
+  Deliver(Delivery delivery, BodyStore& bodies);
+
+  static constexpr std::uint64_t kLarge = 1 << 20;
+  bool has_large() const;
+  // Writes each large body durably into a segment of its own.
+  std::error_code write_large();
+
+  bool apply(Group& group) override;
+  void committed() override {}
+  void fail(Outcome outcome, std::string text) override;
+  bool grows() const override { return true; }
+  std::size_t body_octets() const override;
+
+ private:
+  struct Goal {
+    MailboxId mailbox = 0;
+    Uid uid = 0;
+  };
+  std::optional<Change> resolve(Group& group);
+  void place(Group& group);
+  StoredMessage stored(const Item& item, const Target& target, const NewBody& body, Time now) const;
+
+  Delivery delivery_;
+  BodyStore& body_store_;
+  std::vector<NewBody> bodies_;          // one an item
+  std::vector<bool> written_;            // alone, before the commit
+  std::vector<std::vector<Goal>> goals_;
+};
+
+// General rows alone.
+std::shared_ptr<JobWith<Change>> write_rows_job(std::vector<Row> rows);
+
+}  // namespace postern::store

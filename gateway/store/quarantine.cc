@@ -1,0 +1,48 @@
+// The rules of the quarantine, in one table.
+#include "gateway/store/quarantine.h"
+
+#include "gateway/base/log.h"
+#include "gateway/store/names.h"
+
+namespace postern::store {
+namespace {
+
+// Folders that mean something else than "keep this message".
+bool is_reserved(const MailboxInfo& mailbox) {
+  for (std::string_view name : {"Recover", "Lists", "Quarantine", "Quarantine of others"}) {
+    if (mailbox.name == name || is_below(mailbox.name, name)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Passage passage(const MailboxInfo& from, const MailboxInfo& to, HeldMark held, bool moving) {
+  // The notice stands for a message that its reader must not get; he may only throw it away.
+  if (held == HeldMark::notice) return moving && to.use == SpecialUse::trash ? Passage::keep : Passage::noperm;
+  bool bound = held == HeldMark::held;
+  switch (to.use) {
+    case SpecialUse::quarantine:
+    case SpecialUse::trash:
+    case SpecialUse::junk: return bound ? Passage::keep : Passage::ordinary;
+    case SpecialUse::sent:
+    case SpecialUse::drafts: return bound || from.use == SpecialUse::quarantine ? Passage::cannot : Passage::ordinary;
+    case SpecialUse::none:
+    case SpecialUse::inbox:
+    case SpecialUse::archive: break;
+  }
+  if (is_reserved(to)) return bound || from.use == SpecialUse::quarantine ? Passage::cannot : Passage::ordinary;
+  return bound ? Passage::release : Passage::ordinary;
+}
+
+void log_release(const MailboxInfo& from, const MailboxInfo& to, const StoredMessage& message, Uid uid) {
+  log::info("quarantine.release", {{"message", message.id},
+                                   {"account", std::to_string(to.account)},
+                                   {"from", from.name},
+                                   {"to", to.name},
+                                   {"uid", std::to_string(uid)},
+                                   {"class", message.held ? message.held->message_class : std::string()},
+                                   {"sender", message.held ? message.held->sender : std::string()}});
+}
+
+}  // namespace postern::store

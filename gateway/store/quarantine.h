@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "gateway/store/rows.h"
+#include "gateway/store/types.h"
+
+// What moving a held message means.  Design 6, quarantine.
+namespace postern::store {
+
+enum class Passage {
+  ordinary,   // the message is not held, or was released before
+  release,    // out of the quarantine: it is an ordinary message from now on
+  keep,       // it stays held where it goes
+  cannot,     // NO [CANNOT]
+  noperm      // NO [NOPERM]: a virus notice
+};
+
+Passage passage(const MailboxInfo& from, const MailboxInfo& to, HeldMark held, bool moving);
+
+// The audit line of a release: event=quarantine.release.
+void log_release(const MailboxInfo& from, const MailboxInfo& to, const StoredMessage& message, Uid uid);
+
+}  // namespace postern::store

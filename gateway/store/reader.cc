@@ -1,0 +1,200 @@
+// Reads: memory first, then a worker.
+#include "gateway/store/reader.h"
+
+#include <algorithm>
+
+#include "gateway/base/log.h"
+
+namespace postern::store {
+namespace {
+
+using Reach = KvReader::Reach;
+
+// A read that came to no answer with what is in memory.
+template <class T>
+using Tried = std::optional<T>;
+
+void report(const std::string& what) { log::error("store.read", {{"what", what}}); }
+
+MessageRow joined(MailboxId mailbox, IndexRow index, StoredMessage stored, const std::vector<std::string>& keywords) {
+  MessageRow row;
+  row.mailbox = mailbox;
+  row.uid = index.entry.uid;
+  row.id = std::move(stored.id);
+  row.body = index.body;
+  row.header_prefix = std::move(stored.header_prefix);
+  row.record_octets = stored.record_octets;
+  row.flags.system = index.entry.flags;
+  for (std::size_t i = 0; i < keywords.size(); ++i) {
+    if ((index.entry.keywords & (1ULL << i)) != 0) row.flags.keywords.push_back(keywords[i]);
+  }
+  row.internal_date = Time(std::chrono::microseconds(stored.internal_date));
+  row.saved_date = Time(std::chrono::microseconds(stored.saved_date));
+  row.modseq = index.entry.modseq;
+  row.parts = std::move(stored.parts);
+  row.envelope = std::move(stored.envelope);
+  row.held = std::move(stored.held);
+  return row;
+}
+
+Tried<std::vector<MessageRow>> read_messages(const RowsAccess::Reading& rows, MailboxId mailbox, Uid first, Uid last, std::size_t limit, Reach reach) {
+  if (!rows) return reach == Reach::memory ? Tried<std::vector<MessageRow>>() : std::vector<MessageRow>();
+  std::vector<MessageRow> found;
+  const auto end = index_key(mailbox, last) + '\0';
+  auto state_row = rows.kv->get(std::vector<std::string>{mailbox_key(mailbox)}, reach);
+  auto indexes = state_row.ok() ? rows.kv->scan(index_key(mailbox, first), end, limit, reach) : KvAnswer<std::vector<KvRow>>();
+  auto messages = indexes.ok() ? rows.kv->scan(message_key(mailbox, first), message_key(mailbox, last) + '\0', limit, reach)
+                               : KvAnswer<std::vector<KvRow>>();
+  if (!state_row.ok() || !indexes.ok() || !messages.ok()) {
+    if (reach == Reach::memory) return {};
+    report(state_row.error + indexes.error + messages.error);
+    return found;
+  }
+  auto state = state_row.value[0] ? decode_mailbox(*state_row.value[0]) : std::nullopt;
+  if (!state) return found;
+  std::size_t next = 0;
+  for (const auto& row : indexes.value) {
+    auto uid = static_cast<Uid>(second_number(row.key, 4));
+    // Both scans see nearly the same moment; a row that only one of them saw is being expunged or born.
+    while (next < messages.value.size() && second_number(messages.value[next].key, 4) < uid) ++next;
+    if (next == messages.value.size() || second_number(messages.value[next].key, 4) != uid) continue;
+    auto index = decode_index(uid, row.value);
+    auto stored = decode_message(messages.value[next].value);
+    if (!index || !stored) {
+      report("message " + std::to_string(uid) + " of mailbox " + std::to_string(mailbox) + " has a damaged row");
+      continue;
+    }
+    found.push_back(joined(mailbox, std::move(*index), std::move(*stored), state->keywords));
+  }
+  return found;
+}
+
+Tried<Result<std::string>> read_body(const RowsAccess::Reading& rows, BodyStore& bodies, BodyId body, std::uint64_t offset, std::uint64_t length, Reach reach) {
+  bool memory = reach == Reach::memory;
+  if (!rows) return memory ? Tried<Result<std::string>>() : Result<std::string>(Error("the store is being opened anew"));
+  // A record that moved to another segment meanwhile is found by its new row.
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    auto value = rows.kv->get(std::vector<std::string>{body_key(body)}, reach);
+    if (!value.ok() && memory) return {};
+    if (!value.ok()) return Result<std::string>(Error(value.error));
+    auto row = value.value[0] ? decode_body(*value.value[0]) : std::nullopt;
+    if (!row) return Result<std::string>(Error("body " + std::to_string(body) + " is not there: expunged, or its row is damaged"));
+    auto got = bodies.read(body, row->place, offset, length, memory ? Wait::never : Wait::disk);
+    switch (got.state) {
+      case BodyStore::Read::State::ok: return Result<std::string>(std::move(got.octets));
+      case BodyStore::Read::State::would_block:
+        if (memory) return {};
+        break;
+      case BodyStore::Read::State::gone: break;
+      case BodyStore::Read::State::damaged:
+        log::error("store.damaged", {{"what", got.problem}});
+        return Result<std::string>(Error(got.problem));
+    }
+  }
+  return Result<std::string>(Error("body " + std::to_string(body) + ": its segment is missing"));
+}
+
+Tried<std::vector<Row>> read_rows(const RowsAccess::Reading& rows, const std::string& from, const std::string& to, std::size_t limit, Reach reach) {
+  if (!rows) return reach == Reach::memory ? Tried<std::vector<Row>>() : std::vector<Row>();
+  auto found = rows.kv->scan(from, to, limit, reach);
+  if (!found.ok() && reach == Reach::memory) return {};
+  if (!found.ok()) report(found.error);
+  std::vector<Row> out;
+  for (auto& row : found.value) out.push_back({row.key.substr(1), std::move(row.value)});
+  return out;
+}
+
+struct Got {
+  std::optional<std::string> value;
+};
+Tried<Got> read_row(const RowsAccess::Reading& rows, const std::string& key, Reach reach) {
+  if (!rows) return reach == Reach::memory ? Tried<Got>() : Got();
+  auto found = rows.kv->get(std::vector<std::string>{key}, reach);
+  if (found.ok()) return Got{std::move(found.value[0])};
+  if (reach == Reach::memory) return {};
+  report(found.error);
+  return Got();
+}
+
+// The rest of a prefix+record range behind what the prefix gives.
+struct Range {
+  std::string head;            // from the prefix
+  std::uint64_t offset = 0;    // into the record
+  std::uint64_t length = 0;
+};
+Range cut(const std::string& prefix, std::uint64_t offset, std::uint64_t length) {
+  Range range;
+  range.length = length;
+  if (offset < prefix.size()) {
+    range.head = prefix.substr(offset, length);
+    range.length -= range.head.size();
+  } else {
+    range.offset = offset - prefix.size();
+  }
+  return range;
+}
+
+}  // namespace
+
+io::Task<std::unique_ptr<MailboxWatch>> Reader::watch(MailboxId mailbox) {
+  auto& loop = io::Loop::current();
+  auto loaded = watches_.watch_loaded(mailbox, loop);
+  if (loaded) co_return std::move(loaded);
+  if (!catalog_.mailbox(mailbox)) co_return nullptr;
+  auto job = [this, mailbox, pass = gate_.enter(), &loop]() -> std::shared_ptr<std::unique_ptr<MailboxWatch>> {
+    auto rows = rows_.read();
+    if (!rows) return nullptr;
+    auto made = watches_.watch(mailbox, *rows.kv, loop);
+    if (made) return std::make_shared<std::unique_ptr<MailboxWatch>>(std::move(*made));
+    report(made.error().text);
+    return nullptr;
+  };
+  auto made = co_await workers_.run(std::move(job));
+  if (!made) co_return nullptr;
+  co_return std::move(*made);
+}
+
+io::Task<std::vector<MessageRow>> Reader::messages(MailboxId mailbox, Uid first, Uid last, std::size_t limit) {
+  if (first > last || limit == 0) co_return std::vector<MessageRow>();
+  auto tried = read_messages(rows_.try_read(), mailbox, first, last, limit, Reach::memory);
+  if (tried) co_return std::move(*tried);
+  auto job = [this, mailbox, first, last, limit, pass = gate_.enter()] {
+    return *read_messages(rows_.read(), mailbox, first, last, limit, Reach::disk);
+  };
+  auto found = co_await workers_.run(std::move(job));
+  co_return found;
+}
+
+io::Task<Result<std::string>> Reader::read(BodyId body, std::string header_prefix, std::uint64_t offset, std::uint64_t length) {
+  auto range = cut(header_prefix, offset, length);
+  if (range.length == 0) co_return Result<std::string>(std::move(range.head));
+  auto tried = read_body(rows_.try_read(), bodies_, body, range.offset, range.length, Reach::memory);
+  if (!tried) {
+    auto job = [this, body, from = range.offset, count = range.length, pass = gate_.enter()] {
+      return *read_body(rows_.read(), bodies_, body, from, count, Reach::disk);
+    };
+    tried = co_await workers_.run(std::move(job));
+  }
+  if (!*tried || range.head.empty()) co_return std::move(*tried);
+  range.head += **tried;
+  co_return Result<std::string>(std::move(range.head));
+}
+
+io::Task<std::vector<Row>> Reader::scan(std::string from, std::string to, std::size_t limit) {
+  auto tried = read_rows(rows_.try_read(), from, to, limit, Reach::memory);
+  if (tried) co_return std::move(*tried);
+  auto job = [this, from, to, limit, pass = gate_.enter()] { return *read_rows(rows_.read(), from, to, limit, Reach::disk); };
+  auto found = co_await workers_.run(std::move(job));
+  co_return found;
+}
+
+io::Task<std::optional<std::string>> Reader::get(std::string key) {
+  auto tried = read_row(rows_.try_read(), key, Reach::memory);
+  if (!tried) {
+    auto job = [this, key, pass = gate_.enter()] { return *read_row(rows_.read(), key, Reach::disk); };
+    tried = co_await workers_.run(std::move(job));
+  }
+  co_return std::move(tried->value);
+}
+
+}  // namespace postern::store

@@ -1,0 +1,262 @@
+// The store as one thing: opening, recovery, and the interface's functions, each of which hands its
+// work to the committer, the catalog or the reader.
+#include "gateway/store/store.h"
+
+#include <atomic>
+#include <mutex>
+
+#include "gateway/base/log.h"
+#include "gateway/io/worker_pool.h"
+#include "gateway/store/account.h"
+#include "gateway/store/change_flags.h"
+#include "gateway/store/committer.h"
+#include "gateway/store/deliver.h"
+#include "gateway/store/lock_file.h"
+#include "gateway/store/mailbox.h"
+#include "gateway/store/names.h"
+#include "gateway/store/open.h"
+#include "gateway/store/reader.h"
+#include "gateway/store/rocks_kv.h"
+#include "gateway/store/sweep.h"
+#include "gateway/store/transfer.h"
+#include "gateway/store/verify.h"
+
+namespace postern::store {
+namespace {
+
+class StoreOnDisk : public Store {
+ public:
+  StoreOnDisk(StoreOptions options, io::WorkerPool& workers, Ground ground)
+      : options_(std::move(options)),
+        workers_(workers),
+        ground_(std::move(ground)),
+        bodies_(*ground_.files, options_.directory + "/segments", options_.segment_octets),
+        reader_(rows_, bodies_, catalog_, watches_, workers_, gate_) {}
+
+  ~StoreOnDisk() override {
+    gate_.wait();        // workers first: they may still submit
+    committer_.reset();  // finishes what is queued
+  }
+
+  Status open() {
+    if (auto error = ground_.files->make_directory(options_.directory)) return Error(options_.directory + ": " + error.message());
+    auto lock = hold_lock_file(options_.directory + "/store.lock");
+    if (!lock) return lock.error();
+    lock_ = std::move(*lock);
+    std::vector<MailboxId> doomed;
+    if (auto opened = open_rows(doomed); !opened) return opened;
+    committer_ = std::make_unique<Committer>(catalog_, bodies_, watches_, *ground_.files,
+                                             Committer::Limits{options_.low_space_octets, options_.directory});
+    start(doomed);
+    return {};
+  }
+
+  // --- accounts
+  std::optional<Account> account(std::string_view address) const override { return catalog_.account(address); }
+  std::optional<Account> account(AccountId id) const override { return catalog_.account(id); }
+  std::vector<Account> accounts() const override { return catalog_.accounts(); }
+  io::Task<Change> create_account(Account account) override { return change(*committer_, create_account_job(std::move(account))); }
+  io::Task<Change> update_account(Account account) override { return change(*committer_, update_account_job(std::move(account))); }
+  io::Task<Change> remove_account(AccountId id) override { return change(*committer_, remove_account_job(id)); }
+
+  // --- mailboxes
+  std::vector<MailboxInfo> mailboxes(AccountId account) const override { return catalog_.mailboxes(account); }
+  std::optional<MailboxInfo> mailbox(AccountId account, std::string_view name) const override {
+    auto kept = mailbox_name(name);
+    if (!kept) return {};
+    return catalog_.mailbox(account, *kept);
+  }
+  std::optional<MailboxInfo> mailbox(AccountId account, SpecialUse use) const override { return catalog_.mailbox(account, use); }
+  std::optional<MailboxInfo> mailbox(MailboxId id) const override { return catalog_.mailbox(id); }
+  io::Task<Created> create_mailbox(AccountId account, std::string name, SpecialUse use) override {
+    return change(*committer_, create_mailbox_job(account, std::move(name), use));
+  }
+  io::Task<Change> rename_mailbox(AccountId account, std::string from, std::string to) override {
+    return change(*committer_, rename_mailbox_job(account, std::move(from), std::move(to)));
+  }
+  io::Task<Change> remove_mailbox(AccountId account, std::string name) override {
+    return change(*committer_, remove_mailbox_job(account, std::move(name)));
+  }
+  io::Task<Change> subscribe(AccountId account, std::string name, bool subscribed) override {
+    return change(*committer_, subscribe_job(account, std::move(name), subscribed));
+  }
+  std::vector<std::string> subscriptions(AccountId account) const override { return catalog_.subscriptions(account); }
+
+  // --- messages
+  io::Task<Delivered> deliver(Delivery delivery) override;
+  io::Task<FlagsChanged> change_flags(MailboxId mailbox, std::vector<Uid> uids, FlagOperation operation, Flags flags,
+                                      std::optional<ModSeq> unchanged_since) override {
+    return change(*committer_, change_flags_job(mailbox, std::move(uids), operation, std::move(flags), unchanged_since));
+  }
+  io::Task<Copied> copy(MailboxId from, std::vector<Uid> uids, MailboxId to) override {
+    return change(*committer_, copy_job(from, std::move(uids), to));
+  }
+  io::Task<Copied> move(MailboxId from, std::vector<Uid> uids, MailboxId to) override {
+    return change(*committer_, move_job(from, std::move(uids), to));
+  }
+  io::Task<Expunged> expunge(MailboxId mailbox, std::optional<std::vector<Uid>> uids) override {
+    return change(*committer_, expunge_job(mailbox, std::move(uids), false));
+  }
+  io::Task<Expunged> erase(MailboxId mailbox, std::vector<Uid> uids) override {
+    return change(*committer_, expunge_job(mailbox, std::move(uids), true));
+  }
+  io::Task<std::unique_ptr<MailboxWatch>> watch(MailboxId mailbox) override { return reader_.watch(mailbox); }
+  io::Task<std::optional<MessageRow>> message(MailboxId mailbox, Uid uid) override;
+  io::Task<std::vector<MessageRow>> messages(MailboxId mailbox, Uid first, Uid last, std::size_t limit) override {
+    return reader_.messages(mailbox, first, last, limit);
+  }
+  io::Task<Result<std::string>> read(const MessageRow& row, std::uint64_t offset, std::uint64_t length) override {
+    return reader_.read(row.body, row.header_prefix, offset, length);
+  }
+
+  // --- general rows
+  io::Task<Change> write(std::vector<Row> rows) override { return change(*committer_, write_rows_job(std::move(rows))); }
+  io::Task<std::optional<std::string>> get(std::string key) override { return reader_.get(general_key(key)); }
+  io::Task<std::vector<Row>> scan(std::string prefix, std::string from, std::size_t limit) override {
+    auto begin = std::max(general_key(prefix), general_key(from));
+    return reader_.scan(std::move(begin), behind(general_key(prefix)), limit);
+  }
+
+  StoreState state() const override;
+  io::Task<bool> recover() override;
+  std::vector<std::string> verify() override {
+    auto rows = rows_.read();
+    if (!rows) return {"the rows are not open"};
+    return verify_store(*rows.kv, bodies_);
+  }
+
+ private:
+  Status open_rows(std::vector<MailboxId>& doomed);
+  void start(const std::vector<MailboxId>& doomed);
+  bool reopen();
+
+  StoreOptions options_;
+  io::WorkerPool& workers_;
+  Ground ground_;
+  io::Fd lock_;
+  Catalog catalog_;
+  Watches watches_;
+  RowsAccess rows_;
+  BodyStore bodies_;
+  Gate gate_;
+  Reader reader_;
+  std::mutex reopening_;
+  mutable std::mutex damage_mutex_;
+  std::vector<std::string> damage_;
+  std::unique_ptr<Committer> committer_;
+};
+
+// The format's row is written before the first segment: without it, bodies on disk are not ours to remove.
+Result<bool> check_format(Kv& rows) {
+  auto format = rows.get(std::vector<std::string>{std::string(kFormatKey)}, KvReader::Reach::disk);
+  if (!format.ok()) return Error(format.error);
+  if (!format.value[0]) {
+    KvBatch batch;
+    batch.put(std::string(kFormatKey), std::string(kFormat));
+    if (auto written = rows.write(batch); !written) return written.error();
+    return true;
+  }
+  if (*format.value[0] != kFormat) {
+    return Error("the store has the format \"" + *format.value[0] + "\", this program knows \"" + std::string(kFormat) + "\"");
+  }
+  return false;
+}
+
+Status StoreOnDisk::open_rows(std::vector<MailboxId>& doomed) {
+  auto directory = options_.directory + "/rows";
+  auto opened = rows_.reopen([&] { return ground_.open_rows ? ground_.open_rows(directory) : open_rocks_kv(directory); });
+  if (!opened) return opened;
+  auto fresh = check_format(*rows_.writer());
+  if (!fresh) return fresh.error();
+  if (auto loaded = catalog_.load(*rows_.writer(), doomed); !loaded) return loaded;
+  std::lock_guard lock(damage_mutex_);
+  damage_.clear();
+  auto ready = bodies_.open(catalog_.segments(), *fresh, damage_);
+  if (!ready) return ready;
+  bodies_.set_next_id(catalog_.counters().next_body);
+  for (const auto& one : damage_) log::error("store.damaged", {{"what", one}});
+  return {};
+}
+
+void StoreOnDisk::start(const std::vector<MailboxId>& doomed) {
+  committer_->use(rows_.writer());
+  for (auto mailbox : doomed) committer_->submit(sweep_job(mailbox));
+}
+
+io::Task<Delivered> StoreOnDisk::deliver(Delivery delivery) {
+  auto job = std::make_shared<Deliver>(std::move(delivery), bodies_);
+  if (!job->has_large()) return change<Delivered>(*committer_, std::move(job));
+  // From worker to committer without the waiting task, which may be gone by then.
+  std::function<void()> start = [this, job] {
+    workers_.run_detached([this, job, pass = gate_.enter()] {
+      auto error = job->write_large();
+      if (!error) {
+        committer_->submit(job);
+        return;
+      }
+      bool full = error == std::errc::no_space_on_device;
+      job->fail(full ? Outcome::no_space : Outcome::broken, "writing a body: " + error.message());
+      Committer::acknowledge({job});
+    });
+  };
+  return started<Delivered>(job, std::move(start));
+}
+
+io::Task<std::optional<MessageRow>> StoreOnDisk::message(MailboxId mailbox, Uid uid) {
+  auto rows = co_await reader_.messages(mailbox, uid, uid, 1);
+  if (rows.empty()) co_return std::optional<MessageRow>();
+  co_return std::optional<MessageRow>(std::move(rows[0]));
+}
+
+StoreState StoreOnDisk::state() const {
+  StoreState state;
+  auto committer = committer_->state();
+  state.writable = committer.writable;
+  state.problem = committer.problem;
+  state.commits = committer.commits;
+  state.changes = committer.changes;
+  state.free_octets = committer.free_octets;
+  for (const auto& [number, row] : catalog_.segments()) {
+    ++state.segments;
+    state.body_octets += row.live;
+  }
+  std::lock_guard lock(damage_mutex_);
+  if (state.problem.empty() && !damage_.empty()) state.problem = damage_[0];
+  return state;
+}
+
+// A second fsync on a descriptor whose first one failed lies: everything is opened anew, and what
+// the rows on disk say is what happened.
+bool StoreOnDisk::reopen() {
+  std::lock_guard lock(reopening_);
+  if (committer_->state().writable) return true;
+  committer_->use(nullptr);
+  std::vector<MailboxId> doomed;
+  if (auto opened = open_rows(doomed); !opened) {
+    log::error("store.recover", {{"what", opened.error().text}});
+    return false;
+  }
+  start(doomed);
+  log::info("store.recovered");
+  return true;
+}
+
+io::Task<bool> StoreOnDisk::recover() {
+  auto job = [this, pass = gate_.enter()] { return reopen(); };
+  bool writable = co_await workers_.run(std::move(job));
+  co_return writable;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_on(const StoreOptions& options, io::WorkerPool& workers, Ground ground) {
+  auto store = std::make_unique<StoreOnDisk>(options, workers, std::move(ground));
+  if (auto opened = store->open(); !opened) return opened.error();
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, io::WorkerPool& workers) {
+  return open_on(options, workers, Ground());
+}
+
+}  // namespace postern::store

@@ -1,0 +1,184 @@
+// COPY and MOVE: rows only, the body stays where it is.  Also the way out of the quarantine.
+#include "gateway/store/transfer.h"
+
+#include <algorithm>
+
+#include "gateway/store/quarantine.h"
+#include "gateway/store/sweep.h"
+
+namespace postern::store {
+namespace {
+
+// The keyword bits in another mailbox's numbering.
+std::uint64_t translate(std::uint64_t bits, const MailboxState& from, MailboxState& to) {
+  std::uint64_t translated = 0;
+  for (std::size_t i = 0; i < from.keywords.size(); ++i) {
+    if ((bits & (1ULL << i)) == 0) continue;
+    auto bit = Group::keyword_bit(to, from.keywords[i]);
+    if (bit) translated |= 1ULL << *bit;
+  }
+  return translated;
+}
+
+// Writes the message into `to` and gives its new uid.
+Uid add_copy(Group& group, const MailboxState& from, MailboxState& to, IndexRow index, const StoredMessage& message, ModSeq modseq) {
+  index.entry.keywords = translate(index.entry.keywords, from, to);
+  index.entry.uid = to.info.uidnext++;
+  index.entry.modseq = modseq;
+  index.held = mark_of(message.held);
+  group.add_message(to, index, message);
+  return index.entry.uid;
+}
+
+class Transfer : public JobWith<Copied> {
+ public:
+  Transfer(MailboxId from, std::vector<Uid> uids, MailboxId to, bool moving)
+      : from_(from), to_(to), moving_(moving), uids_(std::move(uids)) {
+    std::sort(uids_.begin(), uids_.end());
+    uids_.erase(std::unique(uids_.begin(), uids_.end()), uids_.end());
+  }
+  bool grows() const override { return !moving_; }
+
+  bool apply(Group& group) override {
+    slice_.clear();
+    released_.clear();
+    next_ = done_;
+    bool begun = done_ != 0;
+    if (group.peek_mailbox(from_) == nullptr || group.peek_mailbox(to_) == nullptr) {
+      return refuse(Outcome::no_mailbox, begun ? "the mailbox was removed meanwhile" : "no such mailbox");
+    }
+    if (!begun && !may_pass(group)) return true;
+    from_info_ = group.peek_mailbox(from_)->info;
+    to_info_ = group.peek_mailbox(to_)->info;
+    result.uidvalidity = to_info_.uidvalidity;
+    transfer_slice(group);
+    return next_ == uids_.size();
+  }
+
+  void committed() override {
+    done_ = next_;
+    result.uids.insert(result.uids.end(), slice_.begin(), slice_.end());
+    for (const auto& [uid, message] : released_) log_release(from_info_, to_info_, message, uid);
+    slice_.clear();
+    released_.clear();
+  }
+
+ private:
+  std::vector<std::optional<std::string>> rows(Group& group, std::size_t begin, std::size_t end, std::string (*key)(MailboxId, Uid)) {
+    std::vector<std::string> keys;
+    for (auto i = begin; i < end; ++i) keys.push_back(key(from_, uids_[i]));
+    return group.get(keys);
+  }
+
+  // All or nothing: every message is asked for before the first goes.
+  bool may_pass(Group& group) {
+    const auto& from = group.peek_mailbox(from_)->info;
+    const auto& to = group.peek_mailbox(to_)->info;
+    for (std::size_t begin = 0; begin < uids_.size(); begin += kAsk) {
+      auto found = rows(group, begin, std::min(uids_.size(), begin + kAsk), index_key);
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        auto index = found[i] ? decode_index(uids_[begin + i], *found[i]) : std::nullopt;
+        if (!index) continue;
+        auto way = passage(from, to, index->held, moving_);
+        if (way == Passage::cannot) return !refuse(Outcome::cannot, "out of the quarantine a message goes to INBOX, an ordinary folder, Junk or Trash");
+        if (way == Passage::noperm) return !refuse(Outcome::noperm, notice_text(group, uids_[begin + i]));
+      }
+    }
+    return true;
+  }
+
+  std::string notice_text(Group& group, Uid uid) {
+    auto value = group.get(message_key(from_, uid));
+    auto message = value ? decode_message(*value) : std::nullopt;
+    return "held for a virus; an administrator can release it, case " + (message ? message->id : std::string("unknown"));
+  }
+
+  void transfer_slice(Group& group) {
+    auto end = std::min(uids_.size(), done_ + kSlice);
+    auto indexes = rows(group, done_, end, index_key);
+    auto messages = rows(group, done_, end, message_key);
+    ModSeq to_modseq = 0;
+    for (std::size_t i = 0; i < indexes.size(); ++i) {
+      Uid uid = uids_[done_ + i];
+      auto index = indexes[i] ? decode_index(uid, *indexes[i]) : std::nullopt;
+      auto message = messages[i] ? decode_message(*messages[i]) : std::nullopt;
+      if (!index || !message) continue;   // expunged meanwhile
+      auto& to = *group.edit_mailbox(to_);
+      if (to_modseq == 0) to_modseq = group.next_modseq(to);
+      slice_.emplace_back(uid, pass(group, *index, *message, to_modseq));
+    }
+    next_ = end;
+    if (!moving_ || slice_.empty()) return;
+    auto& from = *group.edit_mailbox(from_);
+    std::vector<Uid> gone;
+    for (const auto& pair : slice_) gone.push_back(pair.first);
+    group.vanish(from, group.next_modseq(from), std::move(gone));
+  }
+
+  Uid pass(Group& group, const IndexRow& index, StoredMessage message, ModSeq modseq) {
+    auto& from = *group.edit_mailbox(from_);
+    auto& to = *group.edit_mailbox(to_);
+    auto way = passage(from.info, to.info, index.held, moving_);
+    auto original = message;
+    if (way == Passage::release) released_.emplace_back(index.entry.uid, message);
+    if (way != Passage::keep) message.held.reset();
+    if (moving_) group.remove_message(from, index, Group::Body::keep);
+    else group.refer(index.body, 1);
+    auto uid = add_copy(group, from, to, index, message, modseq);
+    if (way == Passage::release && !moving_) mark_released(group, from, index, std::move(original));
+    return uid;
+  }
+
+  // The row in the quarantine stays and says that its message is out.
+  void mark_released(Group& group, const MailboxState& from, IndexRow index, StoredMessage original) {
+    original.held->released = true;
+    index.held = HeldMark::released;
+    group.put(index_key(from.info.id, index.entry.uid), encode(index));
+    group.put(message_key(from.info.id, index.entry.uid), encode(original));
+  }
+
+  static constexpr std::size_t kAsk = 1000;
+  MailboxId from_, to_;
+  bool moving_;
+  std::vector<Uid> uids_;
+  std::size_t done_ = 0, next_ = 0;   // into uids_: durable, planned
+  std::vector<std::pair<Uid, Uid>> slice_;
+  std::vector<std::pair<Uid, StoredMessage>> released_;
+  MailboxInfo from_info_, to_info_;
+};
+
+}  // namespace
+
+bool move_slice(Group& group, MailboxId from_id, MailboxId to_id) {
+  auto rows = group.scan(prefix_of('i', from_id), prefix_of('i', from_id + 1), kSlice);
+  if (rows.empty()) return true;
+  std::vector<std::string> keys;
+  for (const auto& row : rows) keys.push_back(message_key(from_id, static_cast<Uid>(second_number(row.key, 4))));
+  auto messages = group.get(keys);
+  auto& from = *group.edit_mailbox(from_id);
+  auto& to = *group.edit_mailbox(to_id);
+  auto modseq = group.next_modseq(to);
+  std::vector<Uid> gone;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto uid = static_cast<Uid>(second_number(rows[i].key, 4));
+    auto index = decode_index(uid, rows[i].value);
+    auto message = messages[i] ? decode_message(*messages[i]) : std::nullopt;
+    if (!index || !message) continue;
+    group.remove_message(from, *index, Group::Body::keep);
+    add_copy(group, from, to, *index, *message, modseq);
+    gone.push_back(uid);
+  }
+  // Damaged rows alone would come again for ever.
+  if (gone.empty()) return true;
+  group.vanish(from, group.next_modseq(from), std::move(gone));
+  return rows.size() < kSlice;
+}
+
+std::shared_ptr<JobWith<Copied>> copy_job(MailboxId from, std::vector<Uid> uids, MailboxId to) {
+  return std::make_shared<Transfer>(from, std::move(uids), to, false);
+}
+std::shared_ptr<JobWith<Copied>> move_job(MailboxId from, std::vector<Uid> uids, MailboxId to) {
+  return std::make_shared<Transfer>(from, std::move(uids), to, true);
+}
+
+}  // namespace postern::store
