@@ -48,7 +48,7 @@ struct Dns {
 // [domains."corp.example"].  All are delivered to mailboxes here: other forms are not built yet
 // and refused by the loader.
 struct Domain {
-  std::string name;        // lower case, without a final dot, as the administrator wrote it otherwise
+  std::string name;        // lower case, A-labels, without a final dot
   std::string catch_all;   // the account that takes unknown local parts; "": they are refused
   int line = 0;            // of its table
 };

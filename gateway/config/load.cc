@@ -10,6 +10,7 @@
 
 #include "gateway/base/text.h"
 #include "gateway/config/section.h"
+#include "gateway/mail/idna.h"
 
 namespace postern::config {
 namespace {
@@ -20,27 +21,26 @@ constexpr std::uint64_t kMany = 1'000'000;
 // The names that people write below a [section] by mistake: TOML then puts them into it.
 const std::vector<std::string_view> kTopKeys = {"hostname", "data", "rules", "user", "group", "postmaster"};
 
-// Letters, digits, hyphens and octets above 127 (U-labels) in labels of 1 to 63 octets.
-bool is_domain_name(std::string_view name) {
-  if (name.empty() || name.size() > 253) return false;
-  for (auto label : split(name, '.')) {
-    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
+// Lower case in A-labels; nothing when it is no host name (letters, digits, hyphens).
+std::optional<std::string> canonical(std::string_view name) {
+  auto out = mail::domain_to_ascii(name);
+  if (!out) return std::nullopt;
+  for (auto label : split(*out, '.')) {
+    if (label.empty() || label.front() == '-' || label.back() == '-') return std::nullopt;
     for (char c : label) {
-      bool letter = is_alpha(c) || is_digit(c) || c == '-' || c == '_' || static_cast<unsigned char>(c) > 127;
-      if (!letter) return false;
+      if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '_') return std::nullopt;
     }
   }
-  return is_utf8(name);
+  return out;
 }
 
-std::string canonical(std::string_view name) {
-  if (name.ends_with('.')) name.remove_suffix(1);
-  return ascii_lowered(name);
-}
-
-bool is_address(std::string_view text) {
+// In the form in which accounts are kept; nothing when it is no address.
+std::optional<std::string> canonical_address(std::string_view text) {
   auto at = text.rfind('@');
-  return at != std::string_view::npos && at > 0 && is_domain_name(text.substr(at + 1));
+  if (at == std::string_view::npos || at == 0) return std::nullopt;
+  auto domain = canonical(text.substr(at + 1));
+  if (!domain) return std::nullopt;
+  return ascii_lowered(text.substr(0, at + 1)) + *domain;
 }
 
 void read_top(Section& top, Config& config) {
@@ -49,8 +49,9 @@ void read_top(Section& top, Config& config) {
   if (top.find("hostname") == nullptr) {
     report.mistake(0, "hostname is missing; it is the name in our MX record, e.g. hostname = \"mx.corp.example\"");
   } else {
-    config.hostname = canonical(config.hostname);
-    bool full = is_domain_name(config.hostname) && config.hostname.find('.') != std::string::npos;
+    auto name = canonical(config.hostname);
+    bool full = name && name->find('.') != std::string::npos;
+    if (full) config.hostname = *name;
     if (!full && top.find("hostname")->value.kind == Value::Kind::text) {
       report.mistake(top.line("hostname"), "hostname \"" + printable(config.hostname, 80) + "\" is no full host name such as \"mx.corp.example\"");
     }
@@ -63,10 +64,12 @@ void read_top(Section& top, Config& config) {
   top.text("user", config.user);
   top.text("group", config.group);
   top.text("postmaster", config.postmaster);
-  if (!config.postmaster.empty() && !is_address(config.postmaster)) {
+  if (config.postmaster.empty()) return;
+  auto postmaster = canonical_address(config.postmaster);
+  if (!postmaster) {
     report.mistake(top.line("postmaster"), "postmaster \"" + printable(config.postmaster, 80) + "\" is no address such as \"admin@corp.example\"");
   }
-  config.postmaster = ascii_lowered(config.postmaster);
+  config.postmaster = postmaster.value_or("");
 }
 
 struct Service {
@@ -143,9 +146,10 @@ void read_domains(Section& top, Config& config) {
   for (const auto& member : domains == nullptr ? std::vector<Member>{} : domains->members) {
     std::string title = "[domains.\"" + printable(member.key, 80) + "\"]";
     Domain domain;
-    domain.name = canonical(member.key);
+    auto name = canonical(member.key);
+    domain.name = name.value_or(member.key);
     domain.line = member.line;
-    if (!is_domain_name(domain.name)) {
+    if (!name) {
       report.mistake(member.line, title + ": \"" + printable(member.key, 80) + "\" is no domain name");
     }
     if (member.value.kind != Value::Kind::table) {
@@ -164,10 +168,11 @@ void read_domains(Section& top, Config& config) {
     Section section(report, &member.value, title);
     read_deliver(section, title);
     section.text("catch_all", domain.catch_all);
-    if (!domain.catch_all.empty() && !is_address(domain.catch_all)) {
+    auto catch_all = canonical_address(domain.catch_all);
+    if (!domain.catch_all.empty() && !catch_all) {
       report.mistake(section.line("catch_all"), "catch_all in " + title + " must be the address of an account, such as \"office@corp.example\"");
     }
-    domain.catch_all = ascii_lowered(domain.catch_all);
+    domain.catch_all = catch_all.value_or("");
     section.finish(kTopKeys);
     config.domains.push_back(std::move(domain));
   }
@@ -245,11 +250,11 @@ void check_accounts(Report& report, Section& top, const Config& config) {
     }
     return false;
   };
-  if (is_address(config.postmaster) && !ours(config.postmaster)) {
+  if (!config.postmaster.empty() && !ours(config.postmaster)) {
     report.mistake(top.line("postmaster"), "postmaster " + config.postmaster + " is in none of our domains");
   }
   for (const auto& domain : config.domains) {
-    if (is_address(domain.catch_all) && !ours(domain.catch_all)) {
+    if (!domain.catch_all.empty() && !ours(domain.catch_all)) {
       report.mistake(domain.line, "catch_all " + domain.catch_all + " in [domains.\"" + domain.name + "\"] is in none of our domains");
     }
   }

@@ -6,6 +6,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/mail/idna.h"
 
 namespace postern::directory {
 namespace {
@@ -59,12 +60,6 @@ struct Directory::Domains {
   std::string postmaster;
 };
 
-std::optional<std::string> canonical_domain(std::string_view domain) {
-  if (domain.ends_with('.')) domain.remove_suffix(1);
-  if (domain.empty() || domain.size() > 255) return std::nullopt;
-  return ascii_lowered(domain);
-}
-
 Directory::Directory(const config::Config& config, store::Store& store) : store_(store) { configure(config); }
 
 void Directory::configure(const config::Config& config) {
@@ -72,14 +67,14 @@ void Directory::configure(const config::Config& config) {
   auto address_of = [](const std::string& text) {
     auto at = text.rfind('@');
     if (at == std::string::npos) return std::string();
-    return text.substr(0, at + 1) + canonical_domain(text.substr(at + 1)).value_or("");
+    return text.substr(0, at + 1) + mail::domain_to_ascii(text.substr(at + 1)).value_or("");
   };
   for (const auto& domain : config.domains) {
-    auto name = canonical_domain(domain.name);
+    auto name = mail::domain_to_ascii(domain.name);
     if (!name) continue;   // the loader has refused it
     if (domains->catch_all.emplace(*name, address_of(domain.catch_all)).second) domains->names.push_back(*name);
   }
-  domains->hostname = canonical_domain(config.hostname).value_or("");
+  domains->hostname = mail::domain_to_ascii(config.hostname).value_or("");
   domains->postmaster = address_of(config.postmaster);
   CHECK(!domains->names.empty());
   std::lock_guard lock(mutex_);
@@ -94,7 +89,7 @@ std::shared_ptr<const Directory::Domains> Directory::current() const {
 std::vector<std::string> Directory::domains() const { return current()->names; }
 
 bool Directory::is_ours(std::string_view domain) const {
-  auto name = canonical_domain(domain);
+  auto name = mail::domain_to_ascii(domain);
   return name && current()->catch_all.contains(*name);
 }
 
@@ -143,7 +138,7 @@ Resolution Directory::resolve(std::string_view local, std::string_view domain) c
     // An address literal names a host, and we take mail for domains only; RFC 5321 4.1.3.
     return of_kind(local.empty() ? Resolution::Kind::malformed : Resolution::Kind::not_ours);
   }
-  auto name = canonical_domain(domain);
+  auto name = mail::domain_to_ascii(domain);
   if (!name) return of_kind(Resolution::Kind::malformed);
   return resolve_in(*domains, canonical, *name);
 }
@@ -186,7 +181,7 @@ Result<std::string> Directory::account_address(std::string_view text) const {
   auto local = ascii_lowered(text.substr(0, at));
   if (!is_dot_string(local)) return Error(shown + " is no address: the part before the '@' is not valid");
   if (local.find('+') != std::string::npos) return Error(shown + ": '+' separates a user from a tag and cannot be in an account's name");
-  auto domain = canonical_domain(text.substr(at + 1));
+  auto domain = mail::domain_to_ascii(text.substr(at + 1));
   auto domains = current();
   if (!domain || !domains->catch_all.contains(*domain)) {
     std::string known = join(domains->names, ", ");
@@ -199,7 +194,7 @@ std::string Directory::login_address(std::string_view login) const {
   login = trimmed(login).substr(0, kMaxLogin);
   auto at = login.rfind('@');
   if (at == std::string_view::npos) return ascii_lowered(login) + "@" + current()->names.front();
-  auto domain = canonical_domain(login.substr(at + 1));
+  auto domain = mail::domain_to_ascii(login.substr(at + 1));
   return ascii_lowered(login.substr(0, at)) + "@" + (domain ? *domain : ascii_lowered(login.substr(at + 1)));
 }
 

@@ -76,7 +76,4 @@ class Directory {
   std::shared_ptr<const Domains> domains_;
 };
 
-// Lower case in A-labels, without a final dot; nullopt: no domain name.
-std::optional<std::string> canonical_domain(std::string_view domain);
-
 }  // namespace postern::directory

@@ -114,6 +114,7 @@ level = "debug"
   CHECK(c.dns.servers[1].to_string() == "[::1]:53");
   CHECK(c.dns.timeout == 250ms);
   CHECK(c.domains[0].catch_all == "office@corp.example");
+  CHECK(c.domains[1].name == "xn--bcher-kva.example");
   CHECK(c.smtp.trusted.size() == 2);
   CHECK(c.limits.connections_per_address == 0);
   CHECK(c.limits.connection_rate_per_address == config::Rate{10, 1s});
@@ -163,6 +164,7 @@ TEST_CASE("a mistake names file, line and cure") {
       {top + "[domains.corp.example]\n", "p.toml:2: the domain needs quotes: [domains.\"corp.example\"]"},
       {top + "[domains.\"no spaces\"]\n", "p.toml:2: [domains.\"no spaces\"]: \"no spaces\" is no domain name"},
       {kSmallest + "[domains.\"CORP.example\"]\n", "p.toml:3: [domains.\"CORP.example\"] is there twice; the first one is in line 2"},
+      {top + "[domains.\"b\u00fccher.example\"]\n[domains.\"xn--bcher-kva.example\"]\n", "p.toml:3: [domains.\"xn--bcher-kva.example\"] is there twice; the first one is in line 2"},
       {kSmallest + "deliver = \"smtp://10.0.0.5:25\"\n", "p.toml:3: deliver = \"smtp://10.0.0.5:25\" in [domains.\"corp.example\"]: handing mail on to another server is not built yet; only \"mailboxes\" is"},
       {kSmallest + "deliver = \"lmtp://h:24\"\n", "p.toml:3: deliver = \"lmtp://h:24\" in [domains.\"corp.example\"]: handing mail on to another server is not built yet; only \"mailboxes\" is"},
       {kSmallest + "deliver = \"mailbox\"\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", not \"mailbox\" (mailboxes?)"},

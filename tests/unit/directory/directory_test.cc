@@ -61,6 +61,17 @@ TEST_CASE("unknown, foreign and malformed addresses are told apart") {
   CHECK(world.kind("far.example!ann@corp.example") == Kind::unknown_user);
 }
 
+TEST_CASE("a domain in Unicode and its A-label form are one") {
+  World world("", "[domains.\"b\u00fccher.example\"]\n");
+  world.store.add("ann@xn--bcher-kva.example");
+  for (const auto* address : {"ann@b\u00fccher.example", "ann@B\u00dcCHER.example", "ann@xn--bcher-kva.example", "Ann@XN--bcher-kva.example"}) {
+    INFO(address);
+    CHECK(world.taker(address) == "ann@xn--bcher-kva.example");
+  }
+  CHECK(*world.directory.account_address("ann@b\u00fccher.example") == "ann@xn--bcher-kva.example");
+  CHECK(world.directory.login_address("ann@b\u00fccher.example") == "ann@xn--bcher-kva.example");
+}
+
 TEST_CASE("a tag is cut off unless the whole is an account") {
   World world;
   world.store.add("ann@corp.example");
