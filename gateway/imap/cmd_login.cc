@@ -1,0 +1,85 @@
+// STARTTLS, LOGIN and AUTHENTICATE PLAIN.  RFC 3501 6.2, RFC 4616, RFC 4959.
+#include "gateway/base/text.h"
+#include "gateway/imap/session.h"
+
+namespace postern::imap {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kMaxSaslLine = 8 * 1024;
+
+struct Plain {
+  std::string authorize;
+  std::string name;
+  std::string password;
+};
+
+// [authzid] NUL authcid NUL passwd, RFC 4616 2.
+std::optional<Plain> parse_plain(std::string_view message) {
+  auto first = message.find('\0');
+  if (first == std::string_view::npos) return std::nullopt;
+  auto second = message.find('\0', first + 1);
+  if (second == std::string_view::npos || message.find('\0', second + 1) != std::string_view::npos) return std::nullopt;
+  Plain out;
+  out.authorize = message.substr(0, first);
+  out.name = message.substr(first + 1, second - first - 1);
+  out.password = message.substr(second + 1);
+  if (out.name.empty() || out.password.empty()) return std::nullopt;
+  return out;
+}
+
+Reply needs_tls() { return Reply::no("[PRIVACYREQUIRED] a password is taken over TLS only"); }
+
+}  // namespace
+
+io::Task<Reply> cmd_starttls(Session& session, Call& call) {
+  auto context = session.services().tls ? session.services().tls() : nullptr;
+  if (session.stream().is_tls()) co_return Reply::bad("TLS is in use already");
+  if (!context) co_return Reply::no("[UNAVAILABLE] TLS is not available");
+  session.enqueue(Reply::ok("begin TLS now").line(call.tag));
+  co_await session.flush();
+  co_await session.stream().start_tls(std::move(context), in(1min));
+  co_return Reply::said();
+}
+
+io::Task<Reply> cmd_login(Session& session, Call& call) {
+  auto name = call.args.astring();
+  bool between = call.args.sp();
+  auto password = call.args.astring();
+  if (!name || !between || !password || !call.args.at_end()) co_return Reply::bad("LOGIN: wants a name and a password");
+  if (!session.may_send_password()) co_return needs_tls();
+  auto reply = co_await session.log_in(*std::move(name), *std::move(password));
+  co_return reply;
+}
+
+io::Task<Reply> cmd_authenticate(Session& session, Call& call) {
+  auto mechanism = call.args.atom();
+  if (!mechanism) co_return Reply::bad("AUTHENTICATE: wants a mechanism");
+  if (!iequals(*mechanism, "PLAIN")) co_return Reply::no("[CANNOT] only PLAIN is spoken here");
+  if (!session.may_send_password()) co_return needs_tls();
+  std::string response;
+  if (call.args.sp()) {  // RFC 4959: the initial response
+    response = call.args.rest();
+    if (response == "=") response.clear();
+  } else {
+    if (!call.args.at_end()) co_return Reply::bad("AUTHENTICATE: cannot read the arguments");
+    session.enqueue("+ \r\n");
+    co_await session.flush();
+    auto line = co_await session.stream().read_line(kMaxSaslLine, session.command_deadline());
+    if (line.too_long) co_return Reply::bad("AUTHENTICATE: the response is too long");
+    response = std::move(line.text);
+    if (response == "*") co_return Reply::bad("AUTHENTICATE: cancelled");
+  }
+  auto message = from_base64(response);
+  if (!message) co_return Reply::bad("AUTHENTICATE: the response is not base64");
+  auto plain = parse_plain(*message);
+  if (!plain) co_return Reply::bad("AUTHENTICATE: the response is not of PLAIN");
+  if (!plain->authorize.empty() && !iequals(plain->authorize, plain->name)) {
+    co_return Reply::no("[AUTHORIZATIONFAILED] nobody may act for another user");
+  }
+  auto reply = co_await session.log_in(std::move(plain->name), std::move(plain->password));
+  co_return reply;
+}
+
+}  // namespace postern::imap

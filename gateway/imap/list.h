@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/base/result.h"
+#include "gateway/imap/parser.h"
+#include "gateway/store/types.h"
+
+namespace postern::imap {
+
+// A LIST with the options of RFC 5258 and RFC 6154.
+struct ListRequest {
+  std::string reference;                   // UTF-8
+  std::vector<std::string> patterns;       // UTF-8
+  bool subscribed = false;                 // selection options
+  bool special_use = false;
+  bool recursive_match = false;
+  bool return_subscribed = false;          // return options
+  bool return_children = false;
+  bool return_special_use = false;
+  bool extended = false;                   // any option or several patterns were given
+};
+
+Result<ListRequest> parse_list(Parser& parser);
+
+struct ListAnswer {
+  std::string name;                        // UTF-8
+  std::vector<std::string_view> attributes;
+  bool child_info = false;                 // CHILDINFO ("SUBSCRIBED"), RFC 5258 3.5
+};
+
+// Pure: what LIST answers.  `mailboxes` sorted by name, `subscriptions` the names subscribed to.
+std::vector<ListAnswer> list(const ListRequest& request, const std::vector<store::MailboxInfo>& mailboxes,
+                             const std::vector<std::string>& subscriptions);
+// What LSUB answers; RFC 3501 6.3.9: with '%' a subscribed child makes its parent appear as \Noselect.
+std::vector<ListAnswer> lsub(const ListRequest& request, const std::vector<std::string>& subscriptions);
+
+}  // namespace postern::imap
