@@ -153,6 +153,10 @@ class Player {
 
 }  // namespace
 
+io::Task<void> ended(io::Loop& loop) {
+  while (loop.running() > 1) co_await io::sleep_until(in(1ms));
+}
+
 bool line_matches(std::string_view pattern, std::string_view line) {
   // The classic two-pointer walk: `star` is where the last '*' may take one octet more.
   std::size_t p = 0;

@@ -7,6 +7,10 @@
 #include "gateway/io/stream.h"
 #include "gateway/io/task.h"
 
+namespace postern::io {
+class Loop;
+}
+
 namespace postern::test {
 
 // Golden sessions as text.  A file holds lines of
@@ -33,6 +37,9 @@ struct Dialogue {
   // Plays the text; gives "" or what went wrong, with the line number.
   io::Task<std::string> play(std::string text);
 };
+
+// Ends when no task but the caller's runs on the loop any more: sessions use what the test is about to destroy.
+io::Task<void> ended(io::Loop& loop);
 
 // Does a line match a pattern with '*'?  "\*" is a star.
 bool line_matches(std::string_view pattern, std::string_view line);

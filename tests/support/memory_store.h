@@ -1,0 +1,367 @@
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/io/loop.h"
+#include "gateway/store/store.h"
+
+namespace postern::test {
+
+// A store without a disk for tests of its readers and for fuzzing: one loop, every change published at once.
+// It keeps the contracts of store.h that IMAP and POP3 rely on; the quarantine's rules are not in it.
+// `fail_with` makes the next changes answer so; `damage` makes reads of that uid fail.
+class MemoryStore : public store::Store {
+ public:
+  store::Outcome fail_with = store::Outcome::done;
+  store::Uid damage = 0;
+
+  std::optional<store::Account> account(std::string_view address) const override {
+    for (const auto& account : accounts_) {
+      if (account.address == address) return account;
+    }
+    return std::nullopt;
+  }
+  std::optional<store::Account> account(store::AccountId id) const override {
+    if (id == 0 || id > accounts_.size()) return std::nullopt;
+    return accounts_[id - 1];
+  }
+  std::vector<store::Account> accounts() const override { return accounts_; }
+  store::AccountId add_account(std::string address) {
+    store::Account account;
+    account.id = accounts_.size() + 1;
+    account.address = std::move(address);
+    accounts_.push_back(account);
+    add_mailbox(account.id, "INBOX", store::SpecialUse::inbox);
+    add_mailbox(account.id, "Junk", store::SpecialUse::junk);
+    add_mailbox(account.id, "Trash", store::SpecialUse::trash);
+    add_mailbox(account.id, "Quarantine", store::SpecialUse::quarantine);
+    add_mailbox(account.id, "Sent", store::SpecialUse::sent);
+    add_mailbox(account.id, "Drafts", store::SpecialUse::drafts);
+    add_mailbox(account.id, "Archive", store::SpecialUse::archive);
+    return account.id;
+  }
+  io::Task<store::Change> create_account(store::Account account) override {
+    add_account(account.address);
+    co_return store::Change();
+  }
+  io::Task<store::Change> update_account(store::Account) override { co_return store::Change(); }
+  io::Task<store::Change> remove_account(store::AccountId) override { co_return store::Change(); }
+
+  std::vector<store::MailboxInfo> mailboxes(store::AccountId account) const override {
+    std::map<std::string, store::MailboxInfo> sorted;
+    for (const auto& [id, box] : boxes_) {
+      if (box->view->info_.account == account) sorted[box->view->info_.name] = box->view->info_;
+    }
+    std::vector<store::MailboxInfo> out;
+    for (auto& [name, info] : sorted) out.push_back(info);
+    return out;
+  }
+  std::optional<store::MailboxInfo> mailbox(store::AccountId account, std::string_view name) const override {
+    for (const auto& info : mailboxes(account)) {
+      if (info.name == name) return info;
+    }
+    return std::nullopt;
+  }
+  std::optional<store::MailboxInfo> mailbox(store::AccountId account, store::SpecialUse use) const override {
+    for (const auto& info : mailboxes(account)) {
+      if (info.use == use) return info;
+    }
+    return std::nullopt;
+  }
+  std::optional<store::MailboxInfo> mailbox(store::MailboxId id) const override {
+    auto found = boxes_.find(id);
+    if (found == boxes_.end()) return std::nullopt;
+    return found->second->view->info_;
+  }
+  io::Task<store::Created> create_mailbox(store::AccountId account, std::string name, store::SpecialUse use) override {
+    store::Created out;
+    if (fails(out)) co_return out;
+    if (mailbox(account, name)) {
+      out.outcome = store::Outcome::exists;
+      co_return out;
+    }
+    for (auto slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
+      if (!mailbox(account, name.substr(0, slash))) add_mailbox(account, name.substr(0, slash), store::SpecialUse::none);
+    }
+    add_mailbox(account, name, use);
+    co_return out;
+  }
+  io::Task<store::Change> rename_mailbox(store::AccountId account, std::string from, std::string to) override {
+    store::Change out;
+    auto found = mailbox(account, from);
+    if (!found) out.outcome = store::Outcome::no_mailbox;
+    if (mailbox(account, to)) out.outcome = store::Outcome::exists;
+    if (!out.ok()) co_return out;
+    for (auto& info : mailboxes(account)) {
+      if (info.name != from && !info.name.starts_with(from + "/")) continue;
+      auto next = copy_view(info.id);
+      next->info_.name = to + info.name.substr(from.size());
+      publish(next);
+    }
+    co_return out;
+  }
+  io::Task<store::Change> remove_mailbox(store::AccountId account, std::string name) override {
+    store::Change out;
+    auto found = mailbox(account, name);
+    if (!found) {
+      out.outcome = store::Outcome::no_mailbox;
+      co_return out;
+    }
+    auto box = boxes_[found->id];
+    boxes_.erase(found->id);
+    box->view = nullptr;
+    box->changed.notify();
+    co_return out;
+  }
+  io::Task<store::Change> subscribe(store::AccountId, std::string name, bool subscribed) override {
+    subscriptions_[name] = subscribed;
+    co_return store::Change();
+  }
+  std::vector<std::string> subscriptions(store::AccountId) const override {
+    std::vector<std::string> out;
+    for (const auto& [name, subscribed] : subscriptions_) {
+      if (subscribed) out.push_back(name);
+    }
+    return out;
+  }
+
+  io::Task<store::Delivered> deliver(store::Delivery delivery) override {
+    store::Delivered out;
+    if (fails(out)) co_return out;
+    for (auto& item : delivery.items) {
+      std::string record;
+      for (const auto& piece : item.pieces) record += piece.view();
+      auto& placed = out.placed.emplace_back();
+      for (auto& target : item.targets) {
+        auto info = mailbox(target.account, target.mailbox);
+        if (!info) info = add_mailbox(target.account, target.mailbox, store::SpecialUse::none);
+        store::MessageRow row;
+        row.header_prefix = target.header_prefix;
+        row.body = bodies_.size();
+        row.record_octets = record.size();
+        row.flags = target.flags;
+        row.internal_date = item.internal_date == Time{} ? now : item.internal_date;
+        row.parts = item.parts;
+        row.envelope = item.envelope;
+        row.held = target.held;
+        placed.push_back(insert(info->id, std::move(row)));
+      }
+      bodies_.push_back(std::move(record));
+    }
+    co_return out;
+  }
+  io::Task<store::FlagsChanged> change_flags(store::MailboxId id, std::vector<store::Uid> uids, store::FlagOperation operation,
+                                             store::Flags flags, std::optional<store::ModSeq>) override {
+    store::FlagsChanged out;
+    if (fails(out)) co_return out;
+    auto next = copy_view(id);
+    if (!next) {
+      out.outcome = store::Outcome::no_mailbox;
+      co_return out;
+    }
+    std::uint64_t bits = next->bits_of(flags.keywords);
+    for (auto& entry : next->entries_) {
+      if (!std::binary_search(uids.begin(), uids.end(), entry.uid)) continue;
+      auto before = std::pair(entry.flags, entry.keywords);
+      if (operation == store::FlagOperation::replace) {
+        entry.flags = flags.system;
+        entry.keywords = bits;
+      } else if (operation == store::FlagOperation::add) {
+        entry.flags |= flags.system;
+        entry.keywords |= bits;
+      } else {
+        entry.flags = static_cast<std::uint8_t>(entry.flags & ~flags.system);
+        entry.keywords &= ~bits;
+      }
+      if (before != std::pair(entry.flags, entry.keywords)) out.changed.push_back(entry.uid);
+    }
+    publish(next);
+    co_return out;
+  }
+  io::Task<store::Copied> copy(store::MailboxId from, std::vector<store::Uid> uids, store::MailboxId to) override {
+    store::Copied out;
+    if (fails(out)) co_return out;
+    copy_rows(from, uids, to, out);
+    co_return out;
+  }
+  io::Task<store::Copied> move(store::MailboxId from, std::vector<store::Uid> uids, store::MailboxId to) override {
+    store::Copied out;
+    if (fails(out)) co_return out;
+    copy_rows(from, uids, to, out);
+    drop(from, uids);
+    co_return out;
+  }
+  io::Task<store::Expunged> expunge(store::MailboxId id, std::optional<std::vector<store::Uid>> uids) override {
+    store::Expunged out;
+    if (fails(out)) co_return out;
+    auto view = boxes_.at(id)->view;
+    for (const auto& entry : view->entries_) {
+      bool wanted = !uids || std::binary_search(uids->begin(), uids->end(), entry.uid);
+      if (wanted && (entry.flags & store::flag::deleted) != 0) out.uids.push_back(entry.uid);
+    }
+    drop(id, out.uids);
+    co_return out;
+  }
+  io::Task<store::Expunged> erase(store::MailboxId id, std::vector<store::Uid> uids) override {
+    store::Expunged out;
+    if (fails(out)) co_return out;
+    drop(id, uids);
+    out.uids = std::move(uids);
+    co_return out;
+  }
+
+  io::Task<std::unique_ptr<store::MailboxWatch>> watch(store::MailboxId id) override {
+    std::unique_ptr<store::MailboxWatch> out;
+    auto found = boxes_.find(id);
+    if (found != boxes_.end()) out = std::make_unique<Watch>(found->second);
+    co_return out;
+  }
+  io::Task<std::optional<store::MessageRow>> message(store::MailboxId id, store::Uid uid) override {
+    std::optional<store::MessageRow> out;
+    auto found = rows_.find({id, uid});
+    if (found != rows_.end()) out = found->second;
+    co_return out;
+  }
+  io::Task<std::vector<store::MessageRow>> messages(store::MailboxId id, store::Uid first, store::Uid last, std::size_t limit) override {
+    std::vector<store::MessageRow> out;
+    for (auto at = rows_.lower_bound({id, first}); at != rows_.end() && at->first.first == id && at->first.second <= last; ++at) {
+      if (out.size() == limit) break;
+      out.push_back(at->second);
+    }
+    co_return out;
+  }
+  io::Task<Result<std::string>> read(const store::MessageRow& row, std::uint64_t offset, std::uint64_t length) override {
+    if (row.uid == damage) co_return Result<std::string>(Error("the record is damaged"));
+    std::string whole = row.header_prefix + bodies_.at(row.body);
+    co_return Result<std::string>(offset >= whole.size() ? std::string() : whole.substr(offset, length));
+  }
+
+  io::Task<store::Change> write(std::vector<store::Row>) override { co_return store::Change(); }
+  io::Task<std::optional<std::string>> get(std::string) override { co_return std::optional<std::string>(); }
+  io::Task<std::vector<store::Row>> scan(std::string, std::string, std::size_t) override { co_return std::vector<store::Row>(); }
+  store::StoreState state() const override { return {}; }
+  io::Task<bool> recover() override { co_return true; }
+  std::vector<std::string> verify() override { return {}; }
+
+  Time now = from_unix(1'700'000'000);
+
+ private:
+  struct View : store::MailboxView {
+    const store::MailboxInfo& info() const override { return info_; }
+    std::size_t size() const override { return entries_.size(); }
+    const store::Entry& at(std::size_t index) const override { return entries_[index]; }
+    std::optional<std::size_t> find(store::Uid uid) const override {
+      for (std::size_t i = 0; i < entries_.size(); ++i) {
+        if (entries_[i].uid == uid) return i;
+      }
+      return std::nullopt;
+    }
+    const std::vector<std::string>& keywords() const override { return keywords_; }
+    std::optional<std::vector<store::Uid>> vanished(store::ModSeq) const override { return std::nullopt; }
+    std::uint64_t bits_of(const std::vector<std::string>& names) {
+      std::uint64_t bits = 0;
+      for (const auto& name : names) {
+        std::size_t i = 0;
+        while (i < keywords_.size() && keywords_[i] != name) ++i;
+        if (i == keywords_.size() && i < 64) keywords_.push_back(name);
+        if (i < 64) bits |= std::uint64_t{1} << i;
+      }
+      return bits;
+    }
+    store::MailboxInfo info_;
+    std::vector<store::Entry> entries_;
+    std::vector<std::string> keywords_;
+  };
+  struct Box {
+    std::shared_ptr<const View> view;
+    io::Signal changed;
+  };
+  struct Watch : store::MailboxWatch {
+    explicit Watch(std::shared_ptr<Box> b) : box(std::move(b)) {}
+    std::shared_ptr<const store::MailboxView> latest() const override { return box->view; }
+    io::Signal& changed() override { return box->changed; }
+    std::shared_ptr<Box> box;
+  };
+
+  bool fails(store::Change& change) const {
+    change.outcome = fail_with;
+    change.text = "made to fail";
+    return fail_with != store::Outcome::done;
+  }
+  store::MailboxInfo add_mailbox(store::AccountId account, std::string name, store::SpecialUse use) {
+    auto box = std::make_shared<Box>();
+    auto view = std::make_shared<View>();
+    view->info_.id = ++last_mailbox_;
+    view->info_.account = account;
+    view->info_.name = std::move(name);
+    view->info_.use = use;
+    view->info_.uidvalidity = 1000 + static_cast<std::uint32_t>(view->info_.id);
+    box->view = view;
+    boxes_[view->info_.id] = box;
+    return view->info_;
+  }
+  std::shared_ptr<View> copy_view(store::MailboxId id) {
+    auto found = boxes_.find(id);
+    return found == boxes_.end() ? nullptr : std::make_shared<View>(*found->second->view);
+  }
+  void publish(const std::shared_ptr<View>& next) {
+    auto& box = *boxes_.at(next->info_.id);
+    next->info_.messages = next->entries_.size();
+    next->info_.unseen = 0;
+    for (const auto& entry : next->entries_) next->info_.unseen += (entry.flags & store::flag::seen) == 0 ? 1 : 0;
+    box.view = next;
+    box.changed.notify();
+  }
+  store::Placed insert(store::MailboxId id, store::MessageRow row) {
+    auto next = copy_view(id);
+    row.mailbox = id;
+    row.uid = next->info_.uidnext++;
+    store::Entry entry;
+    entry.uid = row.uid;
+    entry.flags = row.flags.system;
+    entry.keywords = next->bits_of(row.flags.keywords);
+    entry.size = row.size();
+    entry.internal_date = to_unix(row.internal_date);
+    next->entries_.push_back(entry);
+    publish(next);
+    store::Placed placed{id, next->info_.uidvalidity, row.uid};
+    rows_[{id, row.uid}] = std::move(row);
+    return placed;
+  }
+  void copy_rows(store::MailboxId from, const std::vector<store::Uid>& uids, store::MailboxId to, store::Copied& out) {
+    for (auto uid : uids) {
+      auto found = rows_.find({from, uid});
+      if (found == rows_.end()) continue;
+      auto row = found->second;
+      const auto& source = *boxes_.at(from)->view;
+      const auto& entry = source.entries_[*source.find(uid)];
+      row.flags.system = entry.flags;
+      row.flags.keywords.clear();
+      for (std::size_t i = 0; i < source.keywords_.size(); ++i) {
+        if ((entry.keywords >> i & 1) != 0) row.flags.keywords.push_back(source.keywords_[i]);
+      }
+      auto placed = insert(to, std::move(row));
+      out.uids.emplace_back(uid, placed.uid);
+      out.uidvalidity = placed.uidvalidity;
+    }
+  }
+  void drop(store::MailboxId id, const std::vector<store::Uid>& uids) {
+    auto next = copy_view(id);
+    std::erase_if(next->entries_, [&](const store::Entry& entry) { return std::binary_search(uids.begin(), uids.end(), entry.uid); });
+    for (auto uid : uids) rows_.erase({id, uid});
+    publish(next);
+  }
+
+  std::vector<store::Account> accounts_;
+  std::map<store::MailboxId, std::shared_ptr<Box>> boxes_;
+  store::MailboxId last_mailbox_ = 0;
+  std::map<std::pair<store::MailboxId, store::Uid>, store::MessageRow> rows_;
+  std::vector<std::string> bodies_;
+  std::map<std::string, bool> subscriptions_;
+};
+
+}  // namespace postern::test
