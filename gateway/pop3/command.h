@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace postern::pop3 {
+
+// Octets of a line: RFC 2449 4 says 255; AUTH PLAIN with a long password in one line wants more.
+constexpr std::size_t kMaxLine = 4096;
+
+enum class Verb : std::uint8_t { user, pass, auth, stls, capa, stat, list, retr, dele, noop, rset, quit, top, uidl, unknown };
+
+struct Command {
+  Verb verb = Verb::unknown;
+  // What stands behind the one space; for PASS and USER to the end of the line, spaces included.
+  std::string argument;
+};
+
+// RFC 1939 3: a keyword, case-blind, and arguments separated by a single space.
+Command parse_command(std::string_view line);
+
+// "2" -> 2: a message number, RFC 1939: at least 1, at most ten digits.
+std::optional<std::uint32_t> parse_message_number(std::string_view text);
+
+struct TopArguments {
+  std::uint32_t message = 0;
+  std::uint64_t lines = 0;
+};
+// "2 10"
+std::optional<TopArguments> parse_top(std::string_view text);
+
+// The message of SASL PLAIN, RFC 4616 2.
+struct PlainCredentials {
+  std::string authorization;   // whom to act as; "" for the login itself
+  std::string login;
+  std::string password;
+};
+// From base64 without white space; "=" stands for nothing (RFC 5034 4).  nullopt: malformed.
+std::optional<PlainCredentials> parse_plain(std::string_view base64);
+
+}  // namespace postern::pop3
