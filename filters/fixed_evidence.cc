@@ -1,0 +1,55 @@
+// Evidence that was given: answers from its source's fields.
+#include "filters/fixed_evidence.h"
+
+#include "gateway/base/clock.h"
+#include "gateway/io/loop.h"
+#include "gateway/mail/headers.h"
+
+namespace postern::filters {
+namespace {
+
+template <class Fact>
+io::Task<const Fact*> give(FixedEvidence& source, const Fact& fact) {
+  ++source.asked;
+  if (source.late) co_await io::sleep_until(in(std::chrono::milliseconds(1)));
+  co_return &fact;
+}
+
+class Connection : public ConnectionEvidence {
+ public:
+  explicit Connection(FixedEvidence& source) : source_(source) {}
+  io::Task<const Reputation*> reputation() override { return give(source_, source_.reputation); }
+
+ private:
+  FixedEvidence& source_;
+};
+
+class Message : public MessageEvidence {
+ public:
+  Message(FixedEvidence& source, Octets octets) : source_(source), octets_(std::move(octets)) {
+    text_ = source_.text ? *source_.text : std::string(octets_.view().substr(mail::HeaderBlock(octets_.view()).body_offset()));
+  }
+  io::Task<const Spf*> spf() override { return give(source_, source_.spf); }
+  io::Task<const Dkim*> dkim() override { return give(source_, source_.dkim); }
+  io::Task<const Dmarc*> dmarc() override { return give(source_, source_.dmarc); }
+  io::Task<const Virus*> virus() override { return give(source_, source_.virus); }
+  const Octets& octets() const override { return octets_; }
+  const std::string& text() override { return text_; }
+  const std::vector<Link>& links() override { return source_.links; }
+  const std::vector<Attachment>& attachments() override { return source_.attachments; }
+
+ private:
+  FixedEvidence& source_;
+  Octets octets_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::unique_ptr<ConnectionEvidence> FixedEvidence::connection(const smtp::Client&) { return std::make_unique<Connection>(*this); }
+
+std::unique_ptr<MessageEvidence> FixedEvidence::message(const smtp::Client&, const smtp::Sender&, Octets received) {
+  return std::make_unique<Message>(*this, std::move(received));
+}
+
+}  // namespace postern::filters

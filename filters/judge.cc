@@ -1,0 +1,294 @@
+// The judge: facts and rules behind the session's questions.  Design 6.
+#include "filters/judge.h"
+
+#include <algorithm>
+#include <map>
+
+#include "filters/combine.h"
+#include "filters/stage.h"
+#include "filters/verdict_facts.h"
+#include "gateway/base/log.h"
+#include "gateway/base/text.h"
+
+namespace postern::filters {
+namespace {
+
+using smtp::Action;
+using smtp::Stage;
+
+constexpr auto kPatience = std::chrono::minutes(15);      // then the same failing message is quarantined
+constexpr auto kFailureMemory = std::chrono::hours(24 * 5);  // as long as senders try
+
+// One connection and its messages.
+class Examination : public smtp::Examination {
+ public:
+  explicit Examination(Judge& judge) : judge_(judge), scene_(judge.outside()) {}
+
+  io::Task<smtp::Decision> on_connect(smtp::Client client) override;
+  io::Task<smtp::Decision> on_mail(smtp::Client client, smtp::Sender sender) override;
+  io::Task<smtp::Decision> on_rcpt(smtp::Client client, smtp::Recipient recipient) override;
+  io::Task<smtp::MessageVerdict> on_message(smtp::Client client, std::string id, Octets received,
+                                            std::vector<smtp::Recipient> recipients) override;
+  void on_reset() override { end_transaction(); }
+
+ private:
+  // What stage rcpt said of one recipient.
+  struct Known {
+    double points = 0;
+    std::vector<smtp::Hit> hits;
+  };
+
+  void begin(const smtp::Client& client);
+  void end_transaction();
+  smtp::Decision decide(StageOutcome& outcome, std::string_view identity);
+  bool failed_long_ago(std::string_view identity);
+  std::string identity(std::string_view more) const;
+  io::Task<void> judge_message(Combined& combined);
+  io::Task<void> deliver_stage(Combined& combined);
+  io::Task<void> complete_facts();
+
+  Judge& judge_;
+  Judge::InForce force_;
+  lua::Scene scene_;
+  double connect_points_ = 0;
+  double mail_points_ = 0;
+  std::vector<smtp::Hit> connect_hits_;
+  std::vector<smtp::Hit> mail_hits_;
+  std::map<std::string, Known> known_;   // by recipient address
+  bool connect_tainted_ = false;         // a rule failed again and again: to be quarantined, not refused
+  bool tainted_ = false;
+};
+
+void Examination::begin(const smtp::Client& client) {
+  bool other_client = scene_.client.ip != client.ip;
+  scene_.client = client;
+  if (!scene_.connection || other_client) {
+    scene_.reputation = nullptr;
+    scene_.connection = judge_.evidence().connection(client);
+  }
+}
+
+void Examination::end_transaction() {
+  scene_.end_message();
+  scene_.message.reset();
+  scene_.spf = nullptr;
+  scene_.dkim = nullptr;
+  scene_.dmarc = nullptr;
+  scene_.virus = nullptr;
+  scene_.has_body = false;
+  scene_.header = {};
+  scene_.recipients.clear();
+  scene_.sender = {};
+  scene_.hits.clear();
+  scene_.score = 0;
+  scene_.dns_questions = 0;
+  scene_.record.clear();
+  mail_points_ = 0;
+  mail_hits_.clear();
+  known_.clear();
+  tainted_ = connect_tainted_;
+}
+
+std::string Examination::identity(std::string_view more) const {
+  return "\x01" "failed:" + counted_network(scene_.client.ip).to_string() + " " + std::string(more);
+}
+
+// Remembers the first failure of this message; true when that was a quarter of an hour ago.
+bool Examination::failed_long_ago(std::string_view more) {
+  std::string key = identity(more);
+  Counters& counters = *judge_.setting().counters;
+  std::int64_t now = to_unix(judge_.setting().clock->now());
+  if (auto first = counters.recall(key)) {
+    auto when = parse_number(*first);
+    return when && static_cast<std::int64_t>(*when) + std::chrono::seconds(kPatience).count() <= now;
+  }
+  counters.remember(key, std::chrono::duration_cast<std::chrono::seconds>(kFailureMemory), std::to_string(now));
+  return false;
+}
+
+// Before the message there is nothing to quarantine: what fails for long is let on, and the message
+// that comes of it goes to quarantine.
+smtp::Decision Examination::decide(StageOutcome& outcome, std::string_view what) {
+  smtp::Decision decision;
+  if (outcome.error && failed_long_ago(what)) {
+    tainted_ = true;
+    return decision;
+  }
+  decision.action = outcome.action;
+  decision.rule = outcome.rule;
+  decision.at = outcome.at;
+  decision.error = outcome.error;
+  decision.reply = outcome.error ? "cannot be judged at the moment, please try again later" : outcome.why;
+  return decision;
+}
+
+io::Task<smtp::Decision> Examination::on_connect(smtp::Client client) {
+  end_transaction();
+  force_ = judge_.in_force();
+  scene_.use(force_.state);
+  connect_points_ = 0;
+  connect_hits_.clear();
+  connect_tainted_ = tainted_ = false;
+  scene_.id = client.session;
+  begin(client);
+  StageOutcome outcome = co_await run_stage(judge_, force_, scene_, Stage::connect, 0);
+  connect_points_ = outcome.points;
+  smtp::Decision decision = decide(outcome, "connect");
+  connect_tainted_ = tainted_;
+  connect_hits_ = std::move(outcome.hits);
+  co_return decision;
+}
+
+io::Task<smtp::Decision> Examination::on_mail(smtp::Client client, smtp::Sender sender) {
+  end_transaction();
+  force_ = judge_.in_force();  // a new message is judged by the newest rules
+  scene_.use(force_.state);
+  scene_.id = client.session;
+  begin(client);
+  scene_.sender = sender;
+  scene_.message = judge_.evidence().message(client, sender, Octets());
+  StageOutcome outcome = co_await run_stage(judge_, force_, scene_, Stage::mail, 0);
+  mail_points_ = outcome.points;
+  smtp::Decision decision = decide(outcome, "mail " + sender.address);
+  mail_hits_ = std::move(outcome.hits);
+  co_return decision;
+}
+
+io::Task<smtp::Decision> Examination::on_rcpt(smtp::Client client, smtp::Recipient recipient) {
+  scene_.client = std::move(client);
+  scene_.recipients.push_back(std::move(recipient));
+  std::size_t index = scene_.recipients.size() - 1;
+  StageOutcome outcome = co_await run_stage(judge_, force_, scene_, Stage::rcpt, index);
+  std::string address = scene_.recipients[index].address;
+  smtp::Decision decision = decide(outcome, "rcpt " + scene_.sender.address + " " + address);
+  if (decision.refuses()) {
+    scene_.release_recipients();
+    scene_.recipients.pop_back();
+  } else {
+    known_[address] = Known{outcome.points, std::move(outcome.hits)};
+  }
+  co_return decision;
+}
+
+// Authentication-Results and the trace want these facts whether a rule asked for them or not.
+io::Task<void> Examination::complete_facts() {
+  if (scene_.spf == nullptr) {
+    const Spf* spf = co_await scene_.message->spf();
+    scene_.spf = spf;
+  }
+  if (scene_.dkim == nullptr) {
+    const Dkim* dkim = co_await scene_.message->dkim();
+    scene_.dkim = dkim;
+  }
+  if (scene_.dmarc == nullptr) {
+    const Dmarc* dmarc = co_await scene_.message->dmarc();
+    scene_.dmarc = dmarc;
+  }
+}
+
+io::Task<void> Examination::deliver_stage(Combined& combined) {
+  if (force_.edition->at(Stage::deliver).empty()) co_return;
+  double shared = scene_.score;
+  for (std::size_t i = 0; i < scene_.recipients.size(); ++i) {
+    scene_.score = combined.recipients[i].score;
+    StageOutcome outcome = co_await run_stage(judge_, force_, scene_, Stage::deliver, i);
+    combined.take_recipient(i, outcome);
+  }
+  scene_.score = shared;
+}
+
+io::Task<void> Examination::judge_message(Combined& combined) {
+  StageOutcome message = co_await run_stage(judge_, force_, scene_, Stage::message, 0);
+  combined.take_message(message);
+  scene_.score = combined.score;
+  scene_.hits = combined.hits;
+  co_await complete_facts();
+  if (!combined.decided()) {
+    StageOutcome verdict = co_await run_stage(judge_, force_, scene_, Stage::verdict, 0);
+    combined.take_message(verdict);
+    scene_.hits = combined.hits;
+  }
+  if (!combined.decided()) co_await deliver_stage(combined);
+}
+
+io::Task<smtp::MessageVerdict> Examination::on_message(smtp::Client client, std::string id, Octets received,
+                                                       std::vector<smtp::Recipient> recipients) {
+  scene_.client = std::move(client);
+  scene_.id = id;
+  // What was found at stage mail stays valid: the envelope is the same.  Its owner is kept for that.
+  std::unique_ptr<MessageEvidence> envelope = std::move(scene_.message);
+  scene_.message = judge_.evidence().message(scene_.client, scene_.sender, received);
+  scene_.header = mail::HeaderBlock(scene_.message->octets().view());
+  scene_.has_body = true;
+  scene_.release_recipients();
+  scene_.recipients = std::move(recipients);
+
+  Combined combined;
+  combined.begin(connect_points_ + mail_points_, scene_.recipients);
+  combined.add_hits(connect_hits_);
+  combined.add_hits(mail_hits_);
+  for (std::size_t i = 0; i < scene_.recipients.size(); ++i) {
+    auto known = known_.find(scene_.recipients[i].address);
+    if (known == known_.end()) continue;
+    combined.add_points(i, known->second.points);
+    combined.add_hits(known->second.hits);
+  }
+  scene_.score = combined.score;
+  scene_.hits = combined.hits;
+  co_await judge_message(combined);
+
+  std::string key = "message " + scene_.sender.address;
+  for (const auto& recipient : scene_.recipients) key += " " + recipient.address;
+  const auto* message_id = scene_.header.find("Message-ID");
+  if (message_id != nullptr) key += " " + mail::unfolded(message_id->raw).substr(0, 200);
+  if (combined.error() && failed_long_ago(key)) tainted_ = true;
+  if (tainted_) combined.quarantine_failed();
+
+  smtp::MessageVerdict verdict = combined.finish(id);
+  verdict.generation = force_.edition->generation->hash();
+  verdict.authentication_results = authentication_results(judge_.setting().hostname, scene_);
+  verdict.facts = facts_json(scene_);
+  end_transaction();
+  co_return verdict;
+}
+
+}  // namespace
+
+Judge::Judge(const JudgeSetting& setting, dns::Resolver& resolver, EvidenceSource& evidence)
+    : setting_(setting), resolver_(resolver), evidence_(evidence) {}
+
+Judge::Judge(const JudgeSetting& setting, dns::Resolver& resolver, EvidenceSource& evidence, std::shared_ptr<const Edition> edition,
+             std::shared_ptr<lua::State> state)
+    : setting_(setting), resolver_(resolver), evidence_(evidence), fixed_(std::move(edition)) {
+  in_force_ = InForce{fixed_, std::move(state)};
+}
+
+Judge::~Judge() = default;
+
+lua::Outside Judge::outside() const {
+  lua::Outside out;
+  out.resolver = &resolver_;
+  out.counters = setting_.counters;
+  out.clock = setting_.clock;
+  out.lists = setting_.lists;
+  return out;
+}
+
+Judge::InForce Judge::in_force() {
+  std::shared_ptr<const Edition> newest = fixed_ ? fixed_ : setting_.rules->current();
+  CHECK(newest != nullptr);  // serve does not listen before a rule set is in force
+  if (in_force_.edition == newest && in_force_.state && !in_force_.state->full()) return in_force_;
+  if (in_force_.edition == newest && in_force_.state) {
+    log::warning("rules.state", {{"what", "the state's memory is full; it is made anew"}, {"octets", std::to_string(in_force_.state->octets())}});
+  }
+  std::vector<lua::Mistake> mistakes;
+  auto state = lua::State::load(newest->generation, mistakes);
+  // The same text was loaded, checked and tested before it came into force.
+  CHECK(mistakes.empty() && state->rules().size() == newest->rules.size());
+  in_force_ = InForce{std::move(newest), std::move(state)};
+  return in_force_;
+}
+
+std::unique_ptr<smtp::Examination> Judge::examine() { return std::make_unique<Examination>(*this); }
+
+}  // namespace postern::filters

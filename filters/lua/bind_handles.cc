@@ -1,0 +1,463 @@
+// conn, mail and rcpt: fields are facts; reading one waits for it.
+#include <array>
+
+#include "filters/lua/bind.h"
+#include "gateway/base/text.h"
+#include "gateway/mail/address.h"
+
+namespace postern::filters::lua {
+namespace {
+
+using smtp::Stage;
+
+// --- waiting for facts
+
+io::Task<void> fetch_reputation(Scene& scene) {
+  const Reputation* found = co_await scene.connection->reputation();
+  scene.reputation = found;
+}
+io::Task<void> fetch_spf(Scene& scene) {
+  const Spf* found = co_await scene.message->spf();
+  scene.spf = found;
+}
+io::Task<void> fetch_dkim(Scene& scene) {
+  const Dkim* found = co_await scene.message->dkim();
+  scene.dkim = found;
+}
+io::Task<void> fetch_dmarc(Scene& scene) {
+  const Dmarc* found = co_await scene.message->dmarc();
+  scene.dmarc = found;
+}
+io::Task<void> fetch_virus(Scene& scene) {
+  const Virus* found = co_await scene.message->virus();
+  scene.virus = found;
+}
+
+// --- tables
+
+void set(lua_State* lua, const char* field, std::string_view value) {
+  push(lua, value);
+  lua_setfield(lua, -2, field);
+}
+void set(lua_State* lua, const char* field, bool value) {
+  lua_pushboolean(lua, value ? 1 : 0);
+  lua_setfield(lua, -2, field);
+}
+
+std::string domain_of(std::string_view address) {
+  auto at = address.rfind('@');
+  return at == std::string_view::npos ? "" : ascii_lowered(address.substr(at + 1));
+}
+
+void push_list(lua_State* lua, const std::vector<std::string>& values, const char* what) {
+  lua_createtable(lua, static_cast<int>(values.size()), 0);
+  lua_Integer at = 0;
+  for (const auto& value : values) {
+    push(lua, value);
+    lua_rawseti(lua, -2, ++at);
+  }
+  freeze(lua, what, {}, true);
+}
+
+void push_spf(lua_State* lua, const Spf& spf) {
+  lua_newtable(lua);
+  set(lua, "result", name(spf.result));
+  set(lua, "domain", spf.domain);
+  set(lua, "explanation", spf.explanation);
+  set(lua, "problem", spf.problem);
+  set(lua, "mechanism", spf.mechanism);
+  freeze(lua, "mail.spf", {});
+}
+
+// A list of signatures that also says what they come to together.
+void push_dkim(lua_State* lua, const Dkim& dkim) {
+  lua_newtable(lua);
+  bool pass = false;
+  std::vector<std::string> domains;
+  lua_Integer at = 0;
+  for (const auto& signature : dkim.signatures) {
+    lua_newtable(lua);
+    set(lua, "result", name(signature.result));
+    set(lua, "domain", signature.domain);
+    set(lua, "selector", signature.selector);
+    set(lua, "identity", signature.identity);
+    set(lua, "algorithm", signature.algorithm);
+    set(lua, "problem", signature.problem);
+    freeze(lua, "a signature of mail.dkim", {});
+    lua_rawseti(lua, -2, ++at);
+    if (signature.result == DkimResult::pass) {
+      pass = true;
+      domains.push_back(ascii_lowered(signature.domain));
+    }
+  }
+  set(lua, "result", pass ? "pass" : dkim.signatures.empty() ? "none" : dkim.temporary() ? "temperror" : "fail");
+  push_list(lua, domains, "mail.dkim.domains");
+  lua_setfield(lua, -2, "domains");
+  freeze(lua, "mail.dkim", {}, true);
+}
+
+void push_dmarc(lua_State* lua, const Dmarc& dmarc) {
+  lua_newtable(lua);
+  set(lua, "result", name(dmarc.result));
+  set(lua, "policy", name(dmarc.policy));
+  set(lua, "published", name(dmarc.published));
+  set(lua, "domain", dmarc.domain);
+  set(lua, "record_domain", dmarc.record_domain);
+  set(lua, "spf_aligned", dmarc.spf_aligned);
+  set(lua, "dkim_aligned", dmarc.dkim_aligned);
+  set(lua, "problem", dmarc.problem);
+  freeze(lua, "mail.dmarc", {});
+}
+
+void push_virus(lua_State* lua, const Virus& virus) {
+  static constexpr std::array<std::string_view, 4> kStates = {"off", "clean", "found", "error"};
+  lua_newtable(lua);
+  set(lua, "state", kStates[static_cast<std::size_t>(virus.state)]);
+  set(lua, "name", virus.name);
+  set(lua, "problem", virus.problem);
+  freeze(lua, "mail.virus", {});
+}
+
+void push_links(lua_State* lua, const std::vector<Link>& links) {
+  lua_newtable(lua);
+  lua_Integer at = 0;
+  for (const auto& link : links) {
+    lua_newtable(lua);
+    set(lua, "url", link.url);
+    set(lua, "host", link.host);
+    set(lua, "text", link.text);
+    freeze(lua, "a link", {});
+    lua_rawseti(lua, -2, ++at);
+  }
+  freeze(lua, "mail.links", {}, true);
+}
+
+void push_attachments(lua_State* lua, const std::vector<Attachment>& attachments) {
+  lua_newtable(lua);
+  lua_Integer at = 0;
+  for (const auto& attachment : attachments) {
+    lua_newtable(lua);
+    set(lua, "name", attachment.name);
+    set(lua, "type", attachment.type);
+    lua_pushinteger(lua, static_cast<lua_Integer>(attachment.size));
+    lua_setfield(lua, -2, "size");
+    freeze(lua, "an attachment", {});
+    lua_rawseti(lua, -2, ++at);
+  }
+  freeze(lua, "mail.attachments", {}, true);
+}
+
+void push_hits(lua_State* lua, const std::vector<smtp::Hit>& hits) {
+  lua_newtable(lua);
+  lua_Integer at = 0;
+  for (const auto& hit : hits) {
+    if (hit.shadow || hit.off) continue;
+    lua_newtable(lua);
+    set(lua, "rule", hit.rule);
+    set(lua, "stage", smtp::name(hit.stage));
+    set(lua, "kind", hit.kind);
+    set(lua, "why", hit.why);
+    lua_pushnumber(lua, hit.points);
+    lua_setfield(lua, -2, "points");
+    freeze(lua, "a hit", {});
+    lua_rawseti(lua, -2, ++at);
+  }
+  freeze(lua, "mail.hits", {}, true);
+}
+
+// --- fields
+
+enum class Field {
+  ip, name, helo, tls, port, login, trusted, ptr, reverse,                                        // conn
+  conn, sender, sender_domain, recipients, size, id, spf,                                         // mail, from stage mail on
+  subject, from, from_name, from_domain, to, list_id, message_id, header, text, links, attachments,  // with the body
+  dkim, dmarc, arc, virus, bayes, score, hits,
+  address, domain, account, groups,                                                               // rcpt
+};
+
+struct Named {
+  std::string_view name;
+  Field field;
+};
+constexpr Named kConnectionFields[] = {
+    {"ip", Field::ip}, {"name", Field::name}, {"helo", Field::helo}, {"tls", Field::tls}, {"port", Field::port},
+    {"login", Field::login}, {"trusted", Field::trusted}, {"ptr", Field::ptr}, {"reverse", Field::reverse}};
+constexpr Named kMailFields[] = {
+    {"conn", Field::conn}, {"sender", Field::sender}, {"sender_domain", Field::sender_domain}, {"recipients", Field::recipients},
+    {"size", Field::size}, {"id", Field::id}, {"spf", Field::spf}, {"subject", Field::subject}, {"from", Field::from},
+    {"from_name", Field::from_name}, {"from_domain", Field::from_domain}, {"to", Field::to}, {"list_id", Field::list_id},
+    {"message_id", Field::message_id}, {"header", Field::header}, {"text", Field::text}, {"links", Field::links},
+    {"attachments", Field::attachments}, {"dkim", Field::dkim}, {"dmarc", Field::dmarc}, {"arc", Field::arc},
+    {"virus", Field::virus}, {"bayes", Field::bayes}, {"score", Field::score}, {"hits", Field::hits}};
+constexpr Named kRecipientFields[] = {
+    {"address", Field::address}, {"domain", Field::domain}, {"account", Field::account}, {"groups", Field::groups}};
+
+struct Kind {
+  const char* metatable;
+  const char* word;
+  const Named* fields;
+  std::size_t count;
+};
+constexpr Kind kConnectionKind = {kConnection, "conn", kConnectionFields, std::size(kConnectionFields)};
+constexpr Kind kMailKind = {kMail, "mail", kMailFields, std::size(kMailFields)};
+constexpr Kind kRecipientKind = {kRecipient, "rcpt", kRecipientFields, std::size(kRecipientFields)};
+
+bool needs_body(Field field) { return field >= Field::subject && field <= Field::hits; }
+// These change while the handle lives; the rest is kept in its cache.
+bool changes(Field field) {
+  return field == Field::helo || field == Field::tls || field == Field::recipients || field == Field::size || field == Field::id ||
+         field == Field::score || field == Field::hits || field == Field::login;
+}
+
+template <const Kind& kind>
+int index(lua_State* lua);
+
+template <const Kind& kind>
+int again(lua_State* lua, int, lua_KContext) {
+  lua_settop(lua, 2);
+  return index<kind>(lua);
+}
+
+// A text that may be absent: "" then, so that find() and match() on it need no question first.
+void push_header(lua_State* lua, const Scene& scene, std::string_view name) {
+  const auto* field = scene.header.find(name);
+  push(lua, field == nullptr ? "" : mail::readable(field->raw));
+}
+
+void push_from(lua_State* lua, const Scene& scene, Field field) {
+  const auto* header = scene.header.find("From");
+  auto list = header == nullptr ? std::vector<mail::HeaderAddress>() : mail::parse_address_list(header->raw, 2);
+  const mail::HeaderAddress* first = nullptr;
+  for (const auto& entry : list) {
+    if (entry.kind == mail::HeaderAddress::Kind::mailbox && first == nullptr) first = &entry;
+  }
+  if (first == nullptr) {
+    push(lua, "");
+  } else if (field == Field::from_name) {
+    push(lua, first->display_name());
+  } else if (field == Field::from_domain) {
+    push(lua, ascii_lowered(first->domain));
+  } else {
+    push(lua, first->address());
+  }
+}
+
+void push_to(lua_State* lua, const Scene& scene) {
+  std::vector<std::string> addresses;
+  for (std::string_view name : {"To", "Cc"}) {
+    const auto* header = scene.header.find(name);
+    if (header == nullptr) continue;
+    for (const auto& entry : mail::parse_address_list(header->raw, 1000)) {
+      if (entry.kind == mail::HeaderAddress::Kind::mailbox) addresses.push_back(entry.address());
+    }
+  }
+  push_list(lua, addresses, "mail.to");
+}
+
+std::string_view reverse_name(Reputation::Reverse reverse) {
+  switch (reverse) {
+    case Reputation::Reverse::confirmed: return "confirmed";
+    case Reputation::Reverse::unconfirmed: return "unconfirmed";
+    case Reputation::Reverse::none: return "none";
+    case Reputation::Reverse::temperror: return "temperror";
+  }
+  return "none";
+}
+
+// Pushes the value, or gives false when it has to be waited for (then the task is in `task`).
+bool push_connection_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& task) {
+  const auto& client = scene.client;
+  switch (field) {
+    case Field::ip: push(lua, client.ip.to_string()); return true;
+    case Field::helo: push(lua, client.helo); return true;
+    case Field::tls:
+      if (client.tls.version.empty()) {
+        lua_pushnil(lua);
+      } else {
+        push(lua, client.tls.version);
+      }
+      return true;
+    case Field::port: lua_pushinteger(lua, client.port); return true;
+    case Field::login:
+      if (client.login.empty()) {
+        lua_pushnil(lua);
+      } else {
+        push(lua, client.login);
+      }
+      return true;
+    case Field::trusted: lua_pushboolean(lua, client.trusted ? 1 : 0); return true;
+    default: break;
+  }
+  if (scene.reputation == nullptr) {
+    task = fetch_reputation(scene);
+    return false;
+  }
+  if (field == Field::reverse) {
+    push(lua, reverse_name(scene.reputation->reverse));
+  } else {
+    push(lua, field == Field::name ? scene.reputation->name : scene.reputation->ptr);
+  }
+  return true;
+}
+
+template <class Fact>
+bool push_fact(lua_State* lua, Scene& scene, const Fact* fact, io::Task<void> (*fetch)(Scene&), void (*show)(lua_State*, const Fact&),
+               io::Task<void>& task) {
+  if (fact == nullptr) {
+    task = fetch(scene);
+    return false;
+  }
+  show(lua, *fact);
+  return true;
+}
+
+bool push_mail_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& task) {
+  switch (field) {
+    case Field::conn: lua_rawgeti(lua, LUA_REGISTRYINDEX, scene.connection_handle()); return true;
+    case Field::sender: push(lua, scene.sender.address); return true;
+    case Field::sender_domain: push(lua, domain_of(scene.sender.address)); return true;
+    case Field::recipients: {
+      std::vector<std::string> addresses;
+      for (const auto& recipient : scene.recipients) addresses.push_back(recipient.address);
+      push_list(lua, addresses, "mail.recipients");
+      return true;
+    }
+    case Field::size:
+      lua_pushinteger(lua, static_cast<lua_Integer>(scene.has_body ? scene.message->octets().size() : scene.sender.declared_size));
+      return true;
+    case Field::id: push(lua, scene.id); return true;
+    case Field::subject: push_header(lua, scene, "Subject"); return true;
+    case Field::list_id: push_header(lua, scene, "List-Id"); return true;
+    case Field::message_id: push_header(lua, scene, "Message-ID"); return true;
+    case Field::from:
+    case Field::from_name:
+    case Field::from_domain: push_from(lua, scene, field); return true;
+    case Field::to: push_to(lua, scene); return true;
+    case Field::header: lua_rawgeti(lua, LUA_REGISTRYINDEX, scene.header_handle()); return true;
+    case Field::text: push(lua, scene.message->text()); return true;
+    case Field::links: push_links(lua, scene.message->links()); return true;
+    case Field::attachments: push_attachments(lua, scene.message->attachments()); return true;
+    case Field::spf: return push_fact(lua, scene, scene.spf, fetch_spf, push_spf, task);
+    case Field::dkim: return push_fact(lua, scene, scene.dkim, fetch_dkim, push_dkim, task);
+    case Field::dmarc: return push_fact(lua, scene, scene.dmarc, fetch_dmarc, push_dmarc, task);
+    case Field::virus: return push_fact(lua, scene, scene.virus, fetch_virus, push_virus, task);
+    case Field::arc:
+      lua_newtable(lua);
+      set(lua, "result", "none");
+      freeze(lua, "mail.arc", {});
+      return true;
+    case Field::score: lua_pushnumber(lua, scene.score); return true;
+    case Field::hits: push_hits(lua, scene.hits); return true;
+    default: lua_pushnil(lua); return true;  // bayes: not learned yet
+  }
+}
+
+bool push_recipient_field(lua_State* lua, Scene& scene, std::size_t at, Field field) {
+  const auto& recipient = scene.recipients.at(at);
+  if (field == Field::address) {
+    push(lua, recipient.address);
+  } else if (field == Field::domain) {
+    push(lua, domain_of(recipient.address));
+  } else if (field == Field::account) {
+    push(lua, recipient.account);
+  } else {
+    push_list(lua, recipient.groups, "rcpt.groups");
+  }
+  return true;
+}
+
+[[noreturn]] void unknown_field(lua_State* lua, const Kind& kind) {
+  if (lua_type(lua, 2) != LUA_TSTRING) raise(lua, std::string(kind.word) + " has no field of type " + luaL_typename(lua, 2));
+  std::vector<std::string_view> known;
+  for (std::size_t i = 0; i < kind.count; ++i) known.push_back(kind.fields[i].name);
+  std::string_view key = view(lua, 2);
+  auto near = nearest(key, known);
+  raise(lua, "unknown field \"" + printable(key, 40) + "\" of " + kind.word + (near.empty() ? "" : " (" + std::string(near) + "?)"));
+}
+
+template <const Kind& kind>
+int index(lua_State* lua) {
+  auto* handle = static_cast<Handle*>(lua_touserdata(lua, 1));
+  if (handle->scene == nullptr) {
+    raise(lua, std::string(kind.word) + " was used after its message was done: a check must not keep it outside of itself");
+  }
+  Scene& scene = *handle->scene;
+  lua_getiuservalue(lua, 1, 1);
+  lua_pushvalue(lua, 2);
+  if (lua_rawget(lua, 3) != LUA_TNIL) return 1;
+  lua_pushvalue(lua, 2);
+  if (lua_rawget(lua, lua_upvalueindex(1)) != LUA_TNUMBER) unknown_field(lua, kind);
+  auto field = static_cast<Field>(lua_tointeger(lua, -1));
+  Running& run = State::running(lua);
+  std::string label = std::string(kind.word) + "." + lua_tostring(lua, 2);
+  if (needs_body(field) && !scene.has_body) {
+    raise(lua, label + " is not known at stage " + std::string(smtp::name(run.rule->stage)) + ": the message comes later, use on = \"message\"");
+  }
+  io::Task<void> task;
+  bool ready = false;
+  if constexpr (&kind == &kConnectionKind) {
+    ready = push_connection_field(lua, scene, field, task);
+  } else if constexpr (&kind == &kMailKind) {
+    ready = push_mail_field(lua, scene, field, task);
+  } else {
+    ready = push_recipient_field(lua, scene, handle->recipient, field);
+  }
+  if (!ready) return wait_for(lua, std::move(task), label.c_str(), again<kind>);
+  if (!changes(field)) {
+    lua_pushvalue(lua, 2);
+    lua_pushvalue(lua, -2);
+    lua_rawset(lua, 3);
+  }
+  return 1;
+}
+
+template <const Kind& kind>
+int no_write(lua_State* lua) {
+  raise(lua, std::string(kind.word) + " cannot be changed: facts are read only");
+}
+
+template <const Kind& kind>
+int text_of(lua_State* lua) {
+  lua_pushstring(lua, kind.word);
+  return 1;
+}
+
+template <const Kind& kind>
+void open_kind(lua_State* lua) {
+  luaL_newmetatable(lua, kind.metatable);
+  lua_newtable(lua);
+  for (std::size_t i = 0; i < kind.count; ++i) {
+    push(lua, kind.fields[i].name);
+    lua_pushinteger(lua, static_cast<lua_Integer>(kind.fields[i].field));
+    lua_rawset(lua, -3);
+  }
+  lua_pushcclosure(lua, index<kind>, 1);
+  lua_setfield(lua, -2, "__index");
+  lua_pushcfunction(lua, no_write<kind>);
+  lua_setfield(lua, -2, "__newindex");
+  lua_pushcfunction(lua, text_of<kind>);
+  lua_setfield(lua, -2, "__tostring");
+  lua_pushboolean(lua, 0);
+  lua_setfield(lua, -2, "__metatable");
+  lua_pop(lua, 1);
+}
+
+}  // namespace
+
+std::vector<std::string_view> field_names(std::string_view handle) {
+  std::vector<std::string_view> names;
+  for (const Kind& kind : {kConnectionKind, kMailKind, kRecipientKind}) {
+    if (handle != kind.word) continue;
+    for (std::size_t i = 0; i < kind.count; ++i) names.push_back(kind.fields[i].name);
+  }
+  return names;
+}
+
+void open_handles(lua_State* lua) {
+  open_kind<kConnectionKind>(lua);
+  open_kind<kMailKind>(lua);
+  open_kind<kRecipientKind>(lua);
+  open_header(lua);
+}
+
+}  // namespace postern::filters::lua

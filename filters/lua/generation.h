@@ -1,0 +1,87 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "filters/lists.h"
+#include "filters/lua/budgets.h"
+#include "filters/regex.h"
+#include "gateway/base/result.h"
+#include "gateway/smtp/judge.h"
+
+namespace postern::filters::lua {
+
+// A mistake in a rule file, for the person who must mend it.
+struct Mistake {
+  std::string at;     // "rules/50-content.lua:11"
+  std::string what;   // a sentence
+  std::string text() const { return at.empty() ? what : at + ": " + what; }
+};
+
+// One rule as its file says it.
+struct RuleInfo {
+  std::string name;
+  smtp::Stage stage = smtp::Stage::message;
+  std::string about;
+  std::string file;       // "rules/10-connect.lua"
+  int line = 0;           // of the word rule
+  bool required = false;
+  bool shadow = false;
+  int function = 0;       // registry reference in the state that loaded it
+  int check_line = 0;     // where the check function begins
+  std::string at() const { return file + ":" + std::to_string(line); }
+};
+
+struct TestInfo {
+  std::string name;
+  std::string file;
+  int line = 0;
+  int table = 0;          // registry reference
+  std::string at() const { return file + ":" + std::to_string(line); }
+};
+
+struct SourceFile {
+  std::string name;       // "rules/10-connect.lua", "scripts/std/dnsbl.lua"
+  std::string text;
+};
+
+// The text of a rule set as it was read: immutable, shared by the states made from it.  Lives until
+// the last message that began under it is done.
+class Generation {
+ public:
+  // Reads *.lua of `rules` and its subfolders (but not samples/) and of `scripts`.  An error is a
+  // sentence with the file's name.
+  static Result<std::shared_ptr<Generation>> read(const std::filesystem::path& rules, const std::filesystem::path& scripts,
+                                                  Budgets budgets, std::shared_ptr<ListFolder> lists);
+  // For tests: texts instead of folders.
+  static std::shared_ptr<Generation> from(std::vector<SourceFile> files, Budgets budgets, std::shared_ptr<ListFolder> lists);
+
+  // Rule files in reading order: directly in rules/, by name.
+  std::vector<const SourceFile*> rule_files() const;
+  // The file behind require "std.x" or require "lib.x", or nullptr.
+  const SourceFile* module(std::string_view name) const;
+  const SourceFile* find(std::string_view name) const;
+  const std::string& hash() const { return hash_; }
+  const Budgets& budgets() const { return budgets_; }
+  const std::shared_ptr<ListFolder>& lists() const { return lists_; }
+  // Compiled once for all loops.
+  Result<std::shared_ptr<const Regex>> regex(std::string_view pattern, std::string_view flags) const;
+
+ private:
+  Generation() = default;
+  void seal();
+  std::map<std::string, SourceFile, std::less<>> files_;
+  std::string hash_;
+  Budgets budgets_;
+  std::shared_ptr<ListFolder> lists_;
+  mutable std::mutex mutex_;
+  mutable RegexSet regexes_;
+};
+
+}  // namespace postern::filters::lua

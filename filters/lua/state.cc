@@ -1,0 +1,353 @@
+// One Lua state: memory accounting, budgets, threads that are used again.
+#include "filters/lua/state.h"
+
+#include <lua.hpp>
+
+#include <time.h>
+
+#include <cstdlib>
+
+#include "filters/lua/bind.h"
+#include "gateway/base/check.h"
+#include "gateway/base/text.h"
+
+namespace postern::filters::lua {
+namespace {
+
+constexpr int kHookEvery = 256;                       // instructions; about a microsecond
+constexpr std::size_t kLookEveryOctets = 1 << 20;     // allocated between two looks at the clock
+constexpr std::size_t kLookEverySteps = 4096;
+constexpr std::ptrdiff_t kSlack = 64 * 1024;          // for the error message of a run that was stopped
+constexpr std::size_t kIdleRuns = 64;
+
+std::chrono::microseconds thread_cpu() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::microseconds(now.tv_sec * 1'000'000 + now.tv_nsec / 1000);
+}
+
+int panic(lua_State* lua) {
+  const char* what = lua_tostring(lua, -1);
+  check_failed(what != nullptr ? what : "Lua error outside of a protected call", __FILE__, __LINE__);
+}
+
+std::string milliseconds(std::chrono::microseconds span) { return std::to_string(span.count() / 1000) + " ms"; }
+std::string mebibytes(std::size_t octets) { return std::to_string(octets >> 20) + " MiB"; }
+
+// "rules/x.lua:3: text" -> "text"
+std::string without_place(std::string_view message) {
+  auto colon = message.find(".lua:");
+  if (colon == std::string_view::npos || message.substr(0, colon).find(' ') != std::string_view::npos) return std::string(message);
+  std::size_t at = colon + 5;
+  while (at < message.size() && is_digit(message[at])) ++at;
+  if (message.substr(at, 2) != ": ") return std::string(message);
+  return std::string(message.substr(at + 2));
+}
+
+std::string place_in(std::string_view message) {
+  auto rest = without_place(message);
+  return rest.size() + 2 <= message.size() ? std::string(message.substr(0, message.size() - rest.size() - 2)) : "";
+}
+
+}  // namespace
+
+State::State(std::shared_ptr<const Generation> generation) : generation_(std::move(generation)) {
+  main_ = lua_newstate(&State::allocate, this);
+  CHECK(main_ != nullptr);
+  lua_atpanic(main_, panic);
+  main_run_.state = this;
+  main_run_.thread = main_;
+  *static_cast<Running**>(lua_getextraspace(main_)) = &main_run_;
+  lua_sethook(main_, &State::count_hook, LUA_MASKCOUNT, kHookEvery);  // threads inherit it
+}
+
+State::~State() {
+  if (main_ != nullptr) lua_close(main_);
+}
+
+Running& State::running(lua_State* lua) { return **static_cast<Running**>(lua_getextraspace(lua)); }
+
+// --- memory
+
+bool State::may_grow(std::size_t by) {
+  Running& run = *current_;
+  auto held = run.memory + static_cast<std::ptrdiff_t>(by);
+  if (run.stopped) return held <= static_cast<std::ptrdiff_t>(run.memory_limit) + kSlack;
+  if (held > static_cast<std::ptrdiff_t>(run.memory_limit)) {
+    refused_by_state_ = false;
+    return false;
+  }
+  if (octets_ + by > generation_->budgets().state_memory) {
+    refused_by_state_ = true;
+    return false;
+  }
+  allocated_since_look_ += by;
+  if (allocated_since_look_ < kLookEveryOctets) return true;
+  // Big strings cost time inside single instructions, between which the hook is not called.
+  allocated_since_look_ = 0;
+  return !over_budget(run);
+}
+
+void* State::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
+  State& state = *static_cast<State*>(self);
+  if (block == nullptr) old_size = 0;  // it carries a type tag then
+  if (new_size == 0) {
+    std::free(block);
+    state.octets_ -= old_size;
+    if (state.current_ != nullptr) state.current_->memory -= static_cast<std::ptrdiff_t>(old_size);
+    return nullptr;
+  }
+  if (new_size > old_size && state.current_ != nullptr && !state.may_grow(new_size - old_size)) return nullptr;
+  void* moved = std::realloc(block, new_size);
+  if (moved == nullptr) return nullptr;
+  state.octets_ += new_size - old_size;
+  if (state.current_ != nullptr) {
+    state.current_->memory += static_cast<std::ptrdiff_t>(new_size) - static_cast<std::ptrdiff_t>(old_size);
+  }
+  return moved;
+}
+
+// --- budgets
+
+void State::stop(Running& run, std::string reason) {
+  run.stopped = true;
+  run.stop_reason = std::move(reason);
+  lua_sethook(run.thread, &State::count_hook, LUA_MASKCOUNT, 1);  // error handlers get no time of their own
+}
+
+bool State::over_budget(Running& run) {
+  if (run.stopped) return true;
+  auto wall = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - slice_wall_);
+  if (run.cpu_used + wall <= run.cpu_limit) return false;
+  // The thread may just not have had a processor: ask what it really used.
+  auto used = run.cpu_used + thread_cpu() - slice_cpu_;
+  if (used <= run.cpu_limit) return false;
+  stop(run, "CPU budget of " + milliseconds(run.cpu_limit) + " spent");
+  return true;
+}
+
+void State::count_hook(lua_State* lua, lua_Debug*) {
+  Running& run = running(lua);
+  if (run.state->over_budget(run)) raise(lua, run.stop_reason);
+}
+
+void State::spend(lua_State* lua, std::size_t steps) {
+  Running& run = running(lua);
+  run.steps += steps;
+  if (run.steps < kLookEverySteps) return;
+  run.steps = 0;
+  if (run.state->over_budget(run)) raise(lua, run.stop_reason);
+}
+
+bool State::must_rethrow(Running& run, int status) {
+  if (run.stopped) return true;
+  if (status != LUA_ERRMEM) return false;
+  if (refused_by_state_) {
+    full_ = true;
+    run.state_full = true;
+    stop(run, "the memory of the rules' state is full");
+  } else {
+    stop(run, "memory budget of " + mebibytes(run.memory_limit) + " spent");
+  }
+  return true;
+}
+
+void State::begin_slice(Running& run) {
+  current_ = &run;
+  slice_wall_ = std::chrono::steady_clock::now();
+  slice_cpu_ = thread_cpu();
+  allocated_since_look_ = 0;
+}
+
+void State::end_slice(Running& run) {
+  run.cpu_used += thread_cpu() - slice_cpu_;
+  current_ = nullptr;
+}
+
+// --- runs
+
+Running* State::new_running() {
+  if (!idle_.empty()) {
+    Running* run = idle_.back();
+    idle_.pop_back();
+    return run;
+  }
+  auto made = std::make_unique<Running>();
+  made->state = this;
+  made->thread = lua_newthread(main_);
+  made->anchor = luaL_ref(main_, LUA_REGISTRYINDEX);
+  *static_cast<Running**>(lua_getextraspace(made->thread)) = made.get();
+  runs_.push_back(std::move(made));
+  return runs_.back().get();
+}
+
+Running* State::start(std::size_t rule, Scene& scene, std::size_t recipient) {
+  Running* run = new_running();
+  run->rule = &rules_[rule];
+  run->index = rule;
+  run->scene = &scene;
+  run->recipient = recipient;
+  run->cpu_limit = generation_->budgets().cpu;
+  run->memory_limit = generation_->budgets().memory;
+  run->serial = next_serial_++;
+  lua_State* lua = run->thread;
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, run->rule->function);
+  using smtp::Stage;
+  Stage stage = run->rule->stage;
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, stage == Stage::connect ? scene.connection_handle() : scene.mail_handle());
+  run->arguments = 1;
+  if (stage == Stage::rcpt || stage == Stage::deliver) {
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, scene.recipient_handle(recipient));
+    run->arguments = 2;
+  }
+  return run;
+}
+
+State::Step State::resume(Running& run) {
+  int arguments = std::exchange(run.arguments, 0);
+  begin_slice(run);
+  int status = lua_resume(run.thread, main_, arguments, &run.results);
+  end_slice(run);
+  if (status == LUA_YIELD) {
+    lua_pop(run.thread, run.results);
+    CHECK(run.pending.valid());
+    return Step::waiting;
+  }
+  if (status == LUA_OK) return Step::ended;
+  must_rethrow(run, status);  // says why, when it was a matter of memory
+  return Step::failed;
+}
+
+std::string State::place(lua_State* lua) {
+  lua_Debug frame{};
+  std::string ours;
+  for (int level = 0; level < 200 && lua_getstack(lua, level, &frame) != 0; ++level) {
+    lua_getinfo(lua, "Sl", &frame);
+    if (frame.currentline <= 0) continue;
+    std::string_view source(frame.short_src);
+    if (source.starts_with("rules/")) return std::string(source) + ":" + std::to_string(frame.currentline);
+    if (ours.empty() && source.starts_with("scripts/")) ours = std::string(source) + ":" + std::to_string(frame.currentline);
+  }
+  return ours;
+}
+
+Answer State::answer(Running& run, Step step) {
+  Answer out;
+  out.rule = run.index;
+  out.took = run.cpu_used;
+  lua_State* lua = run.thread;
+  auto fail = [&out](std::string at, std::string what) {
+    out.failed = true;
+    out.at = std::move(at);
+    out.what = std::move(what);
+    out.spoken.clear();
+    return out;
+  };
+  if (step != Step::ended) {
+    std::string message;
+    if (run.stopped) {
+      message = run.stop_reason;
+    } else if (lua_type(lua, -1) == LUA_TSTRING) {
+      message = lua_tostring(lua, -1);
+    } else {
+      message = std::string("the rule raised an error that is a ") + luaL_typename(lua, -1) + ", not a text";
+    }
+    out.blameless = run.state_full;
+    std::string at = place(lua);
+    if (at.empty()) at = place_in(message);
+    if (at.empty()) at = run.rule->at();
+    return fail(at, printable(without_place(message), 500));
+  }
+
+  std::vector<bool> returned(run.made.size(), false);
+  for (int index = lua_gettop(lua) - run.results + 1; index <= lua_gettop(lua); ++index) {
+    if (lua_isnil(lua, index)) continue;
+    auto* token = static_cast<std::uint64_t*>(luaL_testudata(lua, index, kVerdict));
+    if (token == nullptr) {
+      return fail(run.rule->file + ":" + std::to_string(run.rule->check_line),
+                  std::string("the check returned a ") + luaL_typename(lua, index) +
+                      "; it returns a verdict, like score(3, \"why\") or reject \"why\", or nothing");
+    }
+    if (token[0] != run.serial || token[1] >= run.made.size()) {
+      return fail(run.rule->file + ":" + std::to_string(run.rule->check_line), "the check returned the verdict of an earlier run");
+    }
+    if (returned[token[1]]) continue;
+    returned[token[1]] = true;
+    const Spoken& spoken = run.made[token[1]];
+    if (!allowed(spoken.word, run.rule->stage)) {
+      return fail(spoken.at, std::string(name(spoken.word)) + " is no verdict of stage " + std::string(smtp::name(run.rule->stage)) +
+                                 ", which takes " + allowed_words(run.rule->stage));
+    }
+    out.spoken.push_back(spoken);
+  }
+  for (std::size_t i = 0; i < returned.size(); ++i) {
+    if (returned[i]) continue;
+    const Spoken& lost = run.made[i];
+    return fail(lost.at, std::string("the verdict ") + std::string(name(lost.word)) + " was made here and not returned: write return " +
+                             std::string(name(lost.word)) + "(...)");
+  }
+  out.effects = std::move(run.effects);
+  return out;
+}
+
+void State::finish(Running* run) {
+  run->pending = {};
+  lua_State* lua = run->thread;
+  if (lua_status(lua) != LUA_OK) {
+    lua_resetthread(lua);
+  }
+  lua_settop(lua, 0);
+  if (run->stopped) lua_sethook(lua, &State::count_hook, LUA_MASKCOUNT, kHookEvery);
+  run->rule = nullptr;
+  run->scene = nullptr;
+  run->cpu_used = {};
+  run->memory = 0;
+  run->steps = 0;
+  run->log_lines = 0;
+  run->stopped = run->state_full = false;
+  run->stop_reason.clear();
+  run->made.clear();
+  run->effects.clear();
+  run->listings.clear();
+  run->serial = 0;
+  if (idle_.size() < kIdleRuns) {
+    idle_.push_back(run);
+    return;
+  }
+  luaL_unref(main_, LUA_REGISTRYINDEX, run->anchor);
+  std::erase_if(runs_, [run](const auto& kept) { return kept.get() == run; });
+}
+
+// --- for scenes and tests
+
+Handle* State::make_handle(const char* metatable, Scene& scene, std::size_t recipient, int& reference) {
+  auto* handle = static_cast<Handle*>(lua_newuserdatauv(main_, sizeof(Handle), 1));
+  handle->scene = &scene;
+  handle->recipient = recipient;
+  luaL_setmetatable(main_, metatable);
+  lua_newtable(main_);  // what was read once: see handle_index
+  lua_setiuservalue(main_, -2, 1);
+  reference = luaL_ref(main_, LUA_REGISTRYINDEX);
+  return handle;
+}
+
+void State::drop_reference(int reference) { luaL_unref(main_, LUA_REGISTRYINDEX, reference); }
+
+bool State::protect(const std::function<void(lua_State*)>& work, std::string& problem) {
+  auto call = [](lua_State* lua) -> int {
+    auto* job = static_cast<const std::function<void(lua_State*)>*>(lua_touserdata(lua, 1));
+    lua_settop(lua, 0);
+    (*job)(lua);
+    return 0;
+  };
+  lua_pushcfunction(main_, call);
+  lua_pushlightuserdata(main_, const_cast<std::function<void(lua_State*)>*>(&work));
+  int status = lua_pcall(main_, 1, 0, 0);
+  if (status == LUA_OK) return true;
+  const char* text = lua_tostring(main_, -1);
+  problem = main_run_.stopped ? main_run_.stop_reason : text != nullptr ? text : "an error that is no text";
+  lua_pop(main_, 1);
+  return false;
+}
+
+}  // namespace postern::filters::lua

@@ -1,0 +1,119 @@
+// Patterns of rules: PCRE2 with JIT, the only place that includes <pcre2.h>.
+#include "filters/regex.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "gateway/base/text.h"
+
+namespace postern::filters {
+namespace {
+
+// About 10 ms at worst; an honest pattern on a mail takes some thousand steps.
+constexpr std::uint32_t kMatchLimit = 500'000;
+constexpr std::uint32_t kDepthLimit = 2'000;
+constexpr std::uint32_t kHeapLimitKib = 4'096;
+constexpr std::size_t kMaxPattern = 16'384;
+
+// What a thread needs to match: kept, because making it costs more than most matches.
+struct Scratch {
+  pcre2_match_context* context = pcre2_match_context_create(nullptr);
+  pcre2_jit_stack* stack = pcre2_jit_stack_create(32 * 1024, 512 * 1024, nullptr);
+  pcre2_match_data* data = pcre2_match_data_create(32, nullptr);
+  Scratch() {
+    pcre2_set_match_limit(context, kMatchLimit);
+    pcre2_set_depth_limit(context, kDepthLimit);
+    pcre2_set_heap_limit(context, kHeapLimitKib);
+    pcre2_jit_stack_assign(context, nullptr, stack);
+  }
+  ~Scratch() {
+    pcre2_match_data_free(data);
+    pcre2_jit_stack_free(stack);
+    pcre2_match_context_free(context);
+  }
+  Scratch(const Scratch&) = delete;
+};
+
+Scratch& scratch() {
+  thread_local Scratch mine;
+  return mine;
+}
+
+PCRE2_SPTR octets(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
+
+Result<std::uint32_t> options_of(std::string_view flags) {
+  // MATCH_INVALID_UTF: mail is full of octets that are no UTF-8; they match nothing, and nothing breaks.
+  std::uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
+  for (char flag : flags) {
+    switch (flag) {
+      case 'i': options |= PCRE2_CASELESS; break;
+      case 'm': options |= PCRE2_MULTILINE; break;
+      case 's': options |= PCRE2_DOTALL; break;
+      case 'x': options |= PCRE2_EXTENDED; break;
+      default: return Error("unknown flag \"" + printable(std::string_view(&flag, 1)) + "\" of re(): i, m, s and x are known");
+    }
+  }
+  return options;
+}
+
+}  // namespace
+
+struct Regex::Code {
+  pcre2_code* code = nullptr;
+  ~Code() { pcre2_code_free(code); }
+};
+
+Regex::~Regex() = default;
+
+Result<std::shared_ptr<const Regex>> Regex::compile(std::string_view pattern, std::string_view flags) {
+  if (pattern.size() > kMaxPattern) return Error("pattern of re() is longer than 16384 octets");
+  auto options = options_of(flags);
+  if (!options) return options.error();
+  int number = 0;
+  PCRE2_SIZE offset = 0;
+  auto code = std::make_unique<Code>();
+  code->code = pcre2_compile(octets(pattern), pattern.size(), *options, &number, &offset, nullptr);
+  if (code->code == nullptr) {
+    PCRE2_UCHAR buffer[256];
+    pcre2_get_error_message(number, buffer, sizeof buffer);
+    return Error("pattern \"" + printable(pattern) + "\" is wrong at character " + std::to_string(offset + 1) + ": " +
+                 reinterpret_cast<const char*>(buffer));
+  }
+  pcre2_jit_compile(code->code, PCRE2_JIT_COMPLETE);  // where there is no JIT the interpreter is used
+  std::shared_ptr<Regex> made(new Regex);
+  made->code_ = std::move(code);
+  made->pattern_ = pattern;
+  made->flags_ = flags;
+  return std::shared_ptr<const Regex>(std::move(made));
+}
+
+Regex::Outcome Regex::search(std::string_view text, std::size_t from, RegexMatch* out) const {
+  if (from > text.size()) return Outcome::no_match;
+  Scratch& mine = scratch();
+  int found = pcre2_match(code_->code, octets(text), text.size(), from, 0, mine.data, mine.context);
+  if (found == PCRE2_ERROR_NOMATCH) return Outcome::no_match;
+  if (found < 0) return Outcome::limit;
+  if (out != nullptr) {
+    // 0: more groups than the match data holds; the first 32 are there.
+    std::uint32_t count = found == 0 ? 32 : static_cast<std::uint32_t>(found);
+    const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(mine.data);
+    out->groups.assign(count, {});
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (offsets[2 * i] == PCRE2_UNSET) continue;
+      // \K may put the begin behind the end.
+      out->groups[i] = {std::min(offsets[2 * i], offsets[2 * i + 1]), offsets[2 * i + 1]};
+    }
+  }
+  return Outcome::match;
+}
+
+Result<std::shared_ptr<const Regex>> RegexSet::add(std::string_view pattern, std::string_view flags) {
+  for (const auto& known : patterns_) {
+    if (known->pattern() == pattern && known->flags() == flags) return known;
+  }
+  auto made = Regex::compile(pattern, flags);
+  if (made) patterns_.push_back(*made);
+  return made;
+}
+
+}  // namespace postern::filters

@@ -1,0 +1,39 @@
+// The judge with real rules: stages, order, errors.
+#include "tests/unit/filters/rules_support.h"
+
+using namespace postern;
+using namespace postern::filters;
+using smtp::Action;
+
+TEST_CASE("a rule that reads the client's address refuses it at the door") {
+  RuleBench bench(R"(
+rule "bad-host" { on = "connect", about = "Refuse one host.",
+  check = function(conn)
+    if conn.ip == "192.0.2.1" then return reject "we do not like you" end
+  end }
+)");
+  auto decision = bench.connect();
+  CHECK(decision.action == Action::reject);
+  CHECK(decision.reply == "we do not like you");
+  CHECK(decision.rule == "bad-host");
+  CHECK(decision.at == "rules/50-test.lua:4");
+  bench.hang_up();
+  bench.client.ip = *IpAddress::parse("192.0.2.2");
+  CHECK(bench.connect().action == Action::none);
+}
+
+TEST_CASE("a fact that arrives late is waited for in the middle of a rule") {
+  RuleBench bench(R"(
+rule "spf" { on = "message", check = function(mail)
+  if mail.spf.result == "fail" then return score(4, "SPF fails for " .. mail.spf.domain) end
+end }
+)");
+  bench.evidence.late = true;
+  bench.evidence.spf.result = SpfResult::fail;
+  bench.evidence.spf.domain = "sender.example";
+  auto verdict = bench.all();
+  CHECK(verdict.score == 4);
+  REQUIRE(verdict.hits.size() == 1);
+  CHECK(verdict.hits[0].why == "SPF fails for sender.example");
+  CHECK(verdict.verdict == "ham");
+}
