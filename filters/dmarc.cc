@@ -77,16 +77,10 @@ bool aligned(std::string_view authenticated, std::string_view author, bool stric
   return !strict && organizational_domain(authenticated) == organizational_domain(author);
 }
 
-struct Discovery {
-  enum class State { found, none, temperror, permerror } state = State::none;
-  DmarcRecord record;
-  std::string problem;
-};
-
-Discovery read_answer(const dns::Answer& answer, const std::string& domain) {
-  Discovery out;
+DmarcDiscovery read_answer(const dns::Answer& answer, const std::string& domain) {
+  DmarcDiscovery out;
   if (answer.temporary()) {
-    out.state = Discovery::State::temperror;
+    out.state = DmarcDiscovery::State::temperror;
     out.problem = "DNS gave no answer for the DMARC record of " + domain;
     return out;
   }
@@ -97,12 +91,13 @@ Discovery read_answer(const dns::Answer& answer, const std::string& domain) {
     if (++count == 1) out.record = *record;
   }
   if (count == 0) return out;
-  out.state = Discovery::State::found;
+  out.state = DmarcDiscovery::State::found;
   if (count > 1) {
     // RFC 7489 6.6.3 5: DMARC is not applied; the organisational domain is not asked either.
+    out.state = DmarcDiscovery::State::several;
     out.problem = domain + " has several DMARC records";
   } else if (!out.record.problem.empty()) {
-    out.state = Discovery::State::permerror;
+    out.state = DmarcDiscovery::State::permerror;
     out.problem = domain + ": " + out.record.problem;
   }
   return out;
@@ -138,32 +133,34 @@ void evaluate(Dmarc& out, const DmarcRecord& record, const Spf& spf, const Dkim&
   }
 }
 
-io::Task<Dmarc> check_author(dns::Resolver& resolver, std::string domain, const Spf& spf, const Dkim& dkim,
-                             unsigned sample, Deadline deadline) {
-  Dmarc out;
-  out.domain = domain;
-  out.record_domain = domain;
+io::Task<DmarcDiscovery> discover(dns::Resolver& resolver, std::string domain, Deadline deadline) {
   dns::Answer answer = co_await resolver.query("_dmarc." + domain, dns::Type::txt, deadline);
-  Discovery discovery = read_answer(answer, domain);
-  if (discovery.state == Discovery::State::none) {
-    std::string above = organizational_domain(domain);
-    if (above != domain) {
-      out.record_domain = above;
-      dns::Answer second = co_await resolver.query("_dmarc." + above, dns::Type::txt, deadline);
-      discovery = read_answer(second, above);
-    }
+  DmarcDiscovery out = read_answer(answer, domain);
+  out.author = out.record_domain = domain;
+  std::string above = organizational_domain(domain);
+  if (out.state == DmarcDiscovery::State::none && above != domain) {
+    dns::Answer second = co_await resolver.query("_dmarc." + above, dns::Type::txt, deadline);
+    out = read_answer(second, above);
+    out.author = domain;
+    out.record_domain = above;
   }
+  co_return out;
+}
+
+Dmarc judge_author(const DmarcDiscovery& discovery, const Spf& spf, const Dkim& dkim, unsigned sample) {
+  Dmarc out;
+  out.domain = discovery.author;
+  out.record_domain = discovery.record_domain;
   out.problem = discovery.problem;
   switch (discovery.state) {
-    case Discovery::State::found:
-      if (out.problem.empty()) evaluate(out, discovery.record, spf, dkim, sample);
-      break;
-    case Discovery::State::temperror: out.result = DmarcResult::temperror; break;
-    case Discovery::State::permerror: out.result = DmarcResult::permerror; break;
-    case Discovery::State::none: break;
+    case DmarcDiscovery::State::found: evaluate(out, discovery.record, spf, dkim, sample); break;
+    case DmarcDiscovery::State::temperror: out.result = DmarcResult::temperror; break;
+    case DmarcDiscovery::State::permerror: out.result = DmarcResult::permerror; break;
+    case DmarcDiscovery::State::none:
+    case DmarcDiscovery::State::several: break;
   }
   if (out.result == DmarcResult::none) out.record_domain.clear();
-  co_return out;
+  return out;
 }
 
 // The greater, the worse for the message.
@@ -250,22 +247,28 @@ unsigned dmarc_sample(std::string_view message, std::uint64_t salt) {
   return static_cast<unsigned>(hash % 100);
 }
 
-io::Task<Dmarc> check_dmarc(dns::Resolver& resolver, Authors authors, const Spf& spf, const Dkim& dkim,
-                            unsigned sample, Deadline deadline) {
+io::Task<std::vector<DmarcDiscovery>> discover_dmarc(dns::Resolver& resolver, std::vector<std::string> domains,
+                                                     Deadline deadline) {
+  std::vector<io::Task<DmarcDiscovery>> questions;
+  for (auto& domain : domains) questions.push_back(discover(resolver, std::move(domain), deadline));
+  std::vector<DmarcDiscovery> out = co_await io::together(std::move(questions));
+  co_return out;
+}
+
+Dmarc judge_dmarc(const Authors& authors, const std::vector<DmarcDiscovery>& records, const Spf& spf, const Dkim& dkim,
+                  unsigned sample) {
   Dmarc out;
-  if (authors.domains.empty()) {
+  if (records.empty()) {
     out.result = DmarcResult::permerror;
     out.problem = authors.problem;
-    co_return out;
+    return out;
   }
-  std::vector<io::Task<Dmarc>> checks;
-  for (const auto& domain : authors.domains) checks.push_back(check_author(resolver, domain, spf, dkim, sample, deadline));
-  std::vector<Dmarc> results = co_await io::together(std::move(checks));
-  out = results.front();
-  for (const auto& result : results) {
-    if (severity(result) > severity(out)) out = result;
+  out = judge_author(records.front(), spf, dkim, sample);
+  for (const auto& record : records) {
+    Dmarc other = judge_author(record, spf, dkim, sample);
+    if (severity(other) > severity(out)) out = std::move(other);
   }
-  co_return out;
+  return out;
 }
 
 }  // namespace postern::filters

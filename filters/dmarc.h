@@ -42,16 +42,28 @@ std::string organizational_domain(std::string_view domain);
 // message that is tried again meets the same policy.
 unsigned dmarc_sample(std::string_view message, std::uint64_t salt);
 
-// DMARC for a message of these authors.  With several author domains each is evaluated and the
-// strictest outcome counts (RFC 7489 6.6.1).  `result`:
+// What DNS says of one author's domain.  RFC 7489 6.6.3.
+struct DmarcDiscovery {
+  enum class State { found, none, several, temperror, permerror } state = State::none;
+  std::string author;
+  std::string record_domain;  // the author's domain or its organisational domain
+  DmarcRecord record;         // when found
+  std::string problem;
+};
+// Asks for the records of all authors at once; needs neither SPF nor DKIM, so it can run beside them.
+// `resolver` must outlive the task.
+io::Task<std::vector<DmarcDiscovery>> discover_dmarc(dns::Resolver& resolver, std::vector<std::string> domains,
+                                                     Deadline deadline);
+
+// DMARC for a message of these authors; `records`: what discover_dmarc gave for authors.domains.
+// With several author domains each is evaluated and the strictest outcome counts (RFC 7489 6.6.1).  `result`:
 //   pass       an aligned SPF or DKIM pass
 //   fail       none; `policy` is what the domain asks for, with sp= and pct= applied (a message outside
 //              of pct= gets one step less, 6.6.4)
 //   none       the domain publishes no policy, or more than one record
 //   temperror  the record could not be had, or an aligned SPF or DKIM result could not
 //   permerror  no author, or a record without a valid policy
-// `spf` and `dkim` must outlive the task.
-io::Task<Dmarc> check_dmarc(dns::Resolver& resolver, Authors authors, const Spf& spf, const Dkim& dkim,
-                            unsigned sample, Deadline deadline);
+Dmarc judge_dmarc(const Authors& authors, const std::vector<DmarcDiscovery>& records, const Spf& spf, const Dkim& dkim,
+                  unsigned sample);
 
 }  // namespace postern::filters

@@ -312,7 +312,7 @@ TEST_CASE("odd messages are verified or refused, never misread") {
   std::string no_end = "From: a@example.com\r\n\r\nno line end";
   std::string no_from = "To: a@example.com\r\n\r\nx\r\n";
   std::string group = "From: undisclosed:;\r\n\r\nx\r\n";
-  std::string nul = std::string("From: a@example.com\r\nSubject: a\0b\r\n\r\nx\r\n", 42);
+  std::string nul = std::string("From: a@example.com\r\nSubject: a\0b\r\n\r\nx\r\n", 40);
   std::string nul_body = std::string("From: a@example.com\r\n\r\nx\0y\r\n", 28);
   std::string mbox = "From nobody Mon Jan 1\r\nFrom: a@example.com\r\n\r\nx\r\n";
   std::string long_field = "From: a@example.com\r\nX: " + std::string(70'000, 'x') + "\r\n\r\nx\r\n";
