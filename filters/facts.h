@@ -100,6 +100,9 @@ class ConnectionEvidence {
 class MessageEvidence {
  public:
   virtual ~MessageEvidence() = default;
+  // Starts every fact at once that waits for something, so that they run in parallel.  Optional: each
+  // also starts when it is first waited for.
+  virtual void start_all() {}
   virtual io::Task<const Spf*> spf() = 0;
   virtual io::Task<const Dkim*> dkim() = 0;
   virtual io::Task<const Dmarc*> dmarc() = 0;

@@ -1,0 +1,243 @@
+// The facts of a connection and of a message: which are computed from what, once, and side by side.
+#include "filters/evidence.h"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "filters/dkim.h"
+#include "filters/dmarc.h"
+#include "filters/links.h"
+#include "filters/reputation.h"
+#include "gateway/base/log.h"
+#include "gateway/base/text.h"
+#include "gateway/io/together.h"
+#include "gateway/mail/mime.h"
+#include "gateway/mail/text.h"
+
+namespace postern::filters {
+namespace {
+
+// Sessions whose SPF is remembered between MAIL and the end of DATA.
+constexpr std::size_t kMaxRememberedSpf = 2'000;
+constexpr std::size_t kMaxHtmlForLinks = 512 * 1024;
+constexpr std::size_t kMaxAttachments = 200;
+
+// The computing tasks below take values and things that outlive the loop (see Memo).
+
+io::Task<void> store_virus(ScanVirus scan, Octets octets, std::optional<Virus>& out) {
+  Virus virus = co_await scan(std::move(octets));
+  out = std::move(virus);
+}
+
+io::Task<void> wait_until(Deadline deadline) { co_await io::sleep_until(deadline); }
+
+io::Task<Virus> scan_within(ScanVirus scan, Octets octets, std::chrono::milliseconds wait) {
+  std::optional<Virus> out;
+  co_await io::first_of(store_virus(std::move(scan), std::move(octets), out), wait_until(in(wait)));
+  if (out) co_return *out;
+  Virus late;
+  late.state = Virus::State::error;
+  late.problem = "the scanner did not answer in time";
+  co_return late;
+}
+
+io::Task<Virus> no_scanner() { co_return Virus(); }
+
+Reputation failed_reputation(std::string problem) {
+  log::error("fact.failed", {{"fact", "reputation"}, {"what", std::move(problem)}});
+  Reputation out;
+  out.reverse = Reputation::Reverse::temperror;
+  return out;
+}
+
+Spf failed_spf(std::string problem) {
+  Spf out;
+  out.result = SpfResult::temperror;
+  out.problem = std::move(problem);
+  return out;
+}
+
+// Without this entry a failure would look like an unsigned message.
+Dkim failed_dkim(std::string problem) {
+  DkimSignature unknown;
+  unknown.result = DkimResult::temperror;
+  unknown.problem = std::move(problem);
+  Dkim out;
+  out.signatures.push_back(std::move(unknown));
+  return out;
+}
+
+Dmarc failed_dmarc(std::string problem) {
+  Dmarc out;
+  out.result = DmarcResult::temperror;
+  out.problem = std::move(problem);
+  return out;
+}
+
+Virus failed_virus(std::string problem) {
+  Virus out;
+  out.state = Virus::State::error;
+  out.problem = std::move(problem);
+  return out;
+}
+
+io::Task<Dmarc> compute_dmarc(dns::Resolver& resolver, Octets octets, std::shared_ptr<Memo<Spf>> spf,
+                              std::shared_ptr<Memo<Dkim>> dkim, std::uint64_t salt, std::chrono::milliseconds wait) {
+  spf->start();
+  dkim->start();
+  Authors authors = author_domains(octets.view());
+  auto records = co_await discover_dmarc(resolver, authors.domains, in(wait));
+  const Spf* spf_fact = co_await spf->get();
+  const Dkim* dkim_fact = co_await dkim->get();
+  co_return judge_dmarc(authors, records, *spf_fact, *dkim_fact, dmarc_sample(octets.view(), salt));
+}
+
+class OneConnection : public ConnectionEvidence {
+ public:
+  OneConnection(dns::Resolver& resolver, IpAddress ip, std::chrono::milliseconds wait)
+      : reputation_("fact reputation", [&resolver, ip, wait] { return look_up_reputation(resolver, ip, in(wait)); },
+                    failed_reputation) {}
+  io::Task<const Reputation*> reputation() override { return reputation_.get(); }
+
+ private:
+  Memo<Reputation> reputation_;
+};
+
+// Octets after decoding, exact for what a mailer writes, without decoding what can be counted.
+std::uint64_t decoded_size(std::string_view message, const mail::Part& part) {
+  if (part.encoding == mail::TransferEncoding::identity) return part.body_size();
+  if (part.encoding != mail::TransferEncoding::base64) return mail::part_octets(message, part).size();
+  std::uint64_t letters = 0;
+  for (char c : mail::body_of(message, part)) letters += is_alpha(c) || is_digit(c) || c == '+' || c == '/' ? 1 : 0;
+  return letters * 3 / 4;
+}
+
+class OneMessage : public MessageEvidence {
+ public:
+  struct Facts {
+    std::shared_ptr<Memo<Spf>> spf;
+    std::shared_ptr<Memo<Dkim>> dkim;
+    std::shared_ptr<Memo<Dmarc>> dmarc;
+    std::shared_ptr<Memo<Virus>> virus;
+  };
+  OneMessage(Octets octets, Facts facts) : octets_(std::move(octets)), facts_(std::move(facts)) {}
+
+  void start_all() override {
+    facts_.spf->start();
+    facts_.dkim->start();
+    facts_.dmarc->start();
+    facts_.virus->start();
+  }
+  io::Task<const Spf*> spf() override { return facts_.spf->get(); }
+  io::Task<const Dkim*> dkim() override { return facts_.dkim->get(); }
+  io::Task<const Dmarc*> dmarc() override { return facts_.dmarc->get(); }
+  io::Task<const Virus*> virus() override { return facts_.virus->get(); }
+  const Octets& octets() const override { return octets_; }
+
+  const std::string& text() override {
+    if (!text_) text_ = mail::readable_text(octets_.view(), table());
+    return *text_;
+  }
+
+  const std::vector<Link>& links() override {
+    if (links_) return *links_;
+    links_.emplace();
+    for (const auto& part : table().parts) {
+      if (part.kind != mail::Part::Kind::leaf || !part.is("text", "html")) continue;
+      find_links_in_html(mail::part_text(octets_.view(), part, kMaxHtmlForLinks), *links_);
+    }
+    std::vector<Link> in_text;
+    find_links_in_text(text(), in_text);
+    for (auto& link : in_text) {
+      auto same = [&](const Link& other) { return other.url == link.url; };
+      if (links_->size() < kMaxLinks && std::none_of(links_->begin(), links_->end(), same)) links_->push_back(std::move(link));
+    }
+    return *links_;
+  }
+
+  const std::vector<Attachment>& attachments() override {
+    if (attachments_) return *attachments_;
+    attachments_.emplace();
+    for (const auto& part : table().parts) {
+      if (part.kind == mail::Part::Kind::multipart || attachments_->size() == kMaxAttachments) continue;
+      std::string file = part.file_name();
+      bool is_text = part.type.type == "text" && file.empty();
+      if (part.kind == mail::Part::Kind::leaf && is_text && part.disposition.kind != "attachment") continue;
+      if (part.kind == mail::Part::Kind::leaf || part.kind == mail::Part::Kind::message) {
+        attachments_->push_back({std::move(file), part.type.type + "/" + part.type.subtype, decoded_size(octets_.view(), part)});
+      }
+    }
+    return *attachments_;
+  }
+
+ private:
+  const mail::PartTable& table() {
+    if (!table_) table_ = mail::parse(octets_.view());
+    return *table_;
+  }
+
+  Octets octets_;
+  Facts facts_;
+  std::optional<mail::PartTable> table_;
+  std::optional<std::string> text_;
+  std::optional<std::vector<Link>> links_;
+  std::optional<std::vector<Attachment>> attachments_;
+};
+
+}  // namespace
+
+Evidence::Evidence(dns::Resolver& resolver, io::WorkerPool* workers, const Clock& clock, EvidenceConfig config, ScanVirus scan)
+    : resolver_(resolver), workers_(workers), clock_(clock), config_(std::move(config)), scan_(std::move(scan)) {}
+
+std::unique_ptr<ConnectionEvidence> Evidence::connection(const smtp::Client& client) {
+  return std::make_unique<OneConnection>(resolver_, client.ip, config_.reputation);
+}
+
+std::shared_ptr<Memo<Spf>> Evidence::spf_memo(const smtp::Client& client, const smtp::Sender& sender) {
+  std::string key = client.ip.to_string() + '\n' + client.helo + '\n' + sender.address;
+  auto found = spf_by_session_.find(client.session);
+  if (found != spf_by_session_.end()) {
+    if (found->second->key == key) return found->second->spf;
+    spf_by_age_.erase(found->second);
+    spf_by_session_.erase(found);
+  }
+  SpfQuery query(client.ip, client.helo, sender.address, config_.hostname);
+  auto make = [&resolver = resolver_, query, wait = config_.spf, options = config_.spf_options] {
+    return check_spf(resolver, query, in(wait), options);
+  };
+  auto memo = std::make_shared<Memo<Spf>>("fact spf", std::move(make), failed_spf);
+  if (client.session.empty()) return memo;  // nothing to know it by again
+  if (spf_by_age_.size() >= kMaxRememberedSpf) {
+    spf_by_session_.erase(spf_by_age_.front().session);
+    spf_by_age_.pop_front();
+  }
+  spf_by_age_.push_back(Remembered{client.session, std::move(key), memo});
+  spf_by_session_[client.session] = std::prev(spf_by_age_.end());
+  return memo;
+}
+
+std::unique_ptr<MessageEvidence> Evidence::message(const smtp::Client& client, const smtp::Sender& sender, Octets received) {
+  OneMessage::Facts facts;
+  facts.spf = spf_memo(client, sender);
+  auto dkim = [&resolver = resolver_, workers = workers_, &clock = clock_, received, wait = config_.dkim] {
+    return verify_dkim(received, resolver, workers, clock.now(), in(wait));
+  };
+  facts.dkim = std::make_shared<Memo<Dkim>>("fact dkim", std::move(dkim), failed_dkim);
+  auto dmarc = [&resolver = resolver_, received, spf = facts.spf, dkim_memo = facts.dkim, salt = config_.dmarc_salt, wait = config_.dmarc] {
+    return compute_dmarc(resolver, received, spf, dkim_memo, salt, wait);
+  };
+  facts.dmarc = std::make_shared<Memo<Dmarc>>("fact dmarc", std::move(dmarc), failed_dmarc);
+  auto virus = [scan = scan_, received, wait = config_.virus]() -> io::Task<Virus> {
+    return scan_within(scan, received, wait);
+  };
+  auto off = [] { return no_scanner(); };
+  Memo<Virus>::Make make_virus = std::move(off);
+  if (scan_) make_virus = std::move(virus);
+  facts.virus = std::make_shared<Memo<Virus>>("fact virus", std::move(make_virus), failed_virus);
+  return std::make_unique<OneMessage>(std::move(received), std::move(facts));
+}
+
+}  // namespace postern::filters
