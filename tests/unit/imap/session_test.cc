@@ -1,0 +1,116 @@
+// Whole sessions: a client that is gone at each octet, long lines, pipelining, back-pressure.
+#include <sys/socket.h>
+
+#include "gateway/io/errors.h"
+#include "tests/support/dialogue.h"
+#include "tests/support/imap_world.h"
+#include "tests/support/memory_store.h"
+#include "tests/support/catch.h"
+
+using namespace postern;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct World {
+  io::WorkerPool workers{1};
+  io::Loop loop;
+  test::MemoryStore store;
+  test::ImapWorld imap{store, workers};
+  World() { loop.block_on(imap.add_user()); }
+
+  // Sends the octets, closes, and gives all that was answered.
+  std::string answers(std::string octets) {
+    auto got = loop.block_on(talk(std::move(octets)));
+    loop.block_on(test::ended(loop));
+    return got;
+  }
+
+  io::Task<std::string> talk(std::string octets) {
+    auto pair = co_await test::stream_pair();
+    loop.spawn(imap::serve(std::move(pair.server), imap.services, false), "imap");
+    co_await pair.client.write(octets, in(10s));
+    ::shutdown(pair.client.fd(), SHUT_WR);
+    std::string got;
+    try {
+      for (;;) {
+        co_await pair.client.fill(in(10s));
+        got += pair.client.buffered();
+        pair.client.consume(pair.client.buffered().size());
+      }
+    } catch (const io::Closed&) {  // the server has said all
+    }
+    co_return got;
+  }
+};
+
+bool contains(const std::string& text, std::string_view what) { return text.find(what) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a client that is gone at any octet ends its session and nothing else") {
+  World world;
+  std::string whole =
+      "a LOGIN user@example.test {6+}\r\nsecret\r\n"
+      "b APPEND INBOX (\\Seen) {20+}\r\nSubject: x\r\n\r\nbody\r\n\r\n"
+      "c SELECT INBOX\r\nd UID FETCH 1:* (FLAGS BODY[])\r\ne IDLE\r\nDONE\r\nf LOGOUT\r\n";
+  for (std::size_t length = 0; length < whole.size(); ++length) world.answers(whole.substr(0, length));
+  auto last = world.answers(whole);
+  CHECK(contains(last, "f OK"));
+  CHECK(contains(last, "body\r\n"));
+}
+
+TEST_CASE("pipelined commands are answered in order") {
+  World world;
+  auto got = world.answers("a LOGIN user@example.test secret\r\nb NOOP\r\nc CAPABILITY\r\nd LOGOUT\r\n");
+  CHECK(got.find("a OK") < got.find("b OK"));
+  CHECK(got.find("b OK") < got.find("c OK"));
+  CHECK(contains(got, "d OK"));
+}
+
+TEST_CASE("a line without end costs neither memory nor the session") {
+  World world;
+  auto got = world.answers(std::string(10'000'000, 'x') + "\r\na CAPABILITY\r\n");
+  CHECK(contains(got, "BAD [TOOBIG]"));
+  CHECK(contains(got, "a OK"));
+}
+
+TEST_CASE("NULs and 8-bit rubbish are answered with BAD") {
+  World world;
+  auto got = world.answers(std::string("a LOG\0IN x y\r\n", 14) + "b LOGIN \xff\xfe \x80\r\nc NOOP\r\n");
+  CHECK(contains(got, "a BAD"));
+  CHECK(contains(got, "b BAD"));
+}
+
+TEST_CASE("before login a literal may be small only") {
+  World world;
+  auto got = world.answers("a LOGIN {100000}\r\nb LOGIN {100000+}\r\n" + std::string(100000, 'x') + " y\r\nc NOOP\r\n");
+  CHECK(contains(got, "a BAD [TOOBIG]"));
+  CHECK(contains(got, "b BAD [TOOBIG]"));
+  CHECK(contains(got, "c OK"));
+}
+
+TEST_CASE("a session that was told to end says BYE at once") {
+  World world;
+  world.imap.draining = true;
+  CHECK(contains(world.answers("a NOOP\r\n"), "* BYE"));
+}
+
+TEST_CASE("an authenticator that is away is told from a wrong password") {
+  World world;
+  world.imap.logins.away = true;
+  CHECK(contains(world.answers("a LOGIN user@example.test secret\r\n"), "a NO [UNAVAILABLE] try again later"));
+}
+
+TEST_CASE("a large message is appended and fetched whole") {
+  World world;
+  std::string message = "Subject: big\r\n\r\n";
+  while (message.size() < 3'000'000) message += std::to_string(message.size()) + " some line of text\r\n";
+  auto size = std::to_string(message.size());
+  auto got = world.answers("a LOGIN user@example.test secret\r\nb APPEND INBOX {" + size + "+}\r\n" + message +
+                           "\r\nc SELECT INBOX\r\nd FETCH 1 BODY.PEEK[]\r\ne LOGOUT\r\n");
+  auto begin = got.find("BODY[] {" + size + "}\r\n");
+  REQUIRE(begin != std::string::npos);
+  CHECK(got.substr(begin + 11 + size.size(), message.size()) == message);
+  CHECK(contains(got, "e OK"));
+}
