@@ -46,6 +46,13 @@ std::string record_header(const NewBody& body) {
   return header;
 }
 
+// Whether `record`, header and octets, is that of `id` and as it was written.
+bool is_sound(std::string_view record, BodyId id) {
+  auto header = parse_record_header(record);
+  if (!header || header->id != id || header->length != record.size() - kRecordHeader) return false;
+  return sealed(crc32c(0, record.substr(kRecordHeader)), header->length, id) == header->sum;
+}
+
 std::optional<std::uint64_t> number_of(std::string_view name) {
   if (name.size() != 16 + kSuffix.size() || !name.ends_with(kSuffix)) return {};
   auto octets = from_hex(name.substr(0, 16));
@@ -130,7 +137,7 @@ IoResult<std::shared_ptr<File>> BodyStore::create(std::uint64_t& number) {
   if (!error) error = files_.sync_directory(directory_);
   if (error) {
     file.value.reset();
-    files_.remove(path_of(number));   // fails? open() removes it, no row names it
+    remove(number);
     return {error, nullptr};
   }
   return {{}, std::shared_ptr<File>(std::move(file.value))};
@@ -139,12 +146,14 @@ IoResult<std::shared_ptr<File>> BodyStore::create(std::uint64_t& number) {
 std::error_code BodyStore::begin_group() {
   planned_end_ = open_end_;
   if (open_ && open_end_ < segment_octets_) return {};
-  auto file = create(open_number_);
+  std::uint64_t number = 0;
+  auto file = create(number);
   if (!file.ok()) {
     open_.reset();
     return file.error;
   }
   open_ = std::move(file.value);
+  open_number_ = number;
   open_end_ = planned_end_ = kSegmentHeader;
   std::lock_guard lock(cache_mutex_);
   recent_.push_front(open_number_);
@@ -166,7 +175,7 @@ void BodyStore::abandon_open() {
   open_end_ = planned_end_ = 0;
 }
 
-std::error_code BodyStore::write_records(File& file, const std::vector<NewBody>& bodies) {
+std::error_code BodyStore::write_records(File& file, std::span<const NewBody> bodies) {
   std::vector<std::string> headers;
   std::vector<std::string_view> pieces;
   headers.reserve(bodies.size());
@@ -186,26 +195,41 @@ BodyStore::Written BodyStore::write(const std::vector<NewBody>& bodies) {
 }
 
 std::error_code BodyStore::write_alone(NewBody& body) {
-  std::vector<NewBody> one;
-  one.push_back(std::move(body));
-  auto error = write_alone(one);
-  body = std::move(one.front());
-  return error;
-}
-
-std::error_code BodyStore::write_alone(std::vector<NewBody>& bodies) {
   std::uint64_t number = 0;
   auto file = create(number);
   if (!file.ok()) return file.error;
-  std::uint64_t end = kSegmentHeader;
-  for (auto& body : bodies) {
-    body.place = {.segment = number, .offset = end, .length = body.length};
-    end += record_size(body.place);
-  }
-  auto error = write_records(*file.value, bodies);
+  body.place = {.segment = number, .offset = kSegmentHeader, .length = body.length};
+  auto error = write_records(*file.value, std::span<const NewBody>(&body, 1));
   if (!error) error = file.value->sync();
   if (error) remove(number);
   return error;
+}
+
+Result<std::vector<Place>> BodyStore::copy(const std::vector<Found>& records) {
+  std::uint64_t number = 0;
+  auto target = create(number);
+  if (!target.ok()) return Error("a new segment: " + target.error.message());
+  std::vector<Place> places;
+  std::uint64_t end = kSegmentHeader;
+  auto give_up = [&](std::string why) {
+    remove(number);
+    return Error(std::move(why));
+  };
+  for (const auto& record : records) {
+    auto source = opened(record.place.segment);
+    if (!source.ok()) return give_up(path_of(record.place.segment) + ": " + source.error.message());
+    auto octets = source.value->read_at(record.place.offset, record_size(record.place), Wait::disk);
+    if (!octets.ok()) return give_up(path_of(record.place.segment) + ": " + octets.error.message());
+    if (!is_sound(octets.value, record.id)) {
+      return give_up("body " + std::to_string(record.id) + " in " + path_of(record.place.segment) + " is damaged");
+    }
+    const std::string_view piece[] = {octets.value};
+    if (auto error = target.value->write_at(piece, end)) return give_up(path_of(number) + ": " + error.message());
+    places.push_back({.segment = number, .offset = end, .length = record.place.length});
+    end += octets.value.size();
+  }
+  if (auto error = target.value->sync()) return give_up(path_of(number) + ": " + error.message());
+  return places;
 }
 
 IoResult<std::shared_ptr<File>> BodyStore::opened(std::uint64_t segment) {

@@ -42,7 +42,7 @@ class BodyStore {
  public:
   BodyStore(Files& files, std::string directory, std::uint64_t segment_octets);
 
-  // Brings the files in step with the rows.  A segment that is missing or shorter than its row says
+  // At the start of the process, before anything is written: brings the files in step with the rows.  A segment that is missing or shorter than its row says
   // is damage: reported in `damage`, its readable part stays.  `fresh`: the rows were just made, so
   // that bodies without rows are somebody's mail and not garbage.
   Status open(const std::map<std::uint64_t, SegmentRow>& rows, bool fresh, std::vector<std::string>& damage);
@@ -50,7 +50,10 @@ class BodyStore {
   // Ids of bodies; any thread.  One that no row names may be given again after a restart.
   BodyId new_id() { return next_id_++; }
   BodyId next_id() const { return next_id_; }
-  void set_next_id(BodyId id) { next_id_ = id; }
+  // Never back: ids may be out that no row names yet.
+  void raise_next_id(BodyId id) {
+    if (id > next_id_) next_id_ = id;
+  }
 
   // --- the committer's, in this order.  The bodies of a group go one behind the other into the
   // open segment; a new one is begun before the first if the open one is full.
@@ -72,7 +75,13 @@ class BodyStore {
   // --- any thread
   // Writes `body` durably into a segment of its own.
   std::error_code write_alone(NewBody& body);
-  std::error_code write_alone(std::vector<NewBody>& bodies);   // several into one new segment
+  // Copies records durably into one new segment, each with its checksum tested; their new places in
+  // order.  An Error leaves nothing behind.
+  struct Found {
+    BodyId id = 0;
+    Place place;
+  };
+  Result<std::vector<Place>> copy(const std::vector<Found>& records);
   // Octets [offset, offset+length) of the record, cut at its end.  The header is checked always, the
   // checksum when the record is small or asked for whole.
   struct Read {
@@ -84,11 +93,7 @@ class BodyStore {
   Read read(BodyId id, const Place& place, std::uint64_t offset, std::uint64_t length, Wait wait);
   // Forgets and unlinks; readers that have it open read on.
   void remove(std::uint64_t segment);
-  // Every whole, sound record of a segment in order; stops at the first that is none.
-  struct Found {
-    BodyId id = 0;
-    Place place;
-  };
+  // The records of a segment up to `end` in order, by their headers.  An Error: there is something else.
   Result<std::vector<Found>> records(std::uint64_t segment, std::uint64_t end);
   std::string path_of(std::uint64_t segment) const;
 
@@ -99,7 +104,7 @@ class BodyStore {
   };
   IoResult<std::shared_ptr<File>> create(std::uint64_t& number);
   IoResult<std::shared_ptr<File>> opened(std::uint64_t segment);
-  std::error_code write_records(File& file, const std::vector<NewBody>& bodies);
+  static std::error_code write_records(File& file, std::span<const NewBody> bodies);
 
   Files& files_;
   std::string directory_;
@@ -108,7 +113,7 @@ class BodyStore {
   std::atomic<BodyId> next_id_{1};
 
   std::shared_ptr<File> open_;
-  std::uint64_t open_number_ = 0;
+  std::atomic<std::uint64_t> open_number_ = 0;
   std::uint64_t open_end_ = 0;      // behind the last record of a committed group
   std::uint64_t planned_end_ = 0;
 

@@ -198,9 +198,11 @@ bool Committer::try_commit(Jobs& jobs, Jobs& done) {
   if (!group.empty()) {
     if (!write(group, jobs, done)) return false;
     bodies_.keep_planned();
+    bool sparse = group.leaves_sparse();
     catalog_.adopt(group.take_changes());
     watches_.publish(group.events());
     for (auto segment : group.emptied()) bodies_.remove(segment);
+    if (sparse && on_sparse_) on_sparse_();
   }
   {
     std::lock_guard lock(mutex_);

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <coroutine>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -88,6 +89,7 @@ class Committer {
   };
   State state() const;
   // Called on the committer's thread after a group that left a segment less than half live.
+  // To be set before the first change.
   void on_sparse(std::function<void()> notice) { on_sparse_ = std::move(notice); }
 
  private:

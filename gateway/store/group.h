@@ -66,13 +66,20 @@ class Group {
   void refer(BodyId id, std::int64_t by);
   // Moves a body's record, if its row still names `from`.
   void move_body(BodyId id, const Place& from, const Place& to);
+  // Looks at a segment again: if nothing in it lives, it goes with this group.
+  void touch_segment(std::uint64_t segment) { edit_segment(segment); }
+  // Whether a changed segment is now worth rewriting.
+  bool leaves_sparse() const;
   const std::vector<NewBody>& bodies() const { return bodies_; }
   // What could not be begun: no segment to write into.
   std::error_code body_error() const { return body_error_; }
   std::vector<std::uint64_t>& emptied() { return emptied_; }   // segments to unlink once this is durable
 
   std::size_t row_count() const { return pending_.size(); }
-  bool empty() const { return pending_.empty() && ranges_.empty() && changes_.mailboxes.empty() && changes_.accounts.empty(); }
+  bool empty() const {
+    return pending_.empty() && ranges_.empty() && changes_.mailboxes.empty() && changes_.accounts.empty() &&
+           changes_.segments.empty();
+  }
 
   // --- the end
   KvBatch batch();   // everything, once

@@ -43,6 +43,8 @@ struct SegmentRow {
   std::uint64_t end = 0;    // behind the last record that a body row named
 };
 
+inline bool is_sparse(const SegmentRow& segment) { return segment.live < segment.end / 2; }
+
 struct Counters {
   AccountId next_account = 1;
   MailboxId next_mailbox = 1;

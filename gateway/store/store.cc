@@ -16,6 +16,7 @@
 #include "gateway/store/names.h"
 #include "gateway/store/open.h"
 #include "gateway/store/reader.h"
+#include "gateway/store/rewrite.h"
 #include "gateway/store/rocks_kv.h"
 #include "gateway/store/sweep.h"
 #include "gateway/store/transfer.h"
@@ -34,6 +35,7 @@ class StoreOnDisk : public Store {
         reader_(rows_, bodies_, catalog_, watches_, workers_, gate_) {}
 
   ~StoreOnDisk() override {
+    if (rewriter_) rewriter_->stop();
     gate_.wait();        // workers first: they may still submit
     committer_.reset();  // finishes what is queued
   }
@@ -44,9 +46,13 @@ class StoreOnDisk : public Store {
     if (!lock) return lock.error();
     lock_ = std::move(*lock);
     std::vector<MailboxId> doomed;
-    if (auto opened = open_rows(doomed); !opened) return opened;
+    auto fresh = open_rows(doomed);
+    if (!fresh) return fresh.error();
+    if (auto ready = open_bodies(*fresh); !ready) return ready;
     committer_ = std::make_unique<Committer>(catalog_, bodies_, watches_, *ground_.files,
                                              Committer::Limits{options_.low_space_octets, options_.directory});
+    rewriter_ = std::make_unique<Rewriter>(catalog_, rows_, bodies_, *committer_, workers_, gate_);
+    committer_->on_sparse([this] { rewriter_->look(); });
     start(doomed);
     return {};
   }
@@ -126,7 +132,9 @@ class StoreOnDisk : public Store {
   }
 
  private:
-  Status open_rows(std::vector<MailboxId>& doomed);
+  // Whether they were just made.
+  Result<bool> open_rows(std::vector<MailboxId>& doomed);
+  Status open_bodies(bool fresh);
   void start(const std::vector<MailboxId>& doomed);
   bool reopen();
 
@@ -141,8 +149,8 @@ class StoreOnDisk : public Store {
   Gate gate_;
   Reader reader_;
   std::mutex reopening_;
-  mutable std::mutex damage_mutex_;
-  std::vector<std::string> damage_;
+  std::vector<std::string> damage_;   // found at the start
+  std::unique_ptr<Rewriter> rewriter_;   // outlives the committer, which calls it
   std::unique_ptr<Committer> committer_;
 };
 
@@ -162,24 +170,28 @@ Result<bool> check_format(Kv& rows) {
   return false;
 }
 
-Status StoreOnDisk::open_rows(std::vector<MailboxId>& doomed) {
+Result<bool> StoreOnDisk::open_rows(std::vector<MailboxId>& doomed) {
   auto directory = options_.directory + "/rows";
   auto opened = rows_.reopen([&] { return ground_.open_rows ? ground_.open_rows(directory) : open_rocks_kv(directory); });
-  if (!opened) return opened;
+  if (!opened) return opened.error();
   auto fresh = check_format(*rows_.writer());
   if (!fresh) return fresh.error();
-  if (auto loaded = catalog_.load(*rows_.writer(), doomed); !loaded) return loaded;
-  std::lock_guard lock(damage_mutex_);
-  damage_.clear();
-  auto ready = bodies_.open(catalog_.segments(), *fresh, damage_);
-  if (!ready) return ready;
-  bodies_.set_next_id(catalog_.counters().next_body);
+  if (auto loaded = catalog_.load(*rows_.writer(), doomed); !loaded) return loaded.error();
+  bodies_.raise_next_id(catalog_.counters().next_body);
+  return fresh;
+}
+
+// Only at the start of the process: later a segment without rows may be a large body, or the copy of a
+// sparse segment, whose rows wait in the queue.
+Status StoreOnDisk::open_bodies(bool fresh) {
+  auto ready = bodies_.open(catalog_.segments(), fresh, damage_);
   for (const auto& one : damage_) log::error("store.damaged", {{"what", one}});
-  return {};
+  return ready;
 }
 
 void StoreOnDisk::start(const std::vector<MailboxId>& doomed) {
   committer_->use(rows_.writer());
+  rewriter_->look();
   for (auto mailbox : doomed) committer_->submit(sweep_job(mailbox));
 }
 
@@ -220,7 +232,6 @@ StoreState StoreOnDisk::state() const {
     ++state.segments;
     state.body_octets += row.live;
   }
-  std::lock_guard lock(damage_mutex_);
   if (state.problem.empty() && !damage_.empty()) state.problem = damage_[0];
   return state;
 }
