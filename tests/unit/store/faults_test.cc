@@ -1,0 +1,223 @@
+// The disk says no at every single step: what was acknowledged is there, what was not is there whole
+// or not at all.
+#include <fstream>
+#include <map>
+
+#include "gateway/io/together.h"
+#include "tests/unit/store/failing.h"
+#include "tests/unit/store/fixture.h"
+
+using namespace postern;
+using namespace postern::store;
+using namespace postern::store::test;
+
+namespace {
+
+struct Faulty {
+  Plan plan;
+  FailingFiles files{plan};
+  Fixture f{failing_ground(files, plan)};
+};
+
+// A message for two mailboxes; whether it was acknowledged.
+bool deliver_pair(Fixture& f, const std::string& text) {
+  return f.deliver(item_of(text, {f.to("INBOX", "P: 1\r\n"), f.to("Archive")})).ok();
+}
+
+std::map<std::string, int> texts_in(Fixture& f, std::string_view mailbox) {
+  std::map<std::string, int> found;
+  auto box = f.box(mailbox);
+  for (auto uid : f.uids(box.id)) {
+    auto text = f.text(box.id, uid);
+    ++found[text.starts_with("P: 1\r\n") ? text.substr(6) : text];
+  }
+  return found;
+}
+
+// Does one of everything and notes what was acknowledged.
+void work(Fixture& f, std::map<std::string, bool>& acknowledged, std::vector<Outcome>& outcomes) {
+  for (const char* text : {"first", "second", "third"}) acknowledged[text] = deliver_pair(f, text);
+  std::string large((1 << 20) + 5, 'L');
+  acknowledged[large] = deliver_pair(f, large);
+  auto inbox = f.box("INBOX").id;
+  Flags flags;
+  flags.system = flag::seen;
+  outcomes.push_back(f.run(f.store->change_flags(inbox, {1, 2}, FlagOperation::add, flags, {})).outcome);
+  outcomes.push_back(f.run(f.store->copy(inbox, {1}, f.box("Sent").id)).outcome);
+  outcomes.push_back(f.run(f.store->move(f.box("Sent").id, {1}, f.box("Trash").id)).outcome);
+  acknowledged["fourth"] = deliver_pair(f, "fourth");
+}
+
+void verify_after(Fixture& f, const std::map<std::string, bool>& acknowledged) {
+  f.check();
+  auto inbox = texts_in(f, "INBOX");
+  auto archive = texts_in(f, "Archive");
+  for (const auto& [text, acked] : acknowledged) {
+    INFO(text.substr(0, 20));
+    if (acked) CHECK(inbox[text] == 1);
+    CHECK(inbox[text] <= 1);
+    CHECK(inbox[text] == archive[text]);   // both or none
+  }
+}
+
+}  // namespace
+
+TEST_CASE("whichever step of the disk fails, acknowledged mail is there after reopening and the rest is whole or absent") {
+  for (auto fault : {Fault::io_error, Fault::no_space, Fault::short_write, Fault::lost_answer}) {
+    for (int step = 0;; ++step) {
+      Faulty faulty;
+      auto& f = faulty.f;
+      INFO("fault " << static_cast<int>(fault) << " at step " << step);
+      std::map<std::string, bool> acknowledged;
+      std::vector<Outcome> outcomes;
+      faulty.plan.arm(step, fault);
+      work(f, acknowledged, outcomes);
+      bool fired = faulty.plan.fired;
+      faulty.plan.disarm();
+      CHECK(faulty.plan.syncs_after_failed_sync == 0);
+      if (fault == Fault::short_write) {
+        for (const auto& [text, acked] : acknowledged) CHECK(acked);
+      }
+      if (!f.store->state().writable) {
+        // Reads go on while it takes no more changes.
+        for (const auto& [text, acked] : acknowledged) {
+          if (acked) CHECK(texts_in(f, "INBOX")[text] == 1);
+        }
+        CHECK(f.deliver(item_of("x", {f.to("INBOX")})).outcome == Outcome::broken);
+        CHECK_FALSE(f.store->state().problem.empty());
+        if (step % 2 == 0) {
+          CHECK(f.run(f.store->recover()));
+          CHECK(f.store->state().writable);
+          verify_after(f, acknowledged);
+          CHECK(deliver_pair(f, "after recovery"));
+        }
+      }
+      f.reopen();
+      verify_after(f, acknowledged);
+      CHECK(deliver_pair(f, "afterwards"));
+      if (!fired) break;
+      REQUIRE(step < 200);
+    }
+  }
+}
+
+TEST_CASE("a full disk refuses what grows before anything is half done, and mail can still be read and expunged") {
+  Faulty faulty;
+  auto& f = faulty.f;
+  f.options.low_space_octets = 1 << 20;
+  f.reopen();
+  Uid uid = f.put("INBOX", "text");
+  auto inbox = f.box("INBOX").id;
+  faulty.plan.free = 1 << 10;
+  CHECK(f.deliver(item_of("x", {f.to("INBOX")})).outcome == Outcome::no_space);
+  CHECK(f.run(f.store->copy(inbox, {uid}, inbox)).outcome == Outcome::no_space);
+  CHECK(f.store->state().writable);
+  CHECK(f.text(inbox, uid) == "text");
+  CHECK(f.run(f.store->erase(inbox, {uid})).ok());
+  faulty.plan.free = 1ULL << 40;
+  CHECK(f.put("INBOX", "again") == uid + 1);
+}
+
+TEST_CASE("ENOSPC in the middle of a group refuses what grows and lets the other changes pass") {
+  Faulty faulty;
+  auto& f = faulty.f;
+  Uid uid = f.put("INBOX", "text");
+  auto inbox = f.box("INBOX").id;
+  faulty.plan.arm(0, Fault::no_space);
+  CHECK(f.deliver(item_of("x", {f.to("INBOX")})).outcome == Outcome::no_space);
+  faulty.plan.disarm();
+  CHECK(f.store->state().writable);
+  CHECK(f.put("INBOX", "next") == uid + 1);
+  CHECK(f.text(inbox, uid + 1) == "next");
+  f.reopen();
+  CHECK(f.text(inbox, uid + 1) == "next");
+  f.check();
+}
+
+namespace {
+std::string segment_of(Fixture& f) {
+  std::string name;
+  for (const auto& file : std::filesystem::directory_iterator(f.options.directory + "/segments")) name = file.path().string();
+  return name;
+}
+}  // namespace
+
+TEST_CASE("a torn tail behind what the rows name is cut at the start") {
+  Fixture f;
+  Uid uid = f.put("INBOX", "kept");
+  auto segment = segment_of(f);
+  f.store.reset();
+  auto size = std::filesystem::file_size(segment);
+  std::ofstream(segment, std::ios::app) << "PTB1 half a record";
+  std::ofstream(f.options.directory + "/segments/00000000000000ff.seg") << "never acknowledged";
+  f.open();
+  CHECK(std::filesystem::file_size(segment) == size);
+  CHECK_FALSE(std::filesystem::exists(f.options.directory + "/segments/00000000000000ff.seg"));
+  CHECK(f.text(f.box("INBOX").id, uid) == "kept");
+  CHECK(f.store->state().problem.empty());
+  f.check();
+}
+
+TEST_CASE("a damaged record is reported and everything else stays readable") {
+  Fixture f;
+  Uid one = f.put("INBOX", "first message");
+  Uid two = f.put("INBOX", "second message");
+  auto segment = segment_of(f);
+  f.store.reset();
+  {
+    std::fstream file(segment, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(16 + 24 + 3);
+    file.put('X');
+  }
+  f.open();
+  auto inbox = f.box("INBOX").id;
+  auto damaged = f.row(inbox, one);
+  auto read = f.run(f.store->read(damaged, 0, damaged.size()));
+  REQUIRE_FALSE(read);
+  CHECK(read.error().text.find("wrong checksum") != std::string::npos);
+  CHECK(f.text(inbox, two) == "second message");
+  auto mistakes = f.store->verify();
+  REQUIRE(mistakes.size() == 1);
+  CHECK(mistakes[0].find("wrong checksum") != std::string::npos);
+}
+
+TEST_CASE("a segment cut short or missing is told at the start and in the state") {
+  for (bool missing : {false, true}) {
+    Fixture f;
+    Uid uid = f.put("INBOX", "text");
+    auto segment = segment_of(f);
+    f.store.reset();
+    if (missing) std::filesystem::remove(segment);
+    else std::filesystem::resize_file(segment, 30);
+    f.open();
+    CHECK(f.store->state().problem.find(".seg") != std::string::npos);
+    auto row = f.row(f.box("INBOX").id, uid);
+    CHECK_FALSE(f.run(f.store->read(row, 0, 10)));
+    CHECK(f.put("INBOX", "goes on") == uid + 1);
+    CHECK(f.text(f.box("INBOX").id, uid + 1) == "goes on");
+  }
+}
+
+TEST_CASE("bodies without rows are somebody's mail: the store does not open over them") {
+  Fixture f;
+  f.put("INBOX", "text");
+  f.store.reset();
+  std::filesystem::remove_all(f.options.directory + "/rows");
+  auto opened = Store::open(f.options, f.workers);
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().text.find("no rows") != std::string::npos);
+}
+
+TEST_CASE("a store of another format is not opened") {
+  Fixture f;
+  f.store.reset();
+  {
+    auto kv = open_rocks_kv(f.options.directory + "/rows");
+    KvBatch batch;
+    batch.put("#format", "postern store 9");
+    REQUIRE((*kv)->write(batch));
+  }
+  auto opened = Store::open(f.options, f.workers);
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().text.find("postern store 9") != std::string::npos);
+}

@@ -1,0 +1,70 @@
+// Disk space of expunged mail comes back while mail goes on.
+#include "tests/unit/store/failing.h"
+#include "tests/unit/store/fixture.h"
+
+using namespace postern;
+using namespace postern::store;
+using namespace postern::store::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::uint64_t octets_on_disk(const Fixture& f) {
+  std::uint64_t octets = 0;
+  for (const auto& file : std::filesystem::directory_iterator(f.options.directory + "/segments")) octets += file.file_size();
+  return octets;
+}
+
+// Waits for the worker; the state is what it leaves.
+bool settles(Fixture& f, std::uint64_t below) {
+  auto deadline = in(20s);
+  while (octets_on_disk(f) >= below && std::chrono::steady_clock::now() < deadline) f.run(f.store->write({}));
+  return octets_on_disk(f) < below;
+}
+
+std::string text_of(int number) { return "message " + std::to_string(number) + std::string(3000, 'm'); }
+
+}  // namespace
+
+TEST_CASE("a segment less than half live is rewritten, and its mail reads as before") {
+  Fixture f;
+  f.options.segment_octets = 64 << 10;
+  f.reopen();
+  for (int i = 1; i <= 100; ++i) f.put("INBOX", text_of(i));
+  auto inbox = f.box("INBOX").id;
+  auto early = f.row(inbox, 5);   // read through after its record has moved
+  auto before = octets_on_disk(f);
+  std::vector<Uid> gone;
+  for (Uid uid = 1; uid <= 100; ++uid) {
+    if (uid % 5 != 0) gone.push_back(uid);
+  }
+  REQUIRE(f.run(f.store->erase(inbox, gone)).ok());
+  CHECK(settles(f, before / 2));
+  CHECK(f.text(early) == text_of(5));
+  for (int i = 5; i <= 100; i += 5) CHECK(f.text(inbox, static_cast<Uid>(i)) == text_of(i));
+  f.check();
+  f.reopen();
+  for (int i = 5; i <= 100; i += 5) CHECK(f.text(inbox, static_cast<Uid>(i)) == text_of(i));
+  f.check();
+}
+
+TEST_CASE("a rewriting that the disk refuses at any step loses nothing") {
+  for (int step = 0; step < 12; ++step) {
+    Plan plan;
+    FailingFiles files(plan);
+    Fixture f(failing_ground(files, plan));
+    f.options.segment_octets = 16 << 10;
+    f.reopen();
+    for (int i = 1; i <= 20; ++i) f.put("INBOX", text_of(i));
+    auto inbox = f.box("INBOX").id;
+    plan.arm(step + 1, step % 2 == 0 ? Fault::io_error : Fault::no_space);   // step 0 is the erase itself
+    auto erased = f.run(f.store->erase(inbox, {1, 2, 3, 4, 6, 7, 8, 9, 11, 12, 13, 14}));
+    f.run(f.store->write({}));
+    f.reopen();
+    plan.disarm();
+    INFO("step " << step);
+    REQUIRE(erased.ok());
+    for (int i : {5, 10, 15, 16, 17, 18, 19, 20}) CHECK(f.text(inbox, static_cast<Uid>(i)) == text_of(i));
+    f.check();
+  }
+}

@@ -1,0 +1,56 @@
+// Rows and keys, checksums, the body store's records.
+#include "gateway/store/crc32c.h"
+#include "gateway/store/rows.h"
+#include "tests/support/catch.h"
+
+using namespace postern;
+using namespace postern::store;
+
+TEST_CASE("the checksum is CRC-32C, by instruction and by table") {
+  CHECK(crc32c(0, "123456789") == 0xE3069283U);
+  CHECK(detail::crc32c_by_table(0, "123456789") == 0xE3069283U);
+  CHECK(crc32c(0, std::string(32, '\0')) == 0x8A9136AAU);   // RFC 3720 B.4
+  std::string text;
+  for (int i = 0; i < 1000; ++i) {
+    text.push_back(static_cast<char>(i * 31));
+    if (crc32c(0, text) != detail::crc32c_by_table(0, text)) FAIL("they differ at " << i);
+  }
+  CHECK(crc32c(crc32c(0, "1234"), "56789") == crc32c(0, "123456789"));
+}
+
+TEST_CASE("keys lie in the order of their numbers") {
+  CHECK(index_key(1, 255) < index_key(1, 256));
+  CHECK(index_key(1, 0xffffffff) < index_key(2, 0));
+  CHECK(vanished_key(1, 255) < vanished_key(1, 256));
+  CHECK(first_number(index_key(77, 5)) == 77);
+  CHECK(second_number(index_key(77, 5), 4) == 5);
+  CHECK(second_number(vanished_key(77, 1ULL << 40), 8) == 1ULL << 40);
+  CHECK(first_number("x") == 0);
+}
+
+TEST_CASE("a value cut short at any octet, or with one too many, is damaged and not a smaller value") {
+  MailboxState mailbox;
+  mailbox.info.name = "INBOX";
+  mailbox.info.uidvalidity = 0xffffffff;
+  mailbox.keywords = {"a", "b"};
+  StoredMessage message;
+  message.id = "ID";
+  message.header_prefix = "A: b\r\n";
+  message.internal_date = -5;
+  message.held.emplace();
+  message.held->score = -1.5;
+  message.held->notice = true;
+  auto whole = encode(mailbox);
+  REQUIRE(decode_mailbox(whole));
+  CHECK(decode_mailbox(whole)->keywords == mailbox.keywords);
+  CHECK_FALSE(decode_mailbox(whole + '\0'));
+  for (std::size_t i = 0; i < whole.size(); ++i) CHECK_FALSE(decode_mailbox(whole.substr(0, i)));
+  whole = encode(message);
+  REQUIRE(decode_message(whole));
+  CHECK(decode_message(whole)->internal_date == -5);
+  CHECK(decode_message(whole)->held->score == -1.5);
+  CHECK(decode_message(whole)->held->notice);
+  for (std::size_t i = 0; i < whole.size(); ++i) CHECK_FALSE(decode_message(whole.substr(0, i)));
+  CHECK(decode_uids(encode_uids({1, 2, 4'000'000'000})) == std::vector<Uid>{1, 2, 4'000'000'000});
+  CHECK_FALSE(decode_uids(std::string("\x01\x02\x05", 3)));
+}
