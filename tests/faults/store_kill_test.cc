@@ -1,0 +1,284 @@
+// kill -9 at random moments under load.  A child delivers, copies, flags and expunges with many tasks
+// and says on a pipe what was acknowledged; the parent kills it, opens the store and compares.
+// POSTERN_KILL_ROUNDS rounds (default 20) on one and the same store.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <random>
+#include <set>
+#include <sstream>
+
+#include "gateway/base/random.h"
+#include "gateway/base/text.h"
+#include "gateway/io/loop.h"
+#include "gateway/io/worker_pool.h"
+#include "gateway/store/store.h"
+#include "tests/support/catch.h"
+
+using namespace postern;
+using namespace postern::store;
+
+namespace {
+
+constexpr int kPipe = 3;
+constexpr int kTasks = 40;
+constexpr const char* kChildTest = "[.killed_child]";
+
+StoreOptions options_in(const std::string& directory) {
+  StoreOptions options;
+  options.directory = directory;
+  options.segment_octets = 2 << 20;   // many segments, and their rewriting
+  options.low_space_octets = 0;
+  return options;
+}
+
+// The text says who it is, and its rest follows from that: a comparison is as good as a hash.
+std::string text_of(const std::string& token) {
+  std::mt19937_64 random(std::hash<std::string>()(token));
+  std::size_t size = random() % 50 == 0 ? (1 << 20) + random() % 1000 : random() % 9000;
+  std::string text = token + "\n";
+  while (text.size() < size) text += std::to_string(random());
+  return text;
+}
+std::string token_of(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+void say(const std::string& line) {
+  auto whole = line + "\n";
+  if (::write(kPipe, whole.data(), whole.size()) != static_cast<ssize_t>(whole.size())) _exit(3);
+}
+
+struct Child {
+  Store& store;
+  AccountId account;
+  MailboxId inbox, archive, sent;
+  std::mt19937_64 random{random_number()};
+
+  io::Task<void> deliver() {
+    auto token = new_id();
+    Item item;
+    item.id = token;
+    item.pieces.emplace_back(text_of(token));
+    for (auto use : {SpecialUse::inbox, SpecialUse::sent}) {
+      Target target;
+      target.account = account;
+      target.use = use;
+      item.targets.push_back(target);
+      if (random() % 2 == 0) break;
+    }
+    Delivery delivery;
+    delivery.items.push_back(std::move(item));
+    auto delivered = co_await store.deliver(std::move(delivery));
+    if (!delivered.ok()) _exit(4);
+    for (const auto& placed : delivered.placed[0]) {
+      say("deliver " + std::to_string(placed.mailbox) + " " + std::to_string(placed.uid) + " " + token);
+    }
+  }
+
+  io::Task<void> change() {
+    auto rows = co_await store.messages(inbox, static_cast<Uid>(1 + random() % store.mailbox(inbox)->uidnext), 0xffffffff, 3);
+    if (rows.empty()) co_return;
+    std::vector<Uid> uids;
+    for (const auto& row : rows) uids.push_back(row.uid);
+    auto kind = random() % 4;
+    if (kind == 0) {
+      auto copied = co_await store.copy(inbox, uids, archive);
+      for (auto [from, to] : copied.uids) say("copy " + std::to_string(archive) + " " + std::to_string(to) + " " + std::to_string(from));
+    } else if (kind == 1) {
+      Flags flags;
+      flags.system = flag::seen;
+      auto changed = co_await store.change_flags(inbox, uids, FlagOperation::add, flags, {});
+      for (auto uid : changed.changed) say("seen " + std::to_string(inbox) + " " + std::to_string(uid) + " -");
+    } else {
+      for (auto uid : uids) say("erasing " + std::to_string(inbox) + " " + std::to_string(uid) + " -");
+      auto erased = co_await store.erase(inbox, uids);
+      for (auto uid : erased.uids) say("erased " + std::to_string(inbox) + " " + std::to_string(uid) + " -");
+    }
+  }
+
+  io::Task<void> run() {
+    for (;;) {
+      if (random() % 5 < 3) co_await deliver();
+      else co_await change();
+    }
+  }
+};
+
+// What the parent knows.
+struct Known {
+  using Where = std::pair<MailboxId, Uid>;
+  std::map<Where, std::string> there;       // acknowledged; "" as text: a copy, compared with its source's token
+  std::set<Where> may_be_gone, gone, seen;
+  std::set<Where> ever;
+  std::map<MailboxId, Uid> highest;
+  std::map<MailboxId, std::uint32_t> uidvalidity;
+  std::size_t acknowledged = 0;
+
+  void take(const std::string& line) {
+    std::istringstream in(line);
+    std::string what, rest;
+    Where where;
+    in >> what >> where.first >> where.second >> rest;
+    ++acknowledged;
+    if (what == "deliver" || what == "copy") {
+      if (!ever.insert(where).second) FAIL("uid " << where.second << " of mailbox " << where.first << " was given twice");
+      highest[where.first] = std::max(highest[where.first], where.second);
+      // Of a copy only that it is there: its source may be expunged and its token unknown.
+      there[where] = what == "deliver" ? rest : "";
+    } else if (what == "erasing") {
+      may_be_gone.insert(where);
+    } else if (what == "erased") {
+      gone.insert(where);
+    } else if (what == "seen") {
+      seen.insert(where);
+    }
+  }
+};
+
+pid_t start_child(const std::string& directory, int& pipe_end) {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  std::string place = "POSTERN_KILL_DIRECTORY=" + directory;
+  std::vector<char*> environment;
+  for (char** one = environ; *one != nullptr; ++one) environment.push_back(*one);
+  environment.push_back(place.data());
+  environment.push_back(nullptr);
+  std::string program = "/proc/self/exe", test = kChildTest;
+  char* arguments[] = {program.data(), test.data(), nullptr};
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  if (ends[1] == kPipe) ::fcntl(ends[1], F_SETFD, 0);
+  else posix_spawn_file_actions_adddup2(&actions, ends[1], kPipe);
+  pid_t child = 0;
+  REQUIRE(::posix_spawn(&child, program.c_str(), &actions, nullptr, arguments, environment.data()) == 0);
+  posix_spawn_file_actions_destroy(&actions);
+  ::close(ends[1]);
+  pipe_end = ends[0];
+  return child;
+}
+
+// Reads what the child acknowledges and kills it `after` milliseconds behind the first line.
+void watch_and_kill(pid_t child, int pipe_end, int after, Known& known) {
+  std::string buffer;
+  bool killed = false;
+  auto end = Deadline::max();
+  for (;;) {
+    auto now = std::chrono::steady_clock::now();
+    if (!killed && now >= end) {
+      ::kill(child, SIGKILL);
+      killed = true;
+    }
+    pollfd ready{.fd = pipe_end, .events = POLLIN, .revents = 0};
+    ::poll(&ready, 1, killed ? 1000 : 5);
+    if (ready.revents == 0) continue;
+    char chunk[65536];
+    auto got = ::read(pipe_end, chunk, sizeof chunk);
+    if (got <= 0) break;
+    if (end == Deadline::max()) end = std::chrono::steady_clock::now() + std::chrono::milliseconds(after);
+    buffer.append(chunk, static_cast<std::size_t>(got));
+    std::size_t begin = 0;
+    for (auto newline = buffer.find('\n'); newline != std::string::npos; newline = buffer.find('\n', begin)) {
+      known.take(buffer.substr(begin, newline - begin));
+      begin = newline + 1;
+    }
+    buffer.erase(0, begin);
+  }
+  ::close(pipe_end);
+  int state = 0;
+  ::waitpid(child, &state, 0);
+  if (!WIFSIGNALED(state) || WTERMSIG(state) != SIGKILL) FAIL("the child ended by itself, status " << state);
+}
+
+void compare_mailbox(io::Loop& loop, Store& store, const MailboxInfo& box, Known& known) {
+  if (!known.uidvalidity.emplace(box.id, box.uidvalidity).second && known.uidvalidity[box.id] != box.uidvalidity) FAIL("uidvalidity changed");
+  if (box.uidnext <= known.highest[box.id]) FAIL("uidnext of " << box.name << " fell to " << box.uidnext);
+  std::set<std::string> tokens;
+  std::set<Uid> present;
+  for (const auto& row : loop.block_on(store.messages(box.id, 1, 0xffffffff, 10'000'000))) {
+    present.insert(row.uid);
+    auto read = loop.block_on(store.read(row, 0, row.size()));
+    if (!read) FAIL(read.error().text);
+    auto token = token_of(*read);
+    if (*read != text_of(token)) FAIL("the octets of " << token << " are not what was sent");
+    // Copies go to Archive alone, everywhere else each message was sent once.
+    if (box.use != SpecialUse::archive && !tokens.insert(token).second) FAIL(token << " is twice in " << box.name);
+    Known::Where where{box.id, row.uid};
+    auto acked = known.there.find(where);
+    if (acked != known.there.end() && !acked->second.empty() && acked->second != token) FAIL("uid " << row.uid << " holds another message");
+    if (known.gone.contains(where)) FAIL("uid " << row.uid << " of " << box.name << " came back");
+    if (known.seen.contains(where) && (row.flags.system & flag::seen) == 0) FAIL("a flag of uid " << row.uid << " was lost");
+    known.ever.insert(where);   // unacknowledged, but given: never to be given again
+    known.highest[box.id] = std::max(known.highest[box.id], row.uid);
+  }
+  for (const auto& [where, token] : known.there) {
+    if (where.first != box.id || present.contains(where.second)) continue;
+    if (!known.may_be_gone.contains(where)) FAIL("acknowledged uid " << where.second << " of " << box.name << " is lost");
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the child that works until it is killed", "[.killed_child]") {
+  const char* directory = std::getenv("POSTERN_KILL_DIRECTORY");
+  REQUIRE(directory != nullptr);
+  io::WorkerPool workers(2);
+  io::Loop loop;
+  auto store = Store::open(options_in(directory), workers);
+  REQUIRE(store);
+  auto account = (*store)->account("a@example.test")->id;
+  Child child{**store, account, (*store)->mailbox(account, SpecialUse::inbox)->id, (*store)->mailbox(account, SpecialUse::archive)->id,
+              (*store)->mailbox(account, SpecialUse::sent)->id};
+  for (int i = 0; i < kTasks; ++i) loop.spawn(child.run(), "load");
+  loop.run();
+}
+
+TEST_CASE("after kill -9 every acknowledged message is there once, whole, under its uid") {
+  const char* wanted = std::getenv("POSTERN_KILL_ROUNDS");
+  int rounds = wanted != nullptr ? std::atoi(wanted) : 20;
+  std::string name = (std::filesystem::temp_directory_path() / "postern_kill_XXXXXX").string();
+  std::string folder = ::mkdtemp(name.data());
+  auto directory = folder + "/store";
+  io::WorkerPool workers(2);
+  io::Loop loop;
+  Known known;
+  std::mt19937 random(std::random_device{}());
+  {
+    auto store = Store::open(options_in(directory), workers);
+    REQUIRE(store);
+    Account account;
+    account.address = "a@example.test";
+    REQUIRE(loop.block_on((*store)->create_account(account)).ok());
+  }
+  for (int round = 1; round <= rounds; ++round) {
+    INFO("round " << round);
+    int pipe_end = -1;
+    pid_t child = start_child(directory, pipe_end);
+    watch_and_kill(child, pipe_end, static_cast<int>(random() % 300), known);
+    auto store = Store::open(options_in(directory), workers);
+    if (!store) FAIL(store.error().text);
+    auto account = (*store)->account("a@example.test")->id;
+    for (const auto& box : (*store)->mailboxes(account)) compare_mailbox(loop, **store, box, known);
+    auto mistakes = (*store)->verify();
+    if (!mistakes.empty()) FAIL(mistakes.front());
+    CHECK((*store)->state().problem.empty());
+    // So that the comparison stays short: what is known to be there is thrown away now and then.
+    if (round % 10 == 0) {
+      for (const auto& box : (*store)->mailboxes(account)) {
+        std::vector<Uid> all;
+        for (Uid uid = 1; uid < box.uidnext; ++uid) all.push_back(uid);
+        REQUIRE(loop.block_on((*store)->erase(box.id, all)).ok());
+      }
+      known.there.clear();
+      known.seen.clear();
+    }
+  }
+  std::cout << "rounds " << rounds << ", acknowledgements " << known.acknowledged << ", lost 0" << std::endl;
+  std::filesystem::remove_all(folder);
+}
