@@ -18,12 +18,10 @@
 namespace postern::imap {
 
 struct LoginAttempt {
-  LoginAttempt(std::string a, std::string p, IpAddress c, std::string s)
-      : address(std::move(a)), password(std::move(p)), client(c), session(std::move(s)) {}
+  LoginAttempt(std::string a, std::string p, IpAddress c) : address(std::move(a)), password(std::move(p)), client(c) {}
   std::string address;
   std::string password;
   IpAddress client;
-  std::string session;   // for the log
 };
 
 struct LoginResult {

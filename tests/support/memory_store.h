@@ -45,9 +45,7 @@ class MemoryStore : public store::Store {
     return account.id;
   }
   io::Task<store::Change> create_account(store::Account account) override {
-    auto id = add_account(account.address);
-    accounts_[id - 1].password_row = account.password_row;
-    accounts_[id - 1].admin = account.admin;
+    add_account(account.address);
     co_return store::Change();
   }
   io::Task<store::Change> update_account(store::Account) override { co_return store::Change(); }
