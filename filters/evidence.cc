@@ -230,7 +230,7 @@ std::unique_ptr<MessageEvidence> Evidence::message(const smtp::Client& client, c
     return compute_dmarc(resolver, received, spf, dkim_memo, salt, wait);
   };
   facts.dmarc = std::make_shared<Memo<Dmarc>>("fact dmarc", std::move(dmarc), failed_dmarc);
-  auto virus = [scan = scan_, received, wait = config_.virus]() -> io::Task<Virus> {
+  auto virus = [scan = scan_, received, wait = config_.virus] {
     return scan_within(scan, received, wait);
   };
   auto off = [] { return no_scanner(); };

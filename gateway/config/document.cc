@@ -2,8 +2,19 @@
 #include "gateway/config/document.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <tuple>
 
+namespace postern::config {
+// The library asserts where some malformed texts, such as "[ = ]", get it; and without assertions it
+// would go on with them.  An administrator's slip must not abort the server.
+struct Bewildered : std::runtime_error {
+  Bewildered() : std::runtime_error("cannot be read") {}
+};
+}  // namespace postern::config
+
+#undef NDEBUG   // with it the library takes its assertions for promises to the optimiser
+#define TOML_ASSERT(expression) static_cast<void>((expression) ? 0 : throw ::postern::config::Bewildered())
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
@@ -47,6 +58,29 @@ Value converted(const toml::node& node) {
   return out;
 }
 
+bool bewilders(std::string_view text) {
+  try {
+    static_cast<void>(toml::parse(text));
+  } catch (const toml::parse_error&) {
+    return false;
+  } catch (const Bewildered&) {
+    return true;
+  }
+  return false;
+}
+
+// The first line that makes a text bewildering: the parser goes from top to bottom, so whatever ends
+// behind that line does too.
+int bewildering_line(std::string_view text) {
+  std::vector<std::size_t> ends;   // of the lines
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n') ends.push_back(i + 1);
+  }
+  ends.push_back(text.size());
+  auto first = std::partition_point(ends.begin(), ends.end(), [&](std::size_t end) { return !bewilders(text.substr(0, end)); });
+  return static_cast<int>(first - ends.begin()) + (first == ends.end() ? 0 : 1);
+}
+
 }  // namespace
 
 std::string_view Value::kind_name() const {
@@ -69,6 +103,9 @@ Document parse_toml(std::string_view text) {
   } catch (const toml::parse_error& error) {
     out.mistake = std::string(error.description());
     out.line = line_of(error.source());
+  } catch (const Bewildered&) {
+    out.mistake = "this line cannot be read; is a name or a bracket missing?";
+    out.line = bewildering_line(text);
   }
   return out;
 }

@@ -21,18 +21,34 @@ constexpr std::size_t kMaxYoung = 128;
 // A question unanswered for so long does not hold up others: its server is slow, the buffers are not full.
 constexpr std::chrono::milliseconds kYoung{150};
 
-void set_servers(ares_channel channel, const std::vector<Endpoint>& servers) {
-  if (servers.empty()) return;
-  std::vector<ares_addr_port_node> nodes(servers.size());
-  for (std::size_t i = 0; i < servers.size(); ++i) {
-    auto& node = nodes[i];
-    node = {};
-    node.next = i + 1 < nodes.size() ? &nodes[i + 1] : nullptr;
-    node.family = servers[i].address.is_v4() ? AF_INET : AF_INET6;
-    auto octets = servers[i].address.octets();
+std::vector<ares_addr_port_node> nodes_of(const std::vector<Endpoint>& servers) {
+  std::vector<ares_addr_port_node> nodes;
+  for (const auto& server : servers) {
+    ares_addr_port_node node{};
+    node.family = server.address.is_v4() ? AF_INET : AF_INET6;
+    auto octets = server.address.octets();
     std::memcpy(&node.addr, octets.data(), octets.size());
-    node.udp_port = node.tcp_port = servers[i].port;
+    node.udp_port = node.tcp_port = server.port;
+    nodes.push_back(node);
   }
+  return nodes;
+}
+
+// What c-ares read from /etc/resolv.conf.
+std::vector<ares_addr_port_node> nodes_of(ares_channel channel) {
+  std::vector<ares_addr_port_node> nodes;
+  ares_addr_port_node* head = nullptr;
+  if (ares_get_servers_ports(channel, &head) != ARES_SUCCESS) return nodes;
+  for (auto* node = head; node != nullptr; node = node->next) nodes.push_back(*node);
+  ares_free_data(head);
+  return nodes;
+}
+
+void set_servers(ares_channel channel, const std::vector<Endpoint>& servers, std::size_t first) {
+  auto nodes = servers.empty() ? nodes_of(channel) : nodes_of(servers);
+  if (nodes.empty()) return;
+  std::rotate(nodes.begin(), nodes.begin() + static_cast<std::ptrdiff_t>(first % nodes.size()), nodes.end());
+  for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i].next = i + 1 < nodes.size() ? &nodes[i + 1] : nullptr;
   CHECK(ares_set_servers_ports(channel, nodes.data()) == ARES_SUCCESS);
 }
 
@@ -45,7 +61,7 @@ struct CaresChannel::Sent {
   std::optional<std::list<Sent*>::iterator> young;
 };
 
-CaresChannel::CaresChannel(io::Loop& loop, const CaresConfig& config, bool tcp_only) : loop_(loop), timer_(loop, *this) {
+CaresChannel::CaresChannel(io::Loop& loop, const CaresConfig& config, bool tcp_only, std::size_t first) : loop_(loop), timer_(loop, *this) {
   static const int initialised = ares_library_init(ARES_LIB_INIT_ALL);
   CHECK(initialised == ARES_SUCCESS);
   ares_options options{};
@@ -60,7 +76,7 @@ CaresChannel::CaresChannel(io::Loop& loop, const CaresConfig& config, bool tcp_o
   options.sock_state_cb_data = this;
   int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE;
   CHECK(ares_init_options(&channel_, &options, mask) == ARES_SUCCESS);
-  set_servers(channel_, config.servers);
+  set_servers(channel_, config.servers, first);
 }
 
 CaresChannel::~CaresChannel() {
@@ -91,12 +107,13 @@ void CaresChannel::transmit(const std::string& packet, Done done) {
   ares_send(channel_, reinterpret_cast<const unsigned char*>(packet.data()), static_cast<int>(packet.size()), ended, sent);
 }
 
-void CaresChannel::ended(void* argument, int status, int, unsigned char* packet, int length) {
+void CaresChannel::ended(void* argument, int status, int timeouts, unsigned char* packet, int length) {
   std::unique_ptr<Sent> sent(static_cast<Sent*>(argument));
   auto& self = sent->channel;
   --self.pending_;
   if (sent->young) self.young_.erase(*sent->young);
   if (self.closing_) return;
+  self.late_ = timeouts > 0 ? self.late_ + 1 : 0;
   if (status == ARES_SUCCESS && packet != nullptr) {
     sent->done(Delivery::answered, {reinterpret_cast<const char*>(packet), static_cast<std::size_t>(length)});
   } else {

@@ -34,7 +34,8 @@ enum class Delivery { answered, unanswered, refused };
 // To be destroyed on the loop's thread, before the Loop, outside of its own callbacks.
 class CaresChannel final : private io::FdListener, private io::TimerListener {
  public:
-  CaresChannel(io::Loop& loop, const CaresConfig& config, bool tcp_only);
+  // The servers are asked in their order, beginning with the one at `first` (modulo their number).
+  CaresChannel(io::Loop& loop, const CaresConfig& config, bool tcp_only, std::size_t first = 0);
   ~CaresChannel();  // drops what is under way: `done` is not called
   CaresChannel(const CaresChannel&) = delete;
 
@@ -44,6 +45,8 @@ class CaresChannel final : private io::FdListener, private io::TimerListener {
   void send(std::string packet, Done done);
   std::size_t pending() const { return pending_; }
   std::size_t sent() const { return sent_; }
+  // How many answers in a row came only after a try had run out: the first server is silent.
+  std::size_t late_in_a_row() const { return late_; }
 
  private:
   struct Sent;
@@ -62,6 +65,7 @@ class CaresChannel final : private io::FdListener, private io::TimerListener {
   std::deque<std::pair<std::string, Done>> queued_;
   std::size_t pending_ = 0;
   std::size_t sent_ = 0;
+  std::size_t late_ = 0;
   bool closing_ = false;
 };
 

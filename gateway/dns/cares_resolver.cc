@@ -14,6 +14,8 @@ namespace {
 
 // More at once on one loop would only be a flood; what comes on top is told "not now".
 constexpr std::size_t kMaxFlights = 20'000;
+// One lost packet is no reason to leave a server.
+constexpr std::size_t kMaxLate = 3;
 
 Answer failed(Status status) {
   Answer out;
@@ -118,13 +120,18 @@ void CaresResolver::finish(const std::shared_ptr<Flight>& flight, Answer answer)
 CaresChannel& CaresResolver::udp() {
   // Only query() comes here, never a channel's callback, so a channel that waits for nothing may go.
   std::erase_if(retired_, [](const auto& channel) { return channel->pending() == 0; });
+  if (udp_ != nullptr && udp_->late_in_a_row() >= kMaxLate) {
+    // c-ares forgets that a server was silent and would let each question wait for it anew.
+    ++first_server_;
+    retired_.push_back(std::move(udp_));
+  }
   if (udp_ != nullptr && udp_->sent() >= config_.questions_a_port) retired_.push_back(std::move(udp_));
-  if (udp_ == nullptr) udp_ = std::make_unique<CaresChannel>(loop_, config_, false);
+  if (udp_ == nullptr) udp_ = std::make_unique<CaresChannel>(loop_, config_, false, first_server_);
   return *udp_;
 }
 
 CaresChannel& CaresResolver::tcp() {
-  if (tcp_ == nullptr) tcp_ = std::make_unique<CaresChannel>(loop_, config_, true);
+  if (tcp_ == nullptr) tcp_ = std::make_unique<CaresChannel>(loop_, config_, true, first_server_);
   return *tcp_;
 }
 

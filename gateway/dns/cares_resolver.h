@@ -49,6 +49,7 @@ class CaresResolver : public Resolver {
   std::unique_ptr<CaresChannel> udp_;
   std::unique_ptr<CaresChannel> tcp_;
   std::vector<std::unique_ptr<CaresChannel>> retired_;  // still waiting for their last answers
+  std::size_t first_server_ = 0;  // moves on when it is silent
   Figures figures_;
 };
 

@@ -58,7 +58,12 @@ class Search {
   bool damaged() const { return damaged_; }
 
  private:
-  io::Task<void> rest_of(std::vector<Candidate> candidates);
+  // A message in doubt, or a found one that waits for those before it: answers ascend.
+  struct Pending {
+    Candidate candidate;
+    bool decided = false;
+  };
+  io::Task<void> settle(std::vector<Pending> pending);
   io::Task<bool> matches(Candidate candidate, store::MessageRow row);
   io::Task<std::string> read(const store::MessageRow& row, std::uint64_t begin, std::uint64_t length);
   io::Task<std::vector<RawText>> read_texts(const store::MessageRow& row, const mail::PartTable& table);
@@ -86,40 +91,42 @@ void Search::found(const Candidate& candidate) {
 }
 
 io::Task<void> Search::run() {
-  std::vector<Candidate> undecided;
+  std::vector<Pending> pending;
   auto size = static_cast<std::uint32_t>(session_.selected().view().size());
   for (std::uint32_t index = 0; index < size; ++index) {
     auto candidate = candidate_at(index);
     auto verdict = matcher_->judge(candidate);
-    if (verdict == Truth::unknown) {
-      undecided.push_back(std::move(candidate));
-      if (undecided.size() == kRowsAtOnce) co_await rest_of(std::exchange(undecided, {}));
-    } else if (verdict == Truth::yes) {
-      // Answers ascend: those in doubt come first.
-      if (!undecided.empty()) co_await rest_of(std::exchange(undecided, {}));
+    if (verdict == Truth::yes && pending.empty()) {
       found(candidate);
+    } else if (verdict != Truth::no) {
+      auto& one = pending.emplace_back();
+      one.candidate = std::move(candidate);
+      one.decided = verdict == Truth::yes;
+      if (pending.size() == kRowsAtOnce) co_await settle(std::exchange(pending, {}));
     }
     if (index % 256 == 0) {
       co_await session_.relieve();
       co_await session_.breathe();
     }
   }
-  co_await rest_of(std::move(undecided));
+  co_await settle(std::move(pending));
 }
 
-io::Task<void> Search::rest_of(std::vector<Candidate> candidates) {
+io::Task<void> Search::settle(std::vector<Pending> pending) {
   std::vector<store::Uid> uids;
-  for (const auto& candidate : candidates) uids.push_back(candidate.entry.uid);
+  for (const auto& one : pending) {
+    if (!one.decided) uids.push_back(one.candidate.entry.uid);
+  }
   std::vector<store::MessageRow> rows = co_await rows_of(session_, std::move(uids));
-  std::size_t at = 0;
-  for (auto& row : rows) {
-    while (candidates[at].entry.uid < row.uid) ++at;
-    auto candidate = std::move(candidates[at++]);
-    Candidate known;
-    known.entry = candidate.entry;
-    known.sequence = candidate.sequence;
-    bool is_match = co_await matches(std::move(candidate), std::move(row));
-    if (is_match) found(known);
+  std::size_t next = 0;
+  for (auto& one : pending) {
+    bool is_match = one.decided;
+    auto uid = one.candidate.entry.uid;
+    while (!is_match && next < rows.size() && rows[next].uid < uid) ++next;
+    if (!is_match && next < rows.size() && rows[next].uid == uid) {
+      is_match = co_await matches(one.candidate, std::move(rows[next]));
+    }
+    if (is_match) found(one.candidate);
     co_await session_.breathe();
   }
 }

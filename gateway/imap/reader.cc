@@ -38,8 +38,8 @@ io::Task<CommandText> read_command(io::Stream& stream, ReadLimits limits, Deadli
     auto line = co_await stream.read_line(room, deadline);
     if (command.end == CommandText::End::complete) command.text += line.text;
     if (line.too_long) {
-      command.end = CommandText::End::refused;
-      command.refusal = kTooBig;
+      // Whether its end announced a literal is not known: what follows could be data, not a command.
+      command.end = CommandText::End::hopeless;
       co_return command;
     }
     auto announced = announced_literal(line.text);

@@ -18,10 +18,12 @@
 namespace postern::imap {
 
 struct LoginAttempt {
-  LoginAttempt(std::string a, std::string p, IpAddress c) : address(std::move(a)), password(std::move(p)), client(c) {}
+  LoginAttempt(std::string a, std::string p, IpAddress c, std::string s)
+      : address(std::move(a)), password(std::move(p)), client(c), session(std::move(s)) {}
   std::string address;
   std::string password;
   IpAddress client;
+  std::string session;   // for the log
 };
 
 struct LoginResult {

@@ -111,7 +111,7 @@ Deadline Session::command_deadline() const {
 
 io::Task<void> Session::obey(CommandText command) {
   if (command.end == CommandText::End::hopeless) {
-    leave("[TOOBIG] the literal is too large to skip");
+    leave("[TOOBIG] the command is too large");
     co_return;
   }
   Call call("*", std::move(command));
@@ -171,7 +171,7 @@ std::string Session::capabilities() const {
 }
 
 io::Task<Reply> Session::log_in(std::string address, std::string password) {
-  LoginAttempt attempt(std::move(address), std::move(password), client_);
+  LoginAttempt attempt(std::move(address), std::move(password), client_, id_);
   auto name = printable(attempt.address);
   auto result = co_await services_.logins->check(std::move(attempt));
   if (result.kind == LoginResult::Kind::accepted) {

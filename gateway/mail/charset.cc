@@ -114,8 +114,6 @@ bool is_known_charset(std::string_view label) {
 }
 
 std::string to_utf8(std::string_view octets, std::string_view label, std::size_t limit) {
-  // No charset makes more than three octets of one, nor less than a third of a character: what lies further is not read.
-  if (limit < octets.size() / 8) octets = octets.substr(0, limit * 8 + 64);
   std::string name = cleaned(label);
   std::string out;
   UConverter* source = is_plain_label(name) ? nullptr : converter_for(practical(name));

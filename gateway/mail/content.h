@@ -19,7 +19,7 @@ struct Parameter {
 
 // Beyond these, parameters are dropped and values cut.
 constexpr std::size_t kMaxParameters = 64;
-constexpr std::size_t kMaxParameterLength = 4096;
+constexpr std::size_t kMaxParameterLength = 16 * 1024;
 
 class Parameters {
  public:

@@ -15,7 +15,7 @@ namespace postern::mail {
 
 namespace {
 
-constexpr std::size_t kMaxBoundary = 1000;        // RFC 2046 5.1.1 allows 70; some write more
+constexpr std::size_t kMaxBoundary = kMaxParameterLength;   // RFC 2046 5.1.1 allows 70; some write more
 constexpr std::size_t kMaxFieldRead = 32 * 1024;  // octets of a Content-* field that are looked at
 constexpr std::size_t kMaxSmallText = 1000;       // of Content-ID, Content-Description, ...
 constexpr std::size_t kMaxTypeWord = 127;         // RFC 6838 4.2
@@ -90,13 +90,14 @@ class Parser {
   }
 
   void on_delimiter(Delimiter delimiter) {
-    // RFC 2046 5.1.1: the line end before it belongs to the delimiter.
+    // RFC 2046 5.1.1: the line end before it belongs to the delimiter, unless it ends the header of the part before.
     std::size_t end = at_;
     std::uint32_t lines = lines_;
-    if (end > 0 && text_[end - 1] == '\n') {
+    std::size_t body = table_.parts[open_.back().part].body;
+    if (end > body) {
       --end;
       --lines;
-      if (end > 0 && text_[end - 1] == '\r') --end;
+      if (end > body && text_[end - 1] == '\r') --end;
     }
     close_down_to(delimiter.level + 1, end, lines);
     skip_line();
@@ -113,9 +114,8 @@ class Parser {
     while (open_.size() > level) {
       const Open& open = open_.back();
       Part& part = table_.parts[open.part];
-      // A part may end in its header, then the delimiter's line end is not its body's.
-      part.end = std::max(part.body, offset(end));
-      part.lines = lines > open.lines_before ? lines - open.lines_before : 0;
+      part.end = offset(end);
+      part.lines = lines - open.lines_before;
       if (!open.boundary.empty()) --boundaries_;
       open_.pop_back();
     }

@@ -22,18 +22,20 @@ io::Task<void> Session::cmd_quit() {
     if (marked_[i]) uids.push_back(view_->at(i).uid);
   }
   state_ = State::over;
-  if (uids.empty()) {
-    stream_.enqueue("+OK Goodbye\r\n");
-    co_return;
+  std::string reply = "+OK Goodbye";
+  if (!uids.empty()) {
+    auto erased = co_await services_.store->erase(view_->info().id, std::move(uids));
+    if (erased.ok()) {
+      erased_ = erased.uids.size();
+      reply = "+OK " + std::to_string(erased_) + " messages deleted, goodbye";
+    } else {
+      log::warning("pop3.erase", {{"session", id_}, {"account", account_}, {"what", erased.text}});
+      reply = "-ERR [SYS/TEMP] The messages were not deleted: " + erased.text;
+    }
   }
-  auto erased = co_await services_.store->erase(view_->info().id, std::move(uids));
-  if (!erased.ok()) {
-    log::warning("pop3.erase", {{"session", id_}, {"account", account_}, {"what", erased.text}});
-    stream_.enqueue("-ERR [SYS/TEMP] The messages were not deleted: " + erased.text + "\r\n");
-    co_return;
-  }
-  erased_ = erased.uids.size();
-  stream_.enqueue("+OK " + std::to_string(erased_) + " messages deleted, goodbye\r\n");
+  // Free before the answer: who has read it may come back at once.
+  lock_.reset();
+  stream_.enqueue(reply + "\r\n");
 }
 
 }  // namespace postern::pop3

@@ -45,7 +45,9 @@ class MemoryStore : public store::Store {
     return account.id;
   }
   io::Task<store::Change> create_account(store::Account account) override {
-    add_account(account.address);
+    auto id = add_account(account.address);
+    accounts_[id - 1].password_row = account.password_row;
+    accounts_[id - 1].admin = account.admin;
     co_return store::Change();
   }
   io::Task<store::Change> update_account(store::Account) override { co_return store::Change(); }
