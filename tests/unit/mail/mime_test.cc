@@ -159,6 +159,41 @@ TEST_CASE("thirty levels are read to the last one") {
   CHECK(body_of(message, table.parts.back()) == "deep");
 }
 
+TEST_CASE("rubbish of every kind has a sound table and valid text") {
+  std::string nul(1000, '\0');
+  std::string line(10'000'000, 'x');
+  const std::string bodies[] = {
+      nul, line, "Subject: " + line + "\r\n\r\nbody", "Content-Type: multipart/mixed; boundary=" + line + "\r\n\r\n--" + line,
+      "Content-Type: text/" + line + "\r\n\r\nx", "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a" + line + "\r\n--a\r\n" + line,
+      "Subject: a" + nul + "b\r\nContent-Type: text/plain" + nul + "\r\n\r\n" + nul,
+      "Content-Transfer-Encoding: base64\r\n\r\nZm9vYmF", "Content-Type: text/plain; charset=utf-8\r\n\r\n\xff\xfe\xc0\xaf\xed\xa0\x80",
+      "Content-Type: text/html; charset=utf-7\r\n\r\n+", "\xef\xbb\xbfSubject: bom\r\n\r\nx", "\r\r\n\r\r\n"};
+  for (const std::string& message : bodies) {
+    INFO(printable(message.substr(0, 60)));
+    PartTable table = parse(message);
+    for (const Part& part : table.parts) CHECK((part.header <= part.body && part.body <= part.end && part.end <= message.size()));
+    std::string text = readable_text(message, table, 10'000);
+    CHECK((text.size() <= 10'000 && is_utf8(text)));
+    auto back = deserialize(serialize(table));
+    REQUIRE(back);
+    CHECK(*back == table);
+    CHECK(serialize(table).size() <= kMaxTableText + 1000 * 64);
+    CHECK(EnvelopeView::read(envelope_of(message)));
+  }
+  CHECK(readable_text(bodies[7], parse(bodies[7])) == "fooba");
+}
+
+TEST_CASE("a thousand parts with long parameters keep the table small and its structure whole") {
+  std::string message = "Content-Type: multipart/mixed; boundary=a\n\n";
+  for (int i = 0; i < 900; ++i) message += "--a\nContent-Type: message/rfc822; name=" + std::string(2000, 'n') + "\n\nSubject: " + std::string(2000, 's') + "\n\nx\n";
+  PartTable table = parse(message);
+  CHECK(table.truncated);
+  CHECK(table.parts.size() == kMaxParts);
+  CHECK(serialize(table).size() < kMaxTableText + kMaxParts * 64);
+  CHECK(table.parts[1].type.parameters.plain("name").size() == 2000);
+  CHECK(table.parts[999].kind == Part::Kind::leaf);
+}
+
 TEST_CASE("a table survives its blob, and no damaged blob is believed") {
   std::string message = with_crlf(kNested);
   PartTable table = parse(message);
