@@ -12,9 +12,12 @@
 #include <array>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 
 #include "gateway/base/check.h"
 #include "gateway/base/text.h"
+#include "gateway/mail/nfc.h"
+#include "gateway/mail/vietnamese.h"
 
 namespace postern::mail {
 
@@ -105,26 +108,37 @@ void cut(std::string& utf8, std::size_t limit) {
   utf8.resize(limit);
 }
 
+// These write tones as marks behind their letter; nobody else writes Vietnamese so, thus rules would not match.
+bool writes_marks(std::string_view name) {
+  return name == "windows-1258" || name == "cp1258" || name == "x-cp1258" || name.starts_with("tcvn");
+}
+
 }  // namespace
 
 bool is_known_charset(std::string_view label) {
   std::string name = cleaned(label);
   if (name.empty()) return false;
-  return is_plain_label(name) || converter_for(practical(name)) != nullptr;
+  return is_plain_label(name) || is_vietnamese_charset(name) || converter_for(practical(name)) != nullptr;
 }
 
 std::string to_utf8(std::string_view octets, std::string_view label, std::size_t limit) {
   std::string name = cleaned(label);
   std::string out;
-  UConverter* source = is_plain_label(name) ? nullptr : converter_for(practical(name));
+  bool by_icu = !is_plain_label(name) && !is_vietnamese_charset(name);
+  UConverter* source = by_icu ? converter_for(practical(name)) : nullptr;
   if (source != nullptr) {
     out = converted(source, octets, limit);
+  } else if (is_vietnamese_charset(name)) {
+    out = vietnamese_to_utf8(octets.substr(0, limit), name);
   } else if (is_utf8(octets)) {
     out = octets.substr(0, limit < octets.size() ? limit + 1 : octets.size());
   } else if (name == "utf-8" || name == "utf8") {
     out = valid_utf8(octets);
   } else {
     out = converted(converter_for(kFallback), octets, limit);
+  }
+  if (writes_marks(name)) {
+    if (auto joined = nfc(out)) out = std::move(*joined);
   }
   cut(out, limit);
   return out;

@@ -28,7 +28,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string whole = to_utf8(text, label);
   CHECK(postern::is_utf8(whole));
   std::string cut = to_utf8(text, label, limit);
-  CHECK(cut.size() <= limit && postern::is_utf8(cut) && whole.starts_with(cut));
+  CHECK(cut.size() <= limit && postern::is_utf8(cut));
+  // Where tones are joined with their letters, the last letter may miss its tone.
+  CHECK(whole.starts_with(cut) || label == "windows-1258" || label == "tcvn");
   CHECK(postern::is_utf8(valid_utf8(text)));
   CHECK(postern::is_utf8(search_form(text)));
   CHECK(search_form(search_form(whole)) == search_form(whole));
