@@ -224,7 +224,7 @@ io::Task<smtp::MessageVerdict> Examination::on_message(smtp::Client client, std:
   scene_.recipients = std::move(recipients);
 
   Combined combined;
-  combined.begin(connect_points_ + mail_points_, scene_.recipients);
+  combined.begin(judge_.setting().given_points + connect_points_ + mail_points_, scene_.recipients);
   combined.add_hits(connect_hits_);
   combined.add_hits(mail_hits_);
   for (std::size_t i = 0; i < scene_.recipients.size(); ++i) {

@@ -24,6 +24,8 @@ struct JudgeSetting {
   const Clock* clock = &Clock::system();
   // The rule at `at` was switched off: mail to postmaster.  Called on the loop of the message.
   std::function<void(const lua::RuleInfo& rule, const std::string& reason)> on_switched_off;
+  bool quiet = false;                      // tests of rules: what goes wrong is in their result, not in the log
+  double given_points = 0;                 // that each message starts with; tests of rules set them
 };
 
 // Judges by the rules in force: one for each loop, with that loop's resolver and evidence.

@@ -100,8 +100,10 @@ class Reading : public lua::Reader {
       errors = failure.errors;
       switched_off = failure.switched_off;
     }
-    log::error("error", {{"rule", rule.name}, {"at", answer.at}, {"what", answer.what}, {"message", scene_.id},
-                         {"action", rule.shadow ? "none" : "defer"}, {"errors", std::to_string(errors)}});
+    if (!judge_.setting().quiet) {
+      log::error("error", {{"rule", rule.name}, {"at", answer.at}, {"what", answer.what}, {"message", scene_.id},
+                           {"action", rule.shadow ? "none" : "defer"}, {"errors", std::to_string(errors)}});
+    }
     if (switched_off) {
       std::string reason = edition_.health.reason(answer.rule);
       log::error("rule.off", {{"rule", rule.name}, {"at", rule.at()}, {"what", reason}});

@@ -30,6 +30,8 @@ inline constexpr const char* kMail = "postern.mail";
 inline constexpr const char* kRecipient = "postern.rcpt";
 inline constexpr const char* kHeader = "postern.header";
 inline constexpr const char* kVerdict = "postern.verdict";
+// The table of globals, in the registry.
+inline constexpr const char* kGlobals = "postern.globals";
 
 inline void push(lua_State* lua, std::string_view text) { lua_pushlstring(lua, text.data(), text.size()); }
 inline std::string_view view(lua_State* lua, int index) {

@@ -39,7 +39,7 @@ void set(lua_State* lua, const char* field, std::string_view value) {
   push(lua, value);
   lua_setfield(lua, -2, field);
 }
-void set(lua_State* lua, const char* field, bool value) {
+void set_flag(lua_State* lua, const char* field, bool value) {
   lua_pushboolean(lua, value ? 1 : 0);
   lua_setfield(lua, -2, field);
 }
@@ -90,7 +90,8 @@ void push_dkim(lua_State* lua, const Dkim& dkim) {
       domains.push_back(ascii_lowered(signature.domain));
     }
   }
-  set(lua, "result", pass ? "pass" : dkim.signatures.empty() ? "none" : dkim.temporary() ? "temperror" : "fail");
+  std::string_view result = pass ? "pass" : dkim.signatures.empty() ? "none" : dkim.temporary() ? "temperror" : "fail";
+  set(lua, "result", result);
   push_list(lua, domains, "mail.dkim.domains");
   lua_setfield(lua, -2, "domains");
   freeze(lua, "mail.dkim", {}, true);
@@ -103,8 +104,8 @@ void push_dmarc(lua_State* lua, const Dmarc& dmarc) {
   set(lua, "published", name(dmarc.published));
   set(lua, "domain", dmarc.domain);
   set(lua, "record_domain", dmarc.record_domain);
-  set(lua, "spf_aligned", dmarc.spf_aligned);
-  set(lua, "dkim_aligned", dmarc.dkim_aligned);
+  set_flag(lua, "spf_aligned", dmarc.spf_aligned);
+  set_flag(lua, "dkim_aligned", dmarc.dkim_aligned);
   set(lua, "problem", dmarc.problem);
   freeze(lua, "mail.dmarc", {});
 }

@@ -104,6 +104,14 @@ std::vector<const SourceFile*> Generation::rule_files() const {
   return out;
 }
 
+std::vector<const SourceFile*> Generation::own_files() const {
+  std::vector<const SourceFile*> out;
+  for (const auto& [name, file] : files_) {
+    if (name.starts_with("rules/")) out.push_back(&file);
+  }
+  return out;
+}
+
 const SourceFile* Generation::find(std::string_view name) const {
   auto found = files_.find(name);
   return found == files_.end() ? nullptr : &found->second;

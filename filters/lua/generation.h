@@ -64,6 +64,8 @@ class Generation {
 
   // Rule files in reading order: directly in rules/, by name.
   std::vector<const SourceFile*> rule_files() const;
+  // All files of the administrator, modules in subfolders too.
+  std::vector<const SourceFile*> own_files() const;
   // The file behind require "std.x" or require "lib.x", or nullptr.
   const SourceFile* module(std::string_view name) const;
   const SourceFile* find(std::string_view name) const;

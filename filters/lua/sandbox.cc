@@ -111,14 +111,32 @@ int safe_pcall(lua_State* lua) {
   return finish_pcall(lua, status, 0);
 }
 
+int finish_handler(lua_State* lua, int, lua_KContext) { return lua_gettop(lua); }
+
+// On the stack: handler, true, then the error or the results.
+int finish_xpcall(lua_State* lua, int status, lua_KContext) {
+  if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(lua) - 1;
+  Running& run = State::running(lua);
+  if (run.state->must_rethrow(run, status)) return lua_error(lua);
+  lua_pushboolean(lua, 0);
+  lua_insert(lua, 1);
+  lua_remove(lua, 3);
+  lua_callk(lua, 1, LUA_MULTRET, 0, finish_handler);
+  return finish_handler(lua, LUA_OK, 0);
+}
+
+// The handler runs after the stack is unwound: Lua would call it inside of our count hook, where no
+// other hook could stop it.
 int safe_xpcall(lua_State* lua) {
-  int count = lua_gettop(lua);
   luaL_checktype(lua, 2, LUA_TFUNCTION);
+  lua_pushvalue(lua, 2);
+  lua_insert(lua, 1);     // handler, function, handler, arguments
+  lua_pushvalue(lua, 2);
+  lua_replace(lua, 3);
   lua_pushboolean(lua, 1);
-  lua_pushvalue(lua, 1);
-  lua_rotate(lua, 3, 2);
-  int status = lua_pcallk(lua, count - 2, LUA_MULTRET, 2, 2, finish_pcall);
-  return finish_pcall(lua, status, 2);
+  lua_replace(lua, 2);    // handler, true, function, arguments
+  int status = lua_pcallk(lua, lua_gettop(lua) - 3, LUA_MULTRET, 0, 0, finish_xpcall);
+  return finish_xpcall(lua, status, 0);
 }
 
 // A finalizer would run in another rule's time, a closer behind a spent budget.
@@ -246,8 +264,7 @@ void open_base(lua_State* lua) {
 
 namespace {
 
-// Registry keys.
-constexpr const char* kGlobals = "postern.globals";
+// Registry key: modules by name.
 constexpr const char* kLoaded = "postern.loaded";
 
 // A table that a file may read names from and write none to.

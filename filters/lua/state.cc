@@ -345,7 +345,8 @@ bool State::protect(const std::function<void(lua_State*)>& work, std::string& pr
   int status = lua_pcall(main_, 1, 0, 0);
   if (status == LUA_OK) return true;
   const char* text = lua_tostring(main_, -1);
-  problem = main_run_.stopped ? main_run_.stop_reason : text != nullptr ? text : "an error that is no text";
+  problem = text != nullptr ? text : "an error that is no text";
+  if (status == LUA_ERRMEM && must_rethrow(main_run_, status)) problem = main_run_.stop_reason;
   lua_pop(main_, 1);
   return false;
 }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <stdlib.h>
+
+#include <filesystem>
 #include <string>
 
 #include "gateway/directory/passwords.h"
@@ -10,8 +13,6 @@
 #include "gateway/io/worker_pool.h"
 #include "gateway/pop3/services.h"
 #include "tests/support/catch.h"
-#include "tests/support/dialogue.h"
-#include "tests/support/temporary_directory.h"
 
 // A real store, directory and POP3 services on one loop, and a client over loopback.
 namespace postern::pop3::test {
@@ -56,7 +57,7 @@ class Client {
 };
 
 struct World {
-  postern::test::TemporaryDirectory folder;
+  std::string folder;
   io::Loop loop;
   io::WorkerPool workers{2};
   std::unique_ptr<store::Store> store;
@@ -69,9 +70,15 @@ struct World {
   Services services;
   store::AccountId ann = 0;
 
-  // On the real store in a folder of its own, or on the given one.
-  explicit World(std::unique_ptr<store::Store> given = nullptr) : store(std::move(given)) {
-    if (store == nullptr) open_store();
+  World() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "postern_pop3_XXXXXX").string();
+    folder = ::mkdtemp(pattern.data());
+    store::StoreOptions options;
+    options.directory = folder + "/store";
+    options.low_space_octets = 0;
+    auto opened = store::Store::open(options, workers);
+    if (!opened) FAIL(opened.error().text);
+    store = std::move(*opened);
     auto config = config::parse("hostname = \"mx.example.test\"\n[domains.\"example.test\"]\n", "p.toml").config;
     directory = std::make_unique<directory::Directory>(config, *store);
     directory::LoginOptions fast;
@@ -92,26 +99,14 @@ struct World {
     services.drain = &drain;
     services.draining = &draining;
   }
-  // The sessions must end before what they use.
   ~World() {
-    loop.block_on(postern::test::ended(loop));
     logins.reset();
     store.reset();
-  }
-
-  void open_store() {
-    store::StoreOptions options;
-    options.directory = folder.path() + "/store";
-    options.low_space_octets = 0;
-    auto opened = store::Store::open(options, workers);
-    if (!opened) FAIL(opened.error().text);
-    store = std::move(*opened);
+    std::error_code ignored;
+    std::filesystem::remove_all(folder, ignored);
   }
 
   void deliver(std::string text, std::string prefix = "") {
-    REQUIRE(loop.block_on(delivered(std::move(text), std::move(prefix))).ok());
-  }
-  io::Task<store::Delivered> delivered(std::string text, std::string prefix) {
     store::Item item;
     item.id = "ID";
     item.pieces.emplace_back(std::move(text));
@@ -122,8 +117,7 @@ struct World {
     item.targets.push_back(std::move(target));
     store::Delivery delivery;
     delivery.items.push_back(std::move(item));
-    auto out = co_await store->deliver(std::move(delivery));
-    co_return out;
+    REQUIRE(loop.block_on(store->deliver(std::move(delivery))).ok());
   }
   std::size_t messages() const { return store->mailbox(ann, "INBOX")->messages; }
 

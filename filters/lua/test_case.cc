@@ -1,0 +1,447 @@
+// Reads the table of a test; every field that is not known is a mistake, or the test would prove less than it says.
+#include "filters/lua/test_case.h"
+
+#include <algorithm>
+
+#include "filters/lua/bind.h"
+#include "gateway/base/text.h"
+
+namespace postern::filters::lua {
+namespace {
+
+constexpr std::int64_t kDefaultClock = 1'795'514'400;  // Tue, 24 Nov 2026 10:00:00 +0000
+
+// A field of the table at `table`, left on the stack; false (and nothing left) when it is nil.
+bool field(lua_State* lua, int table, const char* name) {
+  if (lua_getfield(lua, table, name) != LUA_TNIL) return true;
+  lua_pop(lua, 1);
+  return false;
+}
+
+void only(lua_State* lua, int table, const char* where, const std::vector<std::string_view>& known) {
+  if (lua_type(lua, table) != LUA_TTABLE) raise(lua, std::string(where) + " is a table");
+  for (lua_pushnil(lua); lua_next(lua, table) != 0; lua_pop(lua, 1)) {
+    if (lua_type(lua, -2) != LUA_TSTRING) raise(lua, std::string(where) + " takes only named fields");
+    std::string_view key = lua_tostring(lua, -2);
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    auto near = nearest(key, known);
+    raise(lua, "unknown field \"" + printable(key, 40) + "\" of " + where + (near.empty() ? "" : " (" + std::string(near) + "?)"));
+  }
+}
+
+std::optional<std::string> text(lua_State* lua, int table, const char* name) {
+  if (!field(lua, table, name)) return std::nullopt;
+  if (lua_isstring(lua, -1) == 0) raise(lua, std::string(name) + " is a text");
+  std::string out(view(lua, -1));
+  lua_pop(lua, 1);
+  return out;
+}
+
+// A text or a list of texts.
+std::vector<std::string> texts(lua_State* lua, int table, const char* name) {
+  std::vector<std::string> out;
+  if (!field(lua, table, name)) return out;
+  if (lua_isstring(lua, -1) != 0) {
+    out.emplace_back(view(lua, -1));
+  } else if (lua_type(lua, -1) == LUA_TTABLE) {
+    for (lua_Integer i = 1; lua_rawgeti(lua, -1, i) != LUA_TNIL; ++i) {
+      if (lua_isstring(lua, -1) == 0) raise(lua, std::string(name) + " is a text or a list of texts");
+      out.emplace_back(view(lua, -1));
+      lua_pop(lua, 1);
+    }
+    lua_pop(lua, 1);
+  } else {
+    raise(lua, std::string(name) + " is a text or a list of texts");
+  }
+  lua_pop(lua, 1);
+  return out;
+}
+
+template <class Enum>
+Enum word(lua_State* lua, const char* where, std::string_view given, std::initializer_list<Enum> all) {
+  std::string known;
+  for (Enum value : all) {
+    if (name(value) == given) return value;
+    known += (known.empty() ? "" : ", ") + std::string(name(value));
+  }
+  raise(lua, std::string(where) + " cannot be \"" + printable(given, 40) + "\"; it is one of " + known);
+}
+
+constexpr auto kSpf = {SpfResult::none, SpfResult::neutral, SpfResult::pass, SpfResult::fail, SpfResult::softfail, SpfResult::temperror, SpfResult::permerror};
+constexpr auto kDkim = {DkimResult::none, DkimResult::pass, DkimResult::fail, DkimResult::policy, DkimResult::neutral, DkimResult::temperror, DkimResult::permerror};
+constexpr auto kDmarc = {DmarcResult::none, DmarcResult::pass, DmarcResult::fail, DmarcResult::temperror, DmarcResult::permerror};
+constexpr auto kPolicy = {DmarcPolicy::none, DmarcPolicy::quarantine, DmarcPolicy::reject};
+
+// --- facts
+
+void read_spf(lua_State* lua, int given, TestCase& test) {
+  test.spf.domain = test.sender.address.substr(test.sender.address.rfind('@') + 1);
+  if (!field(lua, given, "spf")) return;
+  int at = lua_gettop(lua);
+  if (lua_type(lua, at) == LUA_TSTRING) {
+    test.spf.result = word(lua, "spf", view(lua, at), kSpf);
+  } else {
+    only(lua, at, "given.spf", {"result", "domain", "explanation", "problem"});
+    test.spf.result = word(lua, "spf.result", text(lua, at, "result").value_or("none"), kSpf);
+    test.spf.domain = text(lua, at, "domain").value_or(test.spf.domain);
+    test.spf.explanation = text(lua, at, "explanation").value_or("");
+    test.spf.problem = text(lua, at, "problem").value_or("");
+  }
+  lua_pop(lua, 1);
+}
+
+DkimSignature read_signature(lua_State* lua, int at) {
+  only(lua, at, "given.dkim", {"result", "domain", "selector", "problem"});
+  DkimSignature signature;
+  signature.result = word(lua, "dkim.result", text(lua, at, "result").value_or("pass"), kDkim);
+  signature.domain = text(lua, at, "domain").value_or("sender.example");
+  signature.selector = text(lua, at, "selector").value_or("s");
+  signature.problem = text(lua, at, "problem").value_or("");
+  return signature;
+}
+
+void read_dkim(lua_State* lua, int given, TestCase& test) {
+  if (!field(lua, given, "dkim")) return;
+  int at = lua_gettop(lua);
+  if (lua_type(lua, at) == LUA_TSTRING) {
+    DkimSignature signature;
+    signature.result = word(lua, "dkim", view(lua, at), kDkim);
+    signature.domain = "sender.example";
+    signature.selector = "s";
+    if (signature.result != DkimResult::none) test.dkim.signatures.push_back(std::move(signature));
+  } else if (lua_type(lua, at) == LUA_TTABLE && lua_rawlen(lua, at) > 0) {
+    for (lua_Integer i = 1; lua_rawgeti(lua, at, i) == LUA_TTABLE; ++i) {
+      test.dkim.signatures.push_back(read_signature(lua, lua_gettop(lua)));
+      lua_pop(lua, 1);
+    }
+    lua_pop(lua, 1);
+  } else {
+    test.dkim.signatures.push_back(read_signature(lua, at));
+  }
+  lua_pop(lua, 1);
+}
+
+void read_dmarc(lua_State* lua, int given, TestCase& test) {
+  test.dmarc.domain = "sender.example";
+  if (!field(lua, given, "dmarc")) return;
+  int at = lua_gettop(lua);
+  if (lua_type(lua, at) == LUA_TSTRING) {
+    test.dmarc.result = word(lua, "dmarc", view(lua, at), kDmarc);
+  } else {
+    only(lua, at, "given.dmarc", {"result", "policy", "domain", "problem"});
+    test.dmarc.result = word(lua, "dmarc.result", text(lua, at, "result").value_or("none"), kDmarc);
+    test.dmarc.policy = test.dmarc.published = word(lua, "dmarc.policy", text(lua, at, "policy").value_or("none"), kPolicy);
+    test.dmarc.domain = text(lua, at, "domain").value_or("sender.example");
+    test.dmarc.problem = text(lua, at, "problem").value_or("");
+  }
+  lua_pop(lua, 1);
+}
+
+// scanner = "clean", "off", "Name-Of-Signature" or { error = "why" }
+void read_scanner(lua_State* lua, int table, TestCase& test) {
+  test.virus.state = Virus::State::clean;
+  if (!field(lua, table, "scanner")) return;
+  int at = lua_gettop(lua);
+  if (lua_type(lua, at) == LUA_TSTRING) {
+    std::string_view given = view(lua, at);
+    if (given == "off") {
+      test.virus.state = Virus::State::off;
+    } else if (given != "clean") {
+      test.virus.state = Virus::State::found;
+      test.virus.name = given;
+    }
+  } else {
+    only(lua, at, "scanner", {"error", "found"});
+    if (auto found = text(lua, at, "found")) {
+      test.virus.state = Virus::State::found;
+      test.virus.name = *found;
+    } else {
+      test.virus.state = Virus::State::error;
+      test.virus.problem = text(lua, at, "error").value_or("not scanned");
+    }
+  }
+  lua_pop(lua, 1);
+}
+
+// Texts, or tables with the fields that a rule sees.
+void read_links(lua_State* lua, int given, TestCase& test) {
+  if (field(lua, given, "links")) {
+    for (lua_Integer i = 1; lua_rawgeti(lua, -1, i) != LUA_TNIL; ++i) {
+      Link link;
+      int at = lua_gettop(lua);
+      if (lua_isstring(lua, at) != 0) {
+        link.url = view(lua, at);
+      } else {
+        only(lua, at, "a link", {"url", "host", "text"});
+        link.url = text(lua, at, "url").value_or("");
+        link.text = text(lua, at, "text").value_or("");
+        link.host = text(lua, at, "host").value_or("");
+      }
+      if (link.host.empty()) {
+        auto begin = link.url.find("//");
+        begin = begin == std::string::npos ? 0 : begin + 2;
+        link.host = ascii_lowered(link.url.substr(begin, link.url.find_first_of("/?#:", begin) - begin));
+      }
+      test.links.push_back(std::move(link));
+      lua_pop(lua, 1);
+    }
+    lua_pop(lua, 2);
+  }
+  if (field(lua, given, "attachments")) {
+    for (lua_Integer i = 1; lua_rawgeti(lua, -1, i) != LUA_TNIL; ++i) {
+      Attachment attachment;
+      int at = lua_gettop(lua);
+      attachment.type = "application/octet-stream";
+      if (lua_isstring(lua, at) != 0) {
+        attachment.name = view(lua, at);
+      } else {
+        only(lua, at, "an attachment", {"name", "type", "size"});
+        attachment.name = text(lua, at, "name").value_or("");
+        attachment.type = text(lua, at, "type").value_or(attachment.type);
+        attachment.size = parse_number(text(lua, at, "size").value_or("0")).value_or(0);
+      }
+      test.attachments.push_back(std::move(attachment));
+      lua_pop(lua, 1);
+    }
+    lua_pop(lua, 2);
+  }
+}
+
+// --- the message
+
+struct Header {
+  std::string name;
+  std::string value;
+};
+
+void put(std::vector<Header>& fields, const std::string& name, const std::string& value) {
+  auto found = std::find_if(fields.begin(), fields.end(), [&name](const Header& one) { return iequals(one.name, name); });
+  if (found == fields.end()) {
+    fields.push_back({name, value});
+  } else {
+    found->value = value;
+  }
+}
+
+// header = { Date = false, ["X-A"] = "text", Received = { "a", "b" } }: false takes a field away.
+void read_header(lua_State* lua, int given, std::vector<Header>& fields) {
+  if (!field(lua, given, "header")) return;
+  int at = lua_gettop(lua);
+  if (lua_type(lua, at) != LUA_TTABLE) raise(lua, "given.header is a table");
+  std::vector<Header> more;
+  for (lua_pushnil(lua); lua_next(lua, at) != 0; lua_pop(lua, 1)) {
+    if (lua_type(lua, -2) != LUA_TSTRING) raise(lua, "given.header takes only named fields");
+    std::string name = lua_tostring(lua, -2);
+    std::erase_if(fields, [&name](const Header& one) { return iequals(one.name, name); });
+    if (lua_type(lua, -1) == LUA_TTABLE) {
+      for (lua_Integer i = 1; lua_rawgeti(lua, -1, i) != LUA_TNIL; ++i) {
+        more.push_back({name, std::string(luaL_checkstring(lua, -1))});
+        lua_pop(lua, 1);
+      }
+      lua_pop(lua, 1);
+    } else if (lua_isstring(lua, -1) != 0) {
+      more.push_back({name, std::string(view(lua, -1))});
+    }
+  }
+  // By name, because a Lua table has no order.
+  std::sort(more.begin(), more.end(), [](const Header& a, const Header& b) { return a.name < b.name; });
+  fields.insert(fields.end(), more.begin(), more.end());
+  lua_pop(lua, 1);
+}
+
+std::string crlf(std::string_view lines) {
+  std::string out;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (lines[i] == '\n' && (i == 0 || lines[i - 1] != '\r')) out += '\r';
+    out += lines[i];
+  }
+  return out;
+}
+
+void read_message(lua_State* lua, int given, TestCase& test) {
+  if (auto raw = text(lua, given, "raw")) {
+    test.message = crlf(*raw);
+    return;
+  }
+  std::vector<Header> fields = {{"From", test.sender.address.empty() ? "Mailer <mailer@sender.example>" : "Anna <" + test.sender.address + ">"},
+                                {"To", test.recipients.front().address},
+                                {"Subject", "Hello"},
+                                {"Date", rfc5322_date(test.clock)},
+                                {"Message-ID", "<1@sender.example>"}};
+  for (auto [key, name] : {std::pair<const char*, const char*>{"from", "From"}, {"to", "To"}, {"subject", "Subject"}, {"message_id", "Message-ID"}, {"list_id", "List-Id"}}) {
+    if (auto value = text(lua, given, key)) put(fields, name, *value);
+  }
+  read_header(lua, given, fields);
+  for (const auto& one : fields) test.message += one.name + ": " + one.value + "\r\n";
+  test.text = text(lua, given, "text");
+  test.message += "\r\n" + crlf(test.text.value_or("Hello Ben.\n")) + "\r\n";
+  if (auto size = text(lua, given, "size")) {
+    auto wanted = parse_octets(*size);
+    if (!wanted || *wanted > (64 << 20)) raise(lua, "given.size is a number of octets up to 64 MiB");
+    if (*wanted > test.message.size()) test.message.append(*wanted - test.message.size(), ' ');
+  }
+}
+
+// --- envelope, surroundings
+
+void read_client(lua_State* lua, int given, TestCase& test) {
+  auto ip = IpAddress::parse(text(lua, given, "ip").value_or("192.0.2.1"));
+  if (!ip) raise(lua, "given.ip is no IP address");
+  test.client.ip = *ip;
+  test.client.session = "test";
+  test.client.esmtp = true;
+  test.client.helo = text(lua, given, "helo").value_or("mail.sender.example");
+  test.client.tls.version = text(lua, given, "tls").value_or("");
+  test.client.login = text(lua, given, "login").value_or("");
+  if (field(lua, given, "trusted")) {
+    test.client.trusted = lua_toboolean(lua, -1) != 0;
+    lua_pop(lua, 1);
+  }
+  if (auto name = text(lua, given, "name")) {
+    test.reputation.name = test.reputation.ptr = *name;
+    test.reputation.reverse = name->empty() ? Reputation::Reverse::none : Reputation::Reverse::confirmed;
+  }
+  if (auto ptr = text(lua, given, "ptr")) {
+    test.reputation.ptr = *ptr;
+    if (test.reputation.name.empty()) test.reputation.reverse = Reputation::Reverse::unconfirmed;
+  }
+  test.sender.address = text(lua, given, "sender").value_or("anna@sender.example");
+  auto addresses = texts(lua, given, "recipients");
+  for (const auto& one : texts(lua, given, "rcpt")) addresses.push_back(one);
+  if (addresses.empty()) addresses.emplace_back("ben@example.org");
+  auto groups = texts(lua, given, "groups");
+  for (const auto& address : addresses) test.recipients.push_back({address, address, groups});
+}
+
+void read_dns(lua_State* lua, int table, TestCase& test) {
+  bool knows_sender = false;
+  if (field(lua, table, "dns")) {
+    int at = lua_gettop(lua);
+    if (lua_type(lua, at) != LUA_TTABLE) raise(lua, "dns is a table: { [\"example.org MX\"] = \"10 mx.example.org\" }");
+    for (lua_pushnil(lua); lua_next(lua, at) != 0; lua_pop(lua, 1)) {
+      if (lua_type(lua, -2) != LUA_TSTRING) raise(lua, "dns: a question is a text like \"example.org MX\"");
+      std::string question = lua_tostring(lua, -2);
+      knows_sender = knows_sender || istarts_with(question, "sender.example ");
+      lua_pushvalue(lua, -2);
+      for (const auto& value : texts(lua, at, question.c_str())) test.dns.emplace_back(question, value);
+      lua_pop(lua, 1);
+    }
+    lua_pop(lua, 1);
+  }
+  if (!knows_sender) test.dns.emplace_back("sender.example MX", "10 mail.sender.example");
+}
+
+// clock = "2026-11-24T10:00:00Z" or seconds since 1970
+void read_clock(lua_State* lua, int table, TestCase& test) {
+  test.clock = from_unix(kDefaultClock);
+  auto given = text(lua, table, "clock");
+  if (!given) return;
+  if (auto seconds = parse_number(*given)) {
+    test.clock = from_unix(static_cast<std::int64_t>(*seconds));
+    return;
+  }
+  unsigned year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+  int used = 0;
+  int got = std::sscanf(given->c_str(), "%4u-%2u-%2uT%2u:%2u:%2uZ%n", &year, &month, &day, &hour, &minute, &second, &used);
+  std::chrono::year_month_day date(std::chrono::year(static_cast<int>(year)), std::chrono::month(month), std::chrono::day(day));
+  if (got != 6 || static_cast<std::size_t>(used) != given->size() || !date.ok()) raise(lua, "clock is a time like \"2026-11-24T10:00:00Z\"");
+  test.clock = Time(std::chrono::sys_days(date)) + std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second);
+}
+
+// before = { remember = { key = true or "value" }, count = { key = { 5, "10m" } } }
+void read_before(lua_State* lua, int table, TestCase& test) {
+  if (!field(lua, table, "before")) return;
+  int before = lua_gettop(lua);
+  only(lua, before, "before", {"remember", "count"});
+  if (field(lua, before, "remember")) {
+    for (lua_pushnil(lua); lua_next(lua, -2) != 0; lua_pop(lua, 1)) {
+      if (lua_type(lua, -2) != LUA_TSTRING) raise(lua, "before.remember: a key is a text");
+      test.remembered.emplace_back(lua_tostring(lua, -2), lua_isstring(lua, -1) != 0 ? "=" + std::string(view(lua, -1)) : "");
+    }
+    lua_pop(lua, 1);
+  }
+  if (field(lua, before, "count")) {
+    for (lua_pushnil(lua); lua_next(lua, -2) != 0; lua_pop(lua, 1)) {
+      if (lua_type(lua, -2) != LUA_TSTRING || lua_type(lua, -1) != LUA_TTABLE) raise(lua, "before.count = { key = { 5, \"10m\" } }");
+      TestCase::Counted counted;
+      counted.key = lua_tostring(lua, -2);
+      lua_rawgeti(lua, -1, 1);
+      counted.times = static_cast<std::uint64_t>(luaL_checkinteger(lua, -1));
+      lua_rawgeti(lua, -2, 2);
+      counted.window = check_span(lua, -1);
+      lua_pop(lua, 2);
+      test.counted.push_back(std::move(counted));
+    }
+    lua_pop(lua, 1);
+  }
+  lua_pop(lua, 1);
+}
+
+void read_want(lua_State* lua, int table, TestCase& test) {
+  lua_getfield(lua, table, "want");
+  int want = lua_gettop(lua);
+  only(lua, want, "want", {"verdict", "rule", "score", "folder", "class", "redirect", "why", "error"});
+  test.want.verdict = text(lua, want, "verdict");
+  test.want.rule = text(lua, want, "rule");
+  test.want.folder = text(lua, want, "folder");
+  test.want.quarantine_class = text(lua, want, "class");
+  test.want.redirect = text(lua, want, "redirect");
+  test.want.why = text(lua, want, "why");
+  test.want.error = text(lua, want, "error");
+  if (field(lua, want, "score")) {
+    if (lua_type(lua, -1) != LUA_TNUMBER) raise(lua, "want.score is a number");
+    test.want.score = lua_tonumber(lua, -1);
+    lua_pop(lua, 1);
+  }
+  if (test.want.verdict) {
+    static const std::vector<std::string_view> kWords = {"ham", "junk", "quarantine", "reject", "defer", "accept", "none"};
+    if (std::find(kWords.begin(), kWords.end(), *test.want.verdict) == kWords.end()) {
+      raise(lua, "want.verdict is one of ham, junk, quarantine, reject, defer, accept and none, not \"" + printable(*test.want.verdict, 40) + "\"");
+    }
+  }
+  lua_pushnil(lua);
+  if (lua_next(lua, want) == 0) raise(lua, "want is empty, so the test would prove nothing");
+}
+
+void read_all(lua_State* lua, TestCase& test) {
+  int table = 1;
+  read_clock(lua, table, test);
+  if (!field(lua, table, "given")) lua_newtable(lua);
+  int given = lua_gettop(lua);
+  only(lua, given, "given", {"ip", "name", "ptr", "helo", "tls", "login", "trusted", "sender", "recipients", "rcpt", "groups", "subject", "from",
+                             "to", "message_id", "list_id", "header", "text", "raw", "size", "spf", "dkim", "dmarc", "links", "attachments", "score"});
+  read_client(lua, given, test);
+  read_message(lua, given, test);
+  read_spf(lua, given, test);
+  read_dkim(lua, given, test);
+  read_dmarc(lua, given, test);
+  read_links(lua, given, test);
+  if (field(lua, given, "score")) {
+    test.points = luaL_checknumber(lua, -1);
+    lua_pop(lua, 1);
+  }
+  read_scanner(lua, table, test);
+  read_dns(lua, table, test);
+  read_before(lua, table, test);
+  if (field(lua, table, "all")) {
+    test.all = lua_toboolean(lua, -1) != 0;
+    lua_pop(lua, 1);
+  }
+  read_want(lua, table, test);
+}
+
+}  // namespace
+
+std::optional<TestCase> read_test(State& state, const TestInfo& test, std::string& problem) {
+  TestCase out;
+  bool good = state.protect(
+      [&](lua_State* lua) {
+        lua_rawgeti(lua, LUA_REGISTRYINDEX, test.table);
+        read_all(lua, out);
+      },
+      problem);
+  if (!good) return std::nullopt;
+  return out;
+}
+
+}  // namespace postern::filters::lua

@@ -1,0 +1,51 @@
+-- What must never get through, whoever sent it: required rules are read before all others, and no
+-- accept overrules them.
+
+rule "virus" {
+  on       = "message",
+  about    = "Viruses go to the administrators' quarantine; what could not be scanned waits.",
+  required = true,
+  check = function(mail)
+    local virus = mail.virus
+    if virus.state == "found" then return quarantine("virus " .. virus.name, "virus") end
+    if virus.state == "error" then return defer("the message could not be scanned: " .. virus.problem) end
+  end,
+}
+
+test "a virus is quarantined" {
+  scanner = "Eicar-Signature",
+  want    = { verdict = "quarantine", class = "virus", rule = "virus", why = "Eicar-Signature" },
+}
+
+test "what cannot be scanned waits" {
+  scanner = { error = "scanner away" },
+  want    = { verdict = "defer", rule = "virus" },
+}
+
+test "a clean message passes" {
+  scanner = "clean",
+  want    = { verdict = "none" },
+}
+
+-- File names that Windows runs when they are clicked.
+local programs = re([[\.(ade|bat|chm|cmd|com|cpl|dll|exe|hta|iso|img|jar|js|jse|lnk|msc|msi|msp|pif|ps1|reg|scr|sct|vb|vbe|vbs|wsf|wsh)$]], "i")
+
+rule "programs" {
+  on    = "message",
+  about = "Programs as attachments are quarantined, even when no signature knows them.",
+  check = function(mail)
+    for _, attachment in ipairs(mail.attachments) do
+      if programs:test(attachment.name) then return quarantine("the attachment " .. attachment.name .. " is a program", "policy") end
+    end
+  end,
+}
+
+test "a program is quarantined" {
+  given = { attachments = { "letter.pdf", "Invoice.PDF.exe" } },
+  want  = { verdict = "quarantine", class = "policy", rule = "programs" },
+}
+
+test "a document passes" {
+  given = { attachments = { "letter.pdf" } },
+  want  = { verdict = "none" },
+}

@@ -1,0 +1,94 @@
+-- Is the sender who he says he is?  SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489).
+
+rule "spf" {
+  on    = "message",
+  about = "SPF says whether the host may send for the domain; forwarding breaks it, so it only costs points.",
+  check = function(mail)
+    if mail.conn.trusted or mail.conn.login then return end
+    local spf = mail.spf
+    if spf.result == "fail" then
+      -- An aligned signature outweighs it: the message was forwarded.
+      if mail.dmarc.result == "pass" then return end
+      return score(2.5, "SPF of " .. spf.domain .. " does not allow " .. mail.conn.ip)
+    end
+    if spf.result == "softfail" and mail.dmarc.result ~= "pass" then return score(1, "SPF of " .. spf.domain .. " doubts " .. mail.conn.ip) end
+    if spf.result == "permerror" then return score(0.5, "SPF of " .. spf.domain .. " is broken: " .. spf.problem) end
+  end,
+}
+
+test "a host that SPF forbids costs points" {
+  given = { spf = "fail" },
+  want  = { rule = "spf", score = 2.5 },
+}
+
+test "a forwarded message with an aligned signature passes" {
+  given = { spf = "fail", dkim = "pass", dmarc = "pass" },
+  want  = { verdict = "none" },
+}
+
+test "SPF that passes says nothing" {
+  given = { spf = "pass" },
+  want  = { verdict = "none" },
+}
+
+test "SPF without an answer says nothing" {
+  given = { spf = { result = "temperror", problem = "no answer" } },
+  want  = { verdict = "none" },
+}
+
+rule "dkim" {
+  on    = "message",
+  about = "A broken signature is a hint only: many mailing lists break them.",
+  check = function(mail)
+    if mail.dkim.result == "fail" and mail.list_id == "" then return score(0.5, "no DKIM signature is valid") end
+  end,
+}
+
+test "a broken signature costs half a point" {
+  given = { dkim = "fail" },
+  want  = { rule = "dkim", score = 0.5 },
+}
+
+test "a mailing list may break signatures" {
+  given = { dkim = "fail", list_id = "<talk.example.org>" },
+  want  = { verdict = "none" },
+}
+
+rule "dmarc" {
+  on    = "message",
+  about = "The domain in From says what to do with forgeries; mailing lists get the benefit of the doubt.",
+  check = function(mail)
+    if mail.conn.trusted or mail.conn.login then return end
+    local dmarc = mail.dmarc
+    if dmarc.result ~= "fail" then return end
+    if mail.list_id ~= "" then return score(2, "DMARC of " .. dmarc.domain .. " fails, perhaps by the mailing list " .. mail.list_id) end
+    if dmarc.policy == "reject" then return reject("DMARC of " .. dmarc.domain .. " asks to refuse what it did not send") end
+    if dmarc.policy == "quarantine" then return quarantine("DMARC of " .. dmarc.domain .. " asks to quarantine what it did not send", "spam") end
+    return score(1, "DMARC of " .. dmarc.domain .. " fails")
+  end,
+}
+
+test "a forgery of a strict domain is refused" {
+  given = { dmarc = { result = "fail", policy = "reject", domain = "bank.example" } },
+  want  = { verdict = "reject", rule = "dmarc" },
+}
+
+test "a forgery of a careful domain is quarantined" {
+  given = { dmarc = { result = "fail", policy = "quarantine" } },
+  want  = { verdict = "quarantine", class = "spam", rule = "dmarc" },
+}
+
+test "a domain that only watches costs a point" {
+  given = { dmarc = { result = "fail", policy = "none" } },
+  want  = { rule = "dmarc", score = 1 },
+}
+
+test "a mailing list is not refused" {
+  given = { dmarc = { result = "fail", policy = "reject" }, list_id = "<talk.example.org>" },
+  want  = { verdict = "ham", rule = "dmarc", score = 2 },
+}
+
+test "DMARC that passes says nothing" {
+  given = { dmarc = "pass" },
+  want  = { verdict = "none" },
+}

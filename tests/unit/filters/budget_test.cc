@@ -1,0 +1,143 @@
+// Every way to stand still or to eat memory that we could think of, stopped; and nothing catches that.
+#include <chrono>
+
+#include "tests/unit/filters/rules_support.h"
+
+using namespace postern;
+using namespace postern::filters;
+using smtp::Action;
+
+namespace {
+
+struct Bomb {
+  const char* name;
+  const char* body;
+  const char* what;   // part of the error
+};
+
+const Bomb kBombs[] = {
+    {"an endless loop", "while true do end", "CPU budget of 20 ms spent"},
+    {"an endless loop inside pcall", "while true do pcall(function() while true do end end) end", "CPU budget of 20 ms spent"},
+    {"an endless loop inside xpcall", "while true do xpcall(function() while true do end end, function() while true do end end) end", "CPU budget"},
+    {"a pattern that backtracks", "return score(1, ('a'):rep(40000):match('.-.-.-.-.-.-b') or 'none')", "CPU budget"},
+    {"a pattern that backtracks inside pcall", "pcall(string.find, ('a'):rep(40000), '.-.-.-.-.-.-b')", "CPU budget"},
+    {"gsub with a pattern that backtracks", "return score(1, (('a'):rep(40000):gsub('.-.-.-.-.-b', '')))", "CPU budget"},
+    {"a comparison that never ends", "local t = {} for i = 1, 200 do t[i] = i end table.sort(t, function() while true do end end)", "CPU budget"},
+    {"strings that are joined for ever", "local s = 'x' while true do local t = s:rep(1000000) end", "CPU budget"},
+    {"upper for ever", "local s = ('x'):rep(3000000) while true do local t = s:upper() end", "CPU budget"},
+    {"a table that grows", "local t = {} for i = 1, 1e9 do t[i] = i end", "budget"},
+    {"a string that grows", "local s = 'x' for i = 1, 100 do s = s .. s end", "memory budget of 8 MiB spent"},
+    {"a string that grows inside pcall", "pcall(function() local s = 'x' for i = 1, 100 do s = s .. s end end)", "memory budget of 8 MiB spent"},
+    {"rep of a thousand million", "local s = ('x'):rep(1000000000)", "memory budget"},
+    {"rep of nothing", "local s = (''):rep(math.maxinteger) return score(1, 'done')", ""},
+    {"a frame that never ends", "local function f() return f() end f()", "CPU budget"},
+    {"recursion", "local function f() return 1 + f() end f()", ""},
+    {"recursion through pcall", "local function f() pcall(f) pcall(f) end f()", "CPU budget"},
+    {"table.insert at the front for ever", "local t = {} while true do table.insert(t, 1, 1) end", "budget"},
+    {"table.concat with a huge range", "local t = setmetatable({}, { __index = function() return '' end }) table.concat(t, '', 1, math.maxinteger)", "CPU budget"},
+    {"gmatch over empty matches for ever", "while true do for x in ('aaaa'):gmatch('x-') do end end", "CPU budget"},
+};
+
+}  // namespace
+
+TEST_CASE("no rule runs longer or holds more than its budget") {
+  for (const Bomb& bomb : kBombs) {
+    INFO(bomb.name);
+    RuleBench bench(std::string("rule \"bomb\" { on = \"connect\", check = function(conn)\n") + bomb.body + "\nend }");
+    auto begin = std::chrono::steady_clock::now();
+    auto decision = bench.connect();
+    auto took = std::chrono::steady_clock::now() - begin;
+    if (std::string_view(bomb.what).empty()) {
+      // Ends by itself, or with an error of Lua's own; what counts is that it ends.
+      CHECK(decision.action != Action::accept);
+    } else {
+      CHECK(decision.action == Action::defer);
+      CHECK(decision.error);
+      auto health = bench.report.edition->health.states();
+      CHECK(health[0].errors == 1);
+    }
+    CHECK(took < std::chrono::seconds(5));
+    CHECK(bench.state->octets() < (32U << 20));
+  }
+}
+
+TEST_CASE("the error of a budget says which one, and where") {
+  for (const Bomb& bomb : kBombs) {
+    if (std::string_view(bomb.what).empty()) continue;
+    INFO(bomb.name);
+    RuleBench bench(std::string("rule \"bomb\" { on = \"message\", check = function(mail)\n") + bomb.body + "\nend }");
+    auto verdict = bench.all();
+    CHECK(verdict.verdict == "defer");
+    CHECK(verdict.error);
+    REQUIRE(verdict.hits.size() == 1);
+    CHECK(verdict.hits[0].kind == "error");
+    CHECK(verdict.hits[0].why.find(bomb.what) != std::string::npos);
+    CHECK(verdict.hits[0].at == "rules/50-test.lua:2");
+  }
+}
+
+TEST_CASE("after a bomb the state judges the next message as if nothing had been") {
+  RuleBench bench(R"(
+rule "bomb" { on = "message", check = function(mail)
+  if mail.subject == "bomb" then local s = "x" while true do s = s .. s end end
+  return score(1, "fine")
+end })");
+  for (int i = 0; i < 20; ++i) {
+    CHECK(bench.all("Subject: bomb\r\n\r\n").verdict == "defer");
+    auto fine = bench.all("Subject: fine\r\n\r\n");
+    CHECK(fine.verdict == "ham");
+    CHECK(fine.score == 1);
+  }
+}
+
+TEST_CASE("a rule may ask two hundred DNS questions for one message and no more") {
+  RuleBench bench(R"(
+rule "asker" { on = "message", check = function(mail)
+  for i = 1, 1000 do pcall(dns.a, "host" .. i .. ".example") end
+end })");
+  auto verdict = bench.all();
+  CHECK(verdict.verdict == "defer");
+  CHECK(verdict.hits[0].why == "more than 200 DNS questions for one message");
+  CHECK(bench.resolver.asked().size() == 200);
+}
+
+TEST_CASE("a stage that does not end in time defers, and names the rule that it waited for") {
+  lua::Budgets budgets;
+  budgets.stage_wall = std::chrono::milliseconds(0);
+  RuleBench bench(R"(
+rule "waits" { on = "message", check = function(mail)
+  if mail.spf.result == "pass" then return accept "pass" end
+end })", budgets);
+  bench.evidence.late = true;
+  auto verdict = bench.all();
+  CHECK(verdict.verdict == "defer");
+  REQUIRE(verdict.hits.size() == 1);
+  CHECK(verdict.hits[0].why.find("no answer within the stage's time") == 0);
+}
+
+TEST_CASE("when the state's memory is full no rule is blamed and the next message gets a new state") {
+  lua::Budgets budgets;
+  budgets.memory = 64U << 20;
+  budgets.state_memory = 4U << 20;
+  RuleBench bench(R"(
+rule "eats" { on = "message", check = function(mail)
+  if mail.subject == "much" then local s = ("x"):rep(10000000) end
+end })", budgets);
+  auto verdict = bench.all("Subject: much\r\n\r\n");
+  CHECK(verdict.verdict == "defer");
+  CHECK(verdict.hits[0].why == "the memory of the rules' state is full");
+  CHECK(bench.report.edition->health.states()[0].errors == 0);
+  CHECK(bench.state->full());
+  CHECK(bench.all("Subject: little\r\n\r\n").verdict == "ham");
+}
+
+TEST_CASE("a regular expression that backtracks without end is an error of its rule") {
+  RuleBench bench(R"(
+local evil = re("(a+)+$")
+rule "regex" { on = "message", check = function(mail)
+  if evil:test(("a"):rep(5000) .. "b") then return score(1, "matched") end
+end })");
+  auto verdict = bench.all();
+  CHECK(verdict.verdict == "defer");
+  CHECK(verdict.hits[0].why.find("takes too long on this text") != std::string::npos);
+}
