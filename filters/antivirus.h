@@ -22,7 +22,7 @@ namespace postern::filters {
 
 struct AntivirusOptions {
   std::string database;                                      // folder of signatures; "" switches scanning off
-  std::size_t scanners = 2;
+  std::size_t scanners = 2;                                  // 0 switches scanning off as well
   std::vector<std::string> command = {"/proc/self/exe", "scanner"};  // what runs scanner_main; its arguments are appended
   std::string scratch = "/tmp";                              // an existing folder; the scanners' own tmpfs is mounted over it
   bool mail_parser = false;                                  // ClamAV's own mail parser too: 3-7 times the cost
@@ -30,7 +30,8 @@ struct AntivirusOptions {
   bool allow_landlock = true;
   std::chrono::milliseconds look_every{5'000};               // at the folder, for a new database
   std::chrono::milliseconds load_timeout{600'000};           // the official database takes 10-30 s
-  std::chrono::milliseconds scan_timeout{60'000};            // then the scanner counts as hanging
+  // For one message: after three quarters of it the scanner itself gives up, after the whole it counts as hanging.
+  std::chrono::milliseconds scan_timeout{20'000};
   std::chrono::milliseconds self_test_every{3'600'000};
   std::chrono::milliseconds first_pause{200};                // before a restart; doubles up to last_pause
   std::chrono::milliseconds last_pause{30'000};

@@ -48,7 +48,7 @@ ScanJob eicar_job() {
 }
 
 Antivirus::Core::Core(io::Loop& home, AntivirusOptions options) : home_(home), options_(std::move(options)) {
-  options_.scanners = std::max<std::size_t>(1, options_.scanners);
+  if (options_.scanners == 0) options_.database.clear();
   load_pause_ = options_.first_pause;
   pids_.assign(options_.scanners, 0);
   if (!options_.database.empty()) state_.phase = AntivirusState::Phase::loading;
@@ -56,7 +56,7 @@ Antivirus::Core::Core(io::Loop& home, AntivirusOptions options) : home_(home), o
 
 void Antivirus::Core::start() {
   if (options_.database.empty()) {
-    log::warning("antivirus.off", {{"why", "antivirus.database is empty"}});
+    log::warning("antivirus.off", {{"why", "by configuration"}});
     return;
   }
   auto self = shared_from_this();
@@ -151,6 +151,7 @@ io::Task<Result<std::shared_ptr<Antivirus::Core::Loaded>>> Antivirus::Core::load
   ScannerOptions scanner_options;
   scanner_options.database = options_.database;
   scanner_options.scratch = options_.scratch;
+  scanner_options.milliseconds = static_cast<std::uint32_t>(options_.scan_timeout.count() * 3 / 4);
   scanner_options.allow_namespaces = options_.allow_namespaces;
   scanner_options.allow_landlock = options_.allow_landlock;
   auto loaded = std::make_shared<Loaded>();

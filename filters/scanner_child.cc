@@ -61,26 +61,27 @@ std::optional<std::vector<wire::Piece>> pieces_of(std::string_view packet, const
   return pieces;
 }
 
-WorkAnswer work_on(const Engine& engine, const Mapping& shared, const io::Packet& packet, const wire::Request& request) {
+WorkAnswer work_on(const Engine& engine, const WorkLimits& limits, const Mapping& shared, const io::Packet& packet,
+                   const wire::Request& request) {
   auto pieces = pieces_of(packet.octets, request);
   if (!pieces) return {wire::State::error, "the request cannot be read"};
   if (request.in_memfd == 0) {
     if (request.octets > wire::kSharedArea) return {wire::State::error, "the request cannot be read"};
-    return scan_pieces(engine, shared.view(request.octets), *pieces, WorkLimits());
+    return scan_pieces(engine, shared.view(request.octets), *pieces, limits);
   }
   if (packet.descriptors.size() != 1) return {wire::State::error, "the message did not come with its request"};
   Mapping message(packet.descriptors[0].get(), request.octets);
   if (!message.valid()) return {wire::State::error, "the message cannot be mapped: out of memory"};
-  return scan_pieces(engine, message.view(request.octets), *pieces, WorkLimits());
+  return scan_pieces(engine, message.view(request.octets), *pieces, limits);
 }
 
-int scanner_loop(const Engine& engine, const io::PacketSocket& gateway, const Mapping& shared) {
+int scanner_loop(const Engine& engine, const WorkLimits& limits, const io::PacketSocket& gateway, const Mapping& shared) {
   for (;;) {
     auto packet = gateway.receive_blocking();
     if (!packet) return 0;
     auto request = wire::unpack<wire::Request>(packet->octets);
     if (!request) return 1;
-    WorkAnswer found = work_on(engine, shared, *packet, *request);
+    WorkAnswer found = work_on(engine, limits, shared, *packet, *request);
     wire::Answer answer;
     answer.id = request->id;
     answer.state = found.state;
@@ -123,7 +124,9 @@ int scanner(Engine& engine, const ScannerOptions& options, const io::Fd& socket,
   std::string text;
   wire::Answer ready = readiness(engine, jail, text);
   if (!gateway.send_blocking(wire::pack(ready, text)) || ready.state != wire::State::ready) return 1;
-  return scanner_loop(engine, gateway, shared);
+  WorkLimits limits;
+  limits.message_milliseconds = options.milliseconds;
+  return scanner_loop(engine, limits, gateway, shared);
 }
 
 // --- the loader
@@ -178,7 +181,7 @@ int loader_loop(Engine& engine, const ScannerOptions& options, const io::PacketS
 
 std::vector<std::string> scanner_arguments(const ScannerOptions& options) {
   std::vector<std::string> out = {"--socket-fd", std::to_string(options.socket), "--database", options.database, "--scratch",
-                                  options.scratch};
+                                  options.scratch, "--milliseconds", std::to_string(options.milliseconds)};
   if (!options.allow_namespaces) out.emplace_back("--no-namespaces");
   if (!options.allow_landlock) out.emplace_back("--no-landlock");
   return out;
@@ -196,16 +199,17 @@ Result<ScannerOptions> parse_scanner_arguments(std::span<const std::string> argu
       options.allow_landlock = false;
       continue;
     }
-    bool known = argument == "--socket-fd" || argument == "--database" || argument == "--scratch";
+    bool known = argument == "--socket-fd" || argument == "--database" || argument == "--scratch" || argument == "--milliseconds";
     if (!known) return Error("unknown argument \"" + printable(argument) + "\"");
     if (i + 1 == arguments.size()) return Error(argument + " needs a value");
     const std::string& value = arguments[++i];
     if (argument == "--database") options.database = value;
     if (argument == "--scratch") options.scratch = value;
-    if (argument != "--socket-fd") continue;
+    if (argument != "--socket-fd" && argument != "--milliseconds") continue;
     auto number = parse_number(value);
-    if (!number || *number > 65535) return Error("--socket-fd: \"" + printable(value) + "\" is no descriptor");
-    options.socket = static_cast<int>(*number);
+    if (!number || *number > 100'000'000) return Error(argument + ": \"" + printable(value) + "\" is no number for it");
+    if (argument == "--socket-fd") options.socket = static_cast<int>(*number);
+    if (argument == "--milliseconds") options.milliseconds = static_cast<std::uint32_t>(*number);
   }
   if (options.socket < 3) return Error("--socket-fd is missing: the gateway starts this program, nobody else");
   if (options.database.empty()) return Error("--database is missing");
@@ -221,7 +225,9 @@ int scanner_main(const ScannerOptions& options) {
   io::PacketSocket gateway{io::Fd(options.socket)};
   wire::Hello hello;
   hello.pid = static_cast<std::uint32_t>(::getpid());
-  auto engine = Engine::load(options.database, EngineLimits(), options.scratch);
+  EngineLimits limits;
+  limits.scan_milliseconds = options.milliseconds;
+  auto engine = Engine::load(options.database, limits, options.scratch);
   if (!engine) {
     gateway.send_blocking(wire::pack(hello, engine.error().text));
     return 1;

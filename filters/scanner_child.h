@@ -16,6 +16,7 @@ struct ScannerOptions {
   int socket = -1;                  // --socket-fd: SOCK_SEQPACKET, to the gateway
   std::string database;             // --database: folder of signature files
   std::string scratch = "/tmp";     // --scratch: an existing folder for temporary files
+  std::uint32_t milliseconds = 40'000;  // --milliseconds: for one message; what takes longer is not scanned
   bool allow_namespaces = true;     // --no-namespaces: confine by landlock (for tests)
   bool allow_landlock = true;       // --no-landlock
 };

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "gateway/base/check.h"
 
 namespace postern::imap {
 
@@ -28,9 +27,8 @@ std::size_t lower_bound(const store::MailboxView& view, Uid uid) {
 
 }  // namespace
 
-Selected::Selected(std::unique_ptr<store::MailboxWatch> watch, bool read_only, Recent& recent)
-    : watch_(std::move(watch)), view_(watch_->latest()), read_only_(read_only), recent_registry_(recent) {
-  CHECK(view_ != nullptr);
+Selected::Selected(std::unique_ptr<store::MailboxWatch> watch, std::shared_ptr<const store::MailboxView> view, bool read_only, Recent& recent)
+    : watch_(std::move(watch)), view_(std::move(view)), read_only_(read_only), recent_registry_(recent) {
   Uid first = recent_registry_.first_recent(*view_, !read_only_);
   if (view_->size() > 0 && view_->at(view_->size() - 1).uid >= first) recent_.emplace_back(first, view_->at(view_->size() - 1).uid + 1);
 }
@@ -148,7 +146,7 @@ void Selected::compare(const store::MailboxView& next, const std::vector<Uid>& r
 Changes Selected::advance(bool expunge, const std::vector<Uid>& report) {
   Changes changes;
   auto next = watch_->latest();
-  CHECK(next != nullptr);
+  if (next == nullptr) next = view_;  // removed on another thread just now; is_gone() will say so
   if (next != view_ || !report.empty()) {
     Uid known_last = view_->size() == 0 ? 0 : view_->at(view_->size() - 1).uid;
     if (!ghosts_.empty()) known_last = std::max(known_last, ghosts_.back());

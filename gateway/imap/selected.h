@@ -29,8 +29,8 @@ struct Changes {
 // uids that it no longer holds but that still have a sequence number are "ghosts".
 class Selected {
  public:
-  // `recent` must outlive the object; the watch must have a version.
-  Selected(std::unique_ptr<store::MailboxWatch> watch, bool read_only, Recent& recent);
+  // `view` is a version of the watch; `recent` must outlive the object.
+  Selected(std::unique_ptr<store::MailboxWatch> watch, std::shared_ptr<const store::MailboxView> view, bool read_only, Recent& recent);
 
   const store::MailboxView& view() const { return *view_; }
   store::MailboxId id() const { return view_->info().id; }
@@ -67,7 +67,8 @@ class Selected {
   std::vector<std::string> latest_keywords() const;
   // The mailbox was removed.
   bool is_gone() const { return watch_->latest() == nullptr; }
-  // Goes on to the newest version.  Flags of `report` (ascending uids) are told even if unchanged.  Not when is_gone().
+  // Goes on to the newest version; of a mailbox that is gone, stays.  Flags of `report` (ascending uids) are told even
+  // if unchanged.
   Changes advance(bool expunge, const std::vector<store::Uid>& report);
 
  private:

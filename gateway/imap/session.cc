@@ -187,9 +187,9 @@ io::Task<Reply> Session::log_in(std::string address, std::string password) {
   co_return Reply::no((result.kind == LoginResult::Kind::not_now ? "[UNAVAILABLE] " : "[AUTHENTICATIONFAILED] ") + text);
 }
 
-void Session::select(std::unique_ptr<store::MailboxWatch> watch, bool read_only) {
+void Session::select(std::unique_ptr<store::MailboxWatch> watch, std::shared_ptr<const store::MailboxView> view, bool read_only) {
   selected_.reset();
-  selected_.emplace(std::move(watch), read_only, *services_.recent);
+  selected_.emplace(std::move(watch), std::move(view), read_only, *services_.recent);
 }
 
 io::Task<void> Session::relieve() {

@@ -42,7 +42,7 @@ class Session {
 
   bool has_selected() const { return selected_.has_value(); }
   Selected& selected() { return *selected_; }
-  void select(std::unique_ptr<store::MailboxWatch> watch, bool read_only);
+  void select(std::unique_ptr<store::MailboxWatch> watch, std::shared_ptr<const store::MailboxView> view, bool read_only);
   void unselect() { selected_.reset(); }
 
   // Keeps octets for the next write; flushes when much has gathered (back-pressure).

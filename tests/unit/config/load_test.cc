@@ -157,6 +157,7 @@ TEST_CASE("a mistake names file, line and cure") {
       {kSmallest + "[limits]\nrecipients_per_message = 10\n", "p.toml:4: recipients_per_message in [limits] must be at least 100 (RFC 5321), or 0 for no limit"},
       {kSmallest + "[log]\nlevel = \"loud\"\n", "p.toml:4: level in [log] must be \"debug\", \"info\", \"warning\" or \"error\", not \"loud\""},
       {kSmallest + "[limits\n", "p.toml:3: "},
+      {kSmallest + "[  = \"x\"\n[smtp]\n", "p.toml:3: this line cannot be read; is a name or a bracket missing?"},
       {domain, "p.toml: hostname is missing; it is the name in our MX record, e.g. hostname = \"mx.corp.example\""},
       {top, "p.toml: no domain to receive mail for; add [domains.\"corp.example\"]"},
       {"hostname = \"mx\"\n" + domain, "p.toml:1: hostname \"mx\" is no full host name such as \"mx.corp.example\""},

@@ -186,6 +186,19 @@ TEST_CASE("a dead server makes way for the next, and so does one that fails") {
   CHECK(loop.block_on(resolver.query("a.test", Type::a, in(5s))).ok());
 }
 
+TEST_CASE("a server that stays silent is no longer asked first") {
+  test::DnsServer silent("test * TIMEOUT\n*.test * TIMEOUT");
+  test::DnsServer good("*.test A 192.0.2.1");
+  dns::CaresConfig config;
+  config.timeout = 1200ms;
+  config.servers = {silent.endpoint(), good.endpoint()};
+  dns::Cache cache;
+  io::Loop loop;
+  dns::CaresResolver resolver(loop, config, cache);
+  for (int i = 0; i < 10; ++i) CHECK(loop.block_on(resolver.query(std::to_string(i) + ".test", Type::a, in(5s))).ok());
+  CHECK(silent.asked().size() < 10);
+}
+
 TEST_CASE("no server at all is a failure at once, not a wait") {
   io::Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_storage address{};

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "filters/scanner_work.h"
 #include "gateway/io/together.h"
 #include "tests/support/antivirus/rig.h"
 #include "tests/support/catch.h"
@@ -124,6 +125,54 @@ TEST_CASE_METHOD(AntivirusRig, "an empty database setting switches scanning off"
   options.database = "";
   CHECK(scan(mail_with_attachment("eicar.com", eicar())).state == Virus::State::off);
   CHECK(antivirus().state().phase == AntivirusState::Phase::off);
+}
+
+TEST_CASE_METHOD(Ready, "no scanner at all switches scanning off") {
+  options.scanners = 0;
+  CHECK(scan(mail_with_attachment("eicar.com", eicar())).state == Virus::State::off);
+}
+
+TEST_CASE_METHOD(Ready, "what takes longer than its time, and a part outside of the message, are errors") {
+  auto engine = filters::Engine::load(options.database, filters::EngineLimits(), options.scratch);
+  REQUIRE(engine.has_value());
+  filters::WorkLimits limits;
+  filters::wire::Piece piece;
+  piece.length = 5;
+  CHECK(filters::scan_pieces(*engine, "hello", {piece}, limits).state == filters::wire::State::clean);
+  limits.message_milliseconds = 0;
+  auto late = filters::scan_pieces(*engine, "hello", {piece}, limits);
+  CHECK(late.state == filters::wire::State::error);
+  CHECK(late.text == "the scan takes too long");
+  piece.offset = 1;
+  auto outside = filters::scan_pieces(*engine, "hello", {piece}, limits);
+  CHECK(outside.state == filters::wire::State::error);
+  CHECK(outside.text == "the part lies outside of the message");
+}
+
+TEST_CASE("the scanner's arguments read back as they were, and a mistake is named") {
+  filters::ScannerOptions options;
+  options.socket = 7;
+  options.database = "/db";
+  options.scratch = "/scratch";
+  options.milliseconds = 1234;
+  options.allow_landlock = false;
+  auto arguments = filters::scanner_arguments(options);
+  auto back = filters::parse_scanner_arguments(arguments);
+  REQUIRE(back.has_value());
+  CHECK(filters::scanner_arguments(*back) == arguments);
+  struct {
+    std::vector<std::string> arguments;
+    const char* text;
+  } wrong[] = {{{"--colour"}, "unknown argument \"--colour\""},
+               {{"--database"}, "--database needs a value"},
+               {{"--socket-fd", "x"}, "--socket-fd: \"x\" is no number for it"},
+               {{"--database", "/db"}, "--socket-fd is missing: the gateway starts this program, nobody else"},
+               {{"--socket-fd", "3"}, "--database is missing"}};
+  for (auto& c : wrong) {
+    auto options_or_error = filters::parse_scanner_arguments(c.arguments);
+    REQUIRE_FALSE(options_or_error.has_value());
+    CHECK(options_or_error.error().text == c.text);
+  }
 }
 
 TEST_CASE_METHOD(AntivirusRig, "without a signature database every message is an error that says so, until one comes") {

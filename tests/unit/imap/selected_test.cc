@@ -45,7 +45,7 @@ struct World {
     World& world;
   };
   explicit World(std::shared_ptr<const store::MailboxView> first) : newest(std::move(first)) {}
-  Selected select(bool read_only = false) { return Selected(std::make_unique<Watch>(*this), read_only, recent); }
+  Selected select(bool read_only = false) { return Selected(std::make_unique<Watch>(*this), newest, read_only, recent); }
 };
 
 std::vector<store::Uid> found(const Selected& selected, std::string_view set, bool uid) {
@@ -128,6 +128,16 @@ TEST_CASE("a message is recent for the first session that is told of it") {
 TEST_CASE("what was there before the program started is not recent") {
   World world(view_of({{1, 0}, {2, 0}}));
   Recent late(from_unix(2000));
-  Selected selected(std::make_unique<World::Watch>(world), false, late);
+  Selected selected(std::make_unique<World::Watch>(world), world.newest, false, late);
   CHECK(selected.recent() == 0);
+}
+
+TEST_CASE("a mailbox that is removed at any moment keeps its last view") {
+  World world(view_of({{1, 0}}));
+  auto selected = world.select();
+  world.newest = nullptr;
+  CHECK(selected.is_gone());
+  CHECK(selected.advance(true, {}).empty());
+  CHECK(selected.exists() == 1);
+  CHECK(selected.latest_keywords().empty());
 }

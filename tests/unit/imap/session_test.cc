@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 
 #include "gateway/io/errors.h"
+#include "tests/support/certificate.h"
 #include "tests/support/dialogue.h"
 #include "tests/support/imap_world.h"
 #include "tests/support/memory_store.h"
@@ -46,7 +47,76 @@ struct World {
 
 bool contains(const std::string& text, std::string_view what) { return text.find(what) != std::string::npos; }
 
+// Reads lines until one begins with the tag; gives them.
+io::Task<std::string> answer(io::Stream& client, std::string tag) {
+  std::string got;
+  for (;;) {
+    auto line = co_await client.read_line(10'000, in(10s));
+    got += line.text + "\n";
+    if (line.text.starts_with(tag + " ")) co_return got;
+  }
+}
+
+io::Task<std::string> over_starttls(World& world) {
+  auto pair = co_await test::stream_pair();
+  world.loop.spawn(imap::serve(std::move(pair.server), world.imap.services, false), "imap");
+  auto& client = pair.client;
+  // The NOOP is in plaintext behind STARTTLS: it must not be obeyed.
+  co_await client.write("a STARTTLS\r\nb NOOP\r\n", in(10s));
+  auto got = co_await answer(client, "a");
+  co_await client.connect_tls(io::TlsContext::client(false), "", in(10s));
+  co_await client.write("c CAPABILITY\r\nd LOGIN user@example.test secret\r\n", in(10s));
+  auto logged_in = co_await answer(client, "d");
+  got += logged_in;
+  co_await client.write("e LOGOUT\r\n", in(10s));
+  auto bye = co_await answer(client, "e");
+  got += bye;
+  co_return got;
+}
+
+io::Task<std::string> over_implicit_tls(World& world) {
+  auto pair = co_await test::stream_pair();
+  world.loop.spawn(imap::serve(std::move(pair.server), world.imap.services, true), "imap");
+  auto& client = pair.client;
+  co_await client.connect_tls(io::TlsContext::client(false), "", in(10s));
+  co_await client.write("a STARTTLS\r\nb LOGIN user@example.test secret\r\nc LOGOUT\r\n", in(10s));
+  auto got = co_await answer(client, "c");
+  co_return got;
+}
+
 }  // namespace
+
+TEST_CASE("STARTTLS drops what was sent behind it and makes passwords possible") {
+  test::TemporaryDirectory directory;
+  auto context = test::self_signed(directory);
+  REQUIRE(context);
+  World world;
+  world.imap.services.allow_plaintext_login = false;
+  world.imap.services.tls = [context] { return context; };
+  auto got = world.loop.block_on(over_starttls(world));
+  world.loop.block_on(test::ended(world.loop));
+  auto plain = got.substr(0, got.find("a OK"));
+  CHECK(contains(plain, " STARTTLS LOGINDISABLED"));
+  CHECK_FALSE(contains(got, "b OK"));
+  auto secure = got.substr(got.find("a OK"));
+  CHECK(contains(secure, "AUTH=PLAIN"));
+  CHECK_FALSE(contains(secure, "STARTTLS "));
+  CHECK(contains(secure, "d OK"));
+  CHECK(contains(secure, "e OK"));
+}
+
+TEST_CASE("implicit TLS comes before the greeting, and STARTTLS in it is BAD") {
+  test::TemporaryDirectory directory;
+  auto context = test::self_signed(directory);
+  REQUIRE(context);
+  World world;
+  world.imap.services.allow_plaintext_login = false;
+  world.imap.services.tls = [context] { return context; };
+  auto got = world.loop.block_on(over_implicit_tls(world));
+  world.loop.block_on(test::ended(world.loop));
+  CHECK(contains(got, "a BAD"));
+  CHECK(contains(got, "b OK"));
+}
 
 TEST_CASE("a client that is gone at any octet ends its session and nothing else") {
   World world;
@@ -68,11 +138,11 @@ TEST_CASE("pipelined commands are answered in order") {
   CHECK(contains(got, "d OK"));
 }
 
-TEST_CASE("a line without end costs neither memory nor the session") {
+TEST_CASE("after a line that is too long nothing is obeyed: it could have announced a literal") {
   World world;
   auto got = world.answers(std::string(10'000'000, 'x') + "\r\na CAPABILITY\r\n");
-  CHECK(contains(got, "BAD [TOOBIG]"));
-  CHECK(contains(got, "a OK"));
+  CHECK(contains(got, "* BYE [TOOBIG]"));
+  CHECK_FALSE(contains(got, "a OK"));
 }
 
 TEST_CASE("NULs and 8-bit rubbish are answered with BAD") {

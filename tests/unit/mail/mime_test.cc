@@ -123,6 +123,15 @@ TEST_CASE("a part whose header never ends does not swallow its neighbour") {
   CHECK(body_of_number(message, table, "2") == "y");
 }
 
+TEST_CASE("a message/rfc822 that ends in its header still encloses its message") {
+  std::string message =
+      "Content-Type: multipart/digest; boundary=a\r\n\r\n--a\r\n\r\nSubject: x\r\n--a\r\n\r\n--a\r\n--a--\r\n";
+  PartTable table = parse(message);
+  CHECK(body_of_number(message, table, "1") == "Subject: x\r\n");
+  for (const Part& part : table.parts) CHECK(part.end <= table.parts[part.parent].end);
+  CHECK(deserialize(serialize(table)));
+}
+
 TEST_CASE("a digest's parts are messages") {
   std::string message = "Content-Type: multipart/digest; boundary=a\n\n--a\n\nSubject: x\n\nhello\n--a--\n";
   PartTable table = parse(message);

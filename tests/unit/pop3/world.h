@@ -1,8 +1,5 @@
 #pragma once
 
-#include <stdlib.h>
-
-#include <filesystem>
 #include <string>
 
 #include "gateway/directory/passwords.h"
@@ -13,6 +10,8 @@
 #include "gateway/io/worker_pool.h"
 #include "gateway/pop3/services.h"
 #include "tests/support/catch.h"
+#include "tests/support/dialogue.h"
+#include "tests/support/temporary_directory.h"
 
 // A real store, directory and POP3 services on one loop, and a client over loopback.
 namespace postern::pop3::test {
@@ -57,7 +56,7 @@ class Client {
 };
 
 struct World {
-  std::string folder;
+  postern::test::TemporaryDirectory folder;
   io::Loop loop;
   io::WorkerPool workers{2};
   std::unique_ptr<store::Store> store;
@@ -70,15 +69,9 @@ struct World {
   Services services;
   store::AccountId ann = 0;
 
-  World() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "postern_pop3_XXXXXX").string();
-    folder = ::mkdtemp(pattern.data());
-    store::StoreOptions options;
-    options.directory = folder + "/store";
-    options.low_space_octets = 0;
-    auto opened = store::Store::open(options, workers);
-    if (!opened) FAIL(opened.error().text);
-    store = std::move(*opened);
+  // On the real store in a folder of its own, or on the given one.
+  explicit World(std::unique_ptr<store::Store> given = nullptr) : store(std::move(given)) {
+    if (store == nullptr) open_store();
     auto config = config::parse("hostname = \"mx.example.test\"\n[domains.\"example.test\"]\n", "p.toml").config;
     directory = std::make_unique<directory::Directory>(config, *store);
     directory::LoginOptions fast;
@@ -99,14 +92,26 @@ struct World {
     services.drain = &drain;
     services.draining = &draining;
   }
+  // The sessions must end before what they use.
   ~World() {
+    loop.block_on(postern::test::ended(loop));
     logins.reset();
     store.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder, ignored);
+  }
+
+  void open_store() {
+    store::StoreOptions options;
+    options.directory = folder.path() + "/store";
+    options.low_space_octets = 0;
+    auto opened = store::Store::open(options, workers);
+    if (!opened) FAIL(opened.error().text);
+    store = std::move(*opened);
   }
 
   void deliver(std::string text, std::string prefix = "") {
+    REQUIRE(loop.block_on(delivered(std::move(text), std::move(prefix))).ok());
+  }
+  io::Task<store::Delivered> delivered(std::string text, std::string prefix) {
     store::Item item;
     item.id = "ID";
     item.pieces.emplace_back(std::move(text));
@@ -117,7 +122,8 @@ struct World {
     item.targets.push_back(std::move(target));
     store::Delivery delivery;
     delivery.items.push_back(std::move(item));
-    REQUIRE(loop.block_on(store->deliver(std::move(delivery))).ok());
+    auto out = co_await store->deliver(std::move(delivery));
+    co_return out;
   }
   std::size_t messages() const { return store->mailbox(ann, "INBOX")->messages; }
 
