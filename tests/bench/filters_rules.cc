@@ -1,6 +1,6 @@
 // CPU a message for the shipped rules alone: every stage through the judge, facts given, DNS answered at
 // once.  Prints, asserts nothing.
-//   filters_rules [MESSAGES]      POSTERN_SOURCE names the source folder
+//   bench_filters_rules [MESSAGES]      POSTERN_SOURCE names the source folder
 #include <sys/resource.h>
 
 #include <cstdlib>
