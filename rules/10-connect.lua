@@ -1,7 +1,8 @@
 -- Who is calling?  Stage connect runs before the greeting, stage mail knows HELO too.
 
--- DNS lists, in the order in which they are asked.  Read their terms of use: most are free only for
--- small sites.  A list that is dead, refuses or lists everything is switched off by itself for a while.
+-- DNS lists.  All are asked at once; the first in this order that lists the address counts.  Read their
+-- terms of use: most are free only for small sites, and refuse questions that come by a public resolver.
+-- A list that is dead, refuses or lists everything is switched off by itself for a while.
 local zones = { "zen.spamhaus.org" }
 
 -- These answers mean "dial-up range": no proof of spam, so they only cost points.

@@ -87,7 +87,7 @@ test "our own users are not asked for DNS" {
 
 rule "partners" {
   on    = "message",
-  about = "Mail of lists/partners.txt skips the other checks of this stage, if it really comes from them.",
+  about = "Mail of lists/partners.txt skips the other rules of this stage but the required ones, if it really comes from them.",
   check = function(mail)
     if partners[mail.conn.ip] then return accept("a partner's host: " .. mail.conn.ip) end
     if not partners[mail.sender] then return end

@@ -1,12 +1,12 @@
--- What must never get through, whoever sent it: required rules are read before all others, and no
--- accept overrules them.
+-- What must not get through.  Required rules are read before all others of their stage, and no accept
+-- overrules them, whoever sent the message.
 
 rule "virus" {
   on       = "message",
   about    = "Viruses go to the administrators' quarantine; what could not be scanned waits.",
   required = true,
   check = function(mail)
-    local virus = mail.virus
+    local virus = mail.virus  -- its state is "off" only when the configuration wants no scanner
     if virus.state == "found" then return quarantine("virus " .. virus.name, "virus") end
     if virus.state == "error" then return defer("the message could not be scanned: " .. virus.problem) end
   end,
@@ -27,7 +27,8 @@ test "a clean message passes" {
   want    = { verdict = "none" },
 }
 
--- File names that Windows runs when they are clicked.
+-- File names that Windows runs, or opens as a disk, when they are clicked.  The rule is not required:
+-- lists/partners.txt may send them.  Add required = true if nobody may.
 local programs = re([[\.(ade|bat|chm|cmd|com|cpl|dll|exe|hta|iso|img|jar|js|jse|lnk|msc|msi|msp|pif|ps1|reg|scr|sct|vb|vbe|vbs|wsf|wsh)$]], "i")
 
 rule "programs" {

@@ -29,18 +29,18 @@ test "an internal address takes mail of our own people" {
 
 rule "own-points" {
   on    = "deliver",
-  about = "Points that count for one recipient only can make it junk for him.",
+  about = "Points of stage rcpt count for one recipient only; with them his copy may be junk.",
   check = function(mail, rcpt)
     if mail.score >= limits.junk then return tag("Junk", "score " .. mail.score .. " for " .. rcpt.address) end
   end,
 }
 
 test "many points make junk" {
-  given = { score = 5 },
+  given = { score = limits.junk },
   want  = { verdict = "junk", folder = "Junk", rule = "own-points" },
 }
 
 test "few points do not" {
-  given = { score = 4.9 },
+  given = { score = limits.junk - 0.1 },
   want  = { verdict = "none" },
 }

@@ -1,6 +1,6 @@
 -- From how many points on what happens; used by 80-recipients.lua and 90-verdict.lua.
 return {
-  junk       = 5,
-  quarantine = 9,
-  reject     = 25,
+  junk       = 5,    -- into the folder Junk
+  quarantine = 9,    -- into quarantine, class spam
+  reject     = 25,   -- refused, and the sender is told
 }

@@ -1,4 +1,5 @@
--- A limit on how much one host may send: copy this file into rules/ to switch it on.
+-- A limit on how much one host may send: copy this file into the rules folder to switch it on.
+-- The tests begin with 50 and 100 messages: change them with the number.
 local most, window = 100, "10m"
 
 rule "rate" {

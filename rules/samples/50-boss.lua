@@ -1,5 +1,5 @@
--- "Boss fraud": a stranger who writes under the name of somebody of ours.  Copy into rules/, and put the
--- names in.
+-- "Boss fraud": a stranger who writes under the name of somebody of ours.  Copy this file into the rules
+-- folder and put your names and your domain in, here and in the tests.
 local names = re([[^(erika\s+mustermann|max\s+mustermann)$]], "i")
 local ours = "example.org"
 

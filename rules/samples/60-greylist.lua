@@ -1,4 +1,4 @@
--- Greylisting, careful: copy this file into rules/ to switch it on.
+-- Greylisting, with care: copy this file into the rules folder to switch it on.
 --
 -- Only a doubtful message from a host that we do not know waits, so that one-time codes and first
 -- letters of proper senders come at once.  Who has passed once is known for a month.
@@ -11,6 +11,7 @@ rule "greylist" {
   check = function(mail)
     local conn = mail.conn
     if conn.trusted or conn.login or mail.score < 2 or mail.dmarc.result == "pass" then return end
+    -- The /24 of an IPv4 address, roughly the /48 of an IPv6 address: big senders try again from another host.
     local network = conn.ip:match("^(%d+%.%d+%.%d+)%.") or conn.ip:sub(1, 14)
     if recall("grey passed " .. network) then return end
 
