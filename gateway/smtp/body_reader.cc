@@ -15,7 +15,7 @@ std::size_t find_octet(std::string_view text, char octet) {
 // Takes the body apart piece by piece, whatever the pieces are that the network makes.
 class DotReader {
  public:
-  DotReader(Draft& draft, std::uint64_t limit) : draft_(draft), limit_(limit) {}
+  DotReader(io::Draft& draft, std::uint64_t limit) : draft_(draft), limit_(limit) {}
 
   enum class Step { more, end, bare_newline };
 
@@ -70,7 +70,7 @@ class DotReader {
     if (!draft_.append(octets)) failed_ = true;
   }
 
-  Draft& draft_;
+  io::Draft& draft_;
   std::uint64_t limit_;
   bool line_start_ = true;
   bool too_big_ = false;
@@ -90,7 +90,7 @@ bool has_bare_newline(std::string_view text, char last) {
 
 }  // namespace
 
-io::Task<BodyEnd> read_body(io::Stream& stream, Draft& draft, BodyLimits limits) {
+io::Task<BodyEnd> read_body(io::Stream& stream, io::Draft& draft, BodyLimits limits) {
   DotReader reader(draft, limits.max_octets);
   for (;;) {
     std::size_t used = 0;
@@ -102,7 +102,7 @@ io::Task<BodyEnd> read_body(io::Stream& stream, Draft& draft, BodyLimits limits)
   }
 }
 
-io::Task<BodyEnd> read_chunk(io::Stream& stream, Draft& draft, std::uint64_t octets, char& last_octet, BodyLimits limits) {
+io::Task<BodyEnd> read_chunk(io::Stream& stream, io::Draft& draft, std::uint64_t octets, char& last_octet, BodyLimits limits) {
   BodyEnd end = BodyEnd::complete;
   while (octets > 0) {
     if (stream.buffered().empty()) co_await stream.fill(next_deadline(limits));

@@ -5,7 +5,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/io/stream.h"
 #include "gateway/io/task.h"
-#include "gateway/smtp/draft.h"
+#include "gateway/io/draft.h"
 
 namespace postern::smtp {
 
@@ -28,11 +28,11 @@ struct BodyLimits {
 // A bare CR or LF ends the body with bare_newline and the caller must close the connection: what
 // follows could be a smuggled second message.  RFC 5321 2.3.8, 4.1.1.4, 4.5.2.
 // `stream` and `draft` must outlive the task.
-io::Task<BodyEnd> read_body(io::Stream& stream, Draft& draft, BodyLimits limits);
+io::Task<BodyEnd> read_body(io::Stream& stream, io::Draft& draft, BodyLimits limits);
 
 // Reads a BDAT chunk of exactly `octets` (RFC 3030 2).  `last_octet` carries the final octet of the
 // chunk before (0 at the first), so that a CRLF over the seam is seen as one.  A bare CR or LF gives
 // bare_newline after the whole chunk was read: counting keeps the dialogue in step.
-io::Task<BodyEnd> read_chunk(io::Stream& stream, Draft& draft, std::uint64_t octets, char& last_octet, BodyLimits limits);
+io::Task<BodyEnd> read_chunk(io::Stream& stream, io::Draft& draft, std::uint64_t octets, char& last_octet, BodyLimits limits);
 
 }  // namespace postern::smtp

@@ -44,7 +44,7 @@ io::Task<Reply> Session::cmd_data(std::string argument) {
   if (transaction_->recipients.empty()) co_return reply::bad_sequence("RCPT first");
   stream_.enqueue(Reply(354, "", "End with a line that holds a single dot").wire());
   co_await stream_.flush(reply_deadline());
-  Draft draft(settings_->draft_directory);
+  io::Draft draft(settings_->draft_directory);
   auto end = co_await read_body(stream_, draft, body_limits());
   auto answer = co_await finish_body(end, draft);
   co_return answer;
@@ -58,9 +58,9 @@ io::Task<Reply> Session::cmd_bdat(std::string argument) {
     // How many octets follow is unknown: the dialogue is out of step.
     co_return Reply(501, "5.5.4", "Syntax: BDAT size [LAST]").then_close();
   }
-  Draft nowhere(settings_->draft_directory);
+  io::Draft nowhere(settings_->draft_directory);
   bool wanted = transaction_ && !transaction_->recipients.empty();
-  if (wanted && !transaction_->draft) transaction_->draft = std::make_unique<Draft>(settings_->draft_directory);
+  if (wanted && !transaction_->draft) transaction_->draft = std::make_unique<io::Draft>(settings_->draft_directory);
   char scrap = 0;
   auto limits = body_limits();
   if (!wanted) limits.max_octets = 0;   // RFC 3030 2: an unwanted chunk is read and thrown away
@@ -84,7 +84,7 @@ io::Task<Reply> Session::cmd_bdat(std::string argument) {
   co_return answer;
 }
 
-io::Task<Reply> Session::finish_body(BodyEnd end, Draft& draft) {
+io::Task<Reply> Session::finish_body(BodyEnd end, io::Draft& draft) {
   if (end == BodyEnd::bare_newline) {
     ++services_.counters->bare_newlines;
     log::warning("smtp.bare_newline", {{"session", client_.session}, {"ip", client_.ip.to_string()}});

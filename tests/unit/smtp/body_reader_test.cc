@@ -24,7 +24,7 @@ Task<Outcome> feed(std::string octets, std::size_t piece, std::uint64_t limit) {
   auto client = co_await io::Stream::connect(io::local_of(listener.fd()), in(5s));
   auto accepted = co_await listener.accept();
   io::Stream server(std::move(accepted));
-  Draft draft("/tmp");
+  io::Draft draft("/tmp");
   BodyLimits limits{limit, 5s, in(20s)};
   Outcome out;
   std::size_t sent = 0;
@@ -51,7 +51,7 @@ Task<Outcome> chunk(std::string octets, std::uint64_t length, char last) {
   auto client = co_await io::Stream::connect(io::local_of(listener.fd()), in(5s));
   auto accepted = co_await listener.accept();
   io::Stream server(std::move(accepted));
-  Draft draft("/tmp");
+  io::Draft draft("/tmp");
   BodyLimits limits{1 << 20, 5s, in(20s)};
   co_await client.write(octets, in(5s));
   Outcome out;

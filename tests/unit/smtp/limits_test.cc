@@ -1,5 +1,5 @@
 // Connection limits and drafts.
-#include "gateway/smtp/draft.h"
+#include "gateway/io/draft.h"
 #include "gateway/smtp/limits.h"
 #include "tests/support/catch.h"
 
@@ -44,9 +44,9 @@ TEST_CASE("connecting too often is refused") {
 }
 
 TEST_CASE("a draft whose folder does not exist fails when it leaves memory, not before") {
-  Draft draft("/nonexistent/folder");
+  io::Draft draft("/nonexistent/folder");
   CHECK(draft.append(std::string(1000, 'x')));
-  auto spilled = draft.append(std::string(Draft::kInMemory, 'x'));
+  auto spilled = draft.append(std::string(io::Draft::kInMemory, 'x'));
   REQUIRE_FALSE(spilled);
   CHECK(spilled.error().text.find("/nonexistent/folder") != std::string::npos);
 }
