@@ -59,6 +59,7 @@ struct Smtp {
   std::vector<Network> xclient;   // may use XCLIENT
   std::vector<Network> trusted;   // may relay
   std::vector<Network> proxy;     // must send a PROXY header
+  Milliseconds greet_delay{100};  // a stranger who speaks before the greeting is refused
 };
 
 // [imap]

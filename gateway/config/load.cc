@@ -186,6 +186,7 @@ void read_smtp(Section section, Smtp& smtp) {
   section.networks("xclient", smtp.xclient);
   section.networks("trusted", smtp.trusted);
   section.networks("proxy", smtp.proxy);
+  section.duration("greet_delay", smtp.greet_delay, Milliseconds(0));
   section.finish(kTopKeys);
 }
 

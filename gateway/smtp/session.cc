@@ -5,6 +5,7 @@
 #include "gateway/base/random.h"
 #include "gateway/base/text.h"
 #include "gateway/io/errors.h"
+#include "gateway/io/together.h"
 
 namespace postern::smtp {
 namespace {
@@ -138,8 +139,25 @@ io::Task<void> Session::wait_for_quit() {
   }
 }
 
-// Nothing when the line was bad and its reply was said.
+io::Task<void> Session::wait_for_input() {
+  bool spoke = co_await stream_.readable(in(settings_->command_timeout));
+  if (!spoke) throw io::TimedOut();
+}
+
+io::Task<void> Session::wait_for_drain() {
+  while (!*services_.draining) co_await services_.drain->wait(Deadline::max());
+}
+
+// Nothing when the line was bad and its reply was said, or when the program ends.
 io::Task<std::optional<std::string>> Session::read_command() {
+  if (stream_.buffered().empty()) {
+    auto first = co_await io::first_of(wait_for_input(), wait_for_drain());
+    if (first == 1) {
+      co_await say(reply::shutting_down(settings_->hostname));
+      finished_ = true;
+      co_return std::nullopt;
+    }
+  }
   auto line = co_await stream_.read_line(kMaxCommandLine, in(settings_->command_timeout));
   std::optional<Reply> problem;
   if (line.too_long) {

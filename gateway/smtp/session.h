@@ -18,7 +18,7 @@ struct Transaction {
   std::string id;
   Sender sender;
   std::vector<Recipient> recipients;
-  std::unique_ptr<Draft> draft;       // between BDAT chunks
+  std::unique_ptr<io::Draft> draft;       // between BDAT chunks
   char last_octet = 0;
   BodyEnd body = BodyEnd::complete;   // what the chunks so far came to
 };
@@ -41,6 +41,8 @@ class Session {
   io::Task<std::string> read_proxy_header();
   io::Task<bool> waited_for_greeting();
   io::Task<void> wait_for_quit();           // RFC 5321 3.1: 503 to anything else
+  io::Task<void> wait_for_input();
+  io::Task<void> wait_for_drain();
   io::Task<std::optional<std::string>> read_command();
   io::Task<std::optional<Reply>> handle(Command command);   // nothing: all was said
 
@@ -56,7 +58,7 @@ class Session {
   Reply cmd_rset();
 
   // cmd_data and cmd_bdat: what the end of a body means.
-  io::Task<Reply> finish_body(BodyEnd end, Draft& draft);
+  io::Task<Reply> finish_body(BodyEnd end, io::Draft& draft);
   io::Task<Reply> judge_and_deliver(Octets received);
   Reply greeting() const;
   Reply at_the_door(const Decision& decision) const;
