@@ -156,7 +156,7 @@ TEST_CASE("a session that goes away while its password is hashed leaves nothing 
   {
     Attempt attempt("ann", "secret", *IpAddress::parse("192.0.2.1"), "test");
     auto id = world.loop.spawn(leave(world.logins.check(std::move(attempt))), "leave");
-    world.loop.post([&] { world.loop.cancel(id); });
+    world.loop.post([&world, id] { world.loop.cancel(id); });
   }
   CHECK(world.login("ann", "secret").ok());
 }
