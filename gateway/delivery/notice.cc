@@ -1,9 +1,13 @@
 // The notice in place of a virus.
 #include "gateway/delivery/notice.h"
 
+#include "gateway/base/log.h"
+#include "gateway/base/random.h"
 #include "gateway/base/text.h"
 #include "gateway/delivery/headers.h"
+#include "gateway/mail/envelope.h"
 #include "gateway/mail/headers.h"
+#include "gateway/mail/mime.h"
 
 namespace postern::delivery {
 namespace {
@@ -51,6 +55,33 @@ std::string virus_notice(const Judged& message, std::size_t recipient, const std
   out += "believe that this is a mistake, tell your administrator the case id above.\r\n";
   out += "You can delete this notice.\r\n";
   return out;
+}
+
+store::Delivery note_to(store::AccountId account, const std::string& hostname, const std::string& subject, const std::string& text) {
+  auto id = new_id();
+  auto now = Clock::system().now();
+  std::string out = "Return-Path: <>\r\nFrom: Mail gateway <postmaster@" + hostname + ">\r\nTo: postmaster@" + hostname + "\r\n";
+  out += "Date: " + rfc5322_date(now) + "\r\nMessage-ID: <" + id + "@" + hostname + ">\r\nSubject: " + printable(subject) + "\r\n";
+  out += "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n";
+  out += "Content-Transfer-Encoding: 8bit\r\n\r\n" + text;
+  store::Item item;
+  item.id = id;
+  item.parts = mail::serialize(mail::parse(out));
+  item.envelope = mail::envelope_of(out);
+  item.internal_date = now;
+  item.pieces.emplace_back(std::move(out));
+  store::Target target;
+  target.account = account;
+  target.use = store::SpecialUse::inbox;
+  item.targets.push_back(std::move(target));
+  store::Delivery delivery;
+  delivery.items.push_back(std::move(item));
+  return delivery;
+}
+
+io::Task<void> store_note(store::Store& store, store::Delivery note) {
+  auto stored = co_await store.deliver(std::move(note));
+  if (!stored.ok()) log::error("note.not_stored", {{"what", stored.text}});
 }
 
 }  // namespace postern::delivery
