@@ -1,0 +1,45 @@
+// Which request is answered by which command.
+#include <nlohmann/json.hpp>
+
+#include "gateway/admin/context.h"
+#include "gateway/admin/quarantine_commands.h"
+#include "gateway/admin/user_commands.h"
+#include "gateway/store/store.h"
+
+namespace postern::admin {
+namespace {
+
+using nlohmann::json;
+
+json status(const Context& context) {
+  json out = context.status ? context.status() : json{{"running", false}};
+  auto state = context.store->state();
+  out["store"] = {{"writable", state.writable}, {"problem", state.problem}, {"bodies", state.bodies},
+                  {"body_octets", state.body_octets}, {"segments", state.segments}, {"commits", state.commits},
+                  {"changes", state.changes}, {"free_octets", state.free_octets}};
+  out["users"] = context.store->accounts().size();
+  out["ok"] = true;
+  return out;
+}
+
+}  // namespace
+
+io::Task<json> run_command(Context& context, json request) {
+  std::string command = request.value("command", "");
+  if (command == "status") co_return status(context);
+  if (command == "reload") {
+    if (context.reload) context.reload();
+    co_return json{{"ok", true}};
+  }
+  json answer;
+  if (command.starts_with("user ")) {
+    answer = co_await run_user_command(context, std::move(request));
+  } else if (command.starts_with("quarantine ")) {
+    answer = co_await run_quarantine_command(context, std::move(request));
+  } else {
+    answer = json{{"ok", false}, {"error", "unknown command " + command}};
+  }
+  co_return answer;
+}
+
+}  // namespace postern::admin

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "gateway/io/task.h"
+
+namespace postern::config {
+struct Config;
+}
+namespace postern::store {
+class Store;
+}
+namespace postern::directory {
+class Directory;
+class Logins;
+}
+namespace postern::io {
+class WorkerPool;
+}
+
+namespace postern::admin {
+
+// What a command of the administrator works on: in the running server, or in a program of its own
+// that opened the store because no server runs.  Pointers that a lone command has not are null.
+struct Context {
+  const config::Config* config = nullptr;
+  store::Store* store = nullptr;
+  io::WorkerPool* workers = nullptr;
+  directory::Logins* logins = nullptr;                   // null: no server runs
+  std::function<nlohmann::json()> status;                // empty: no server runs
+  std::function<void()> reload;
+};
+
+// The answer of a command: what it prints with --json, and the words for people.
+//   {"ok": true, "rows": [...]} or {"ok": false, "error": "..."}
+// `request`: {"command": "user add", ...its arguments}.  Never throws for what the request holds.
+io::Task<nlohmann::json> run_command(Context& context, nlohmann::json request);
+
+}  // namespace postern::admin

@@ -1,0 +1,121 @@
+// How the command line reaches the running server, and how it does without one.
+#include "gateway/admin/control.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "gateway/base/log.h"
+#include "gateway/config/config.h"
+#include "gateway/io/errors.h"
+#include "gateway/io/listener.h"
+#include "gateway/io/loop.h"
+#include "gateway/io/stream.h"
+#include "gateway/io/worker_pool.h"
+#include "gateway/store/store.h"
+
+namespace postern::admin {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxRequest = 1 << 20;
+
+std::string dumped(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+json failure(std::string text) { return {{"ok", false}, {"error", std::move(text)}}; }
+
+io::Task<void> serve_one(io::Stream stream, Context& context) {
+  auto line = co_await stream.read_line(kMaxRequest, in(std::chrono::seconds(30)));
+  auto request = json::parse(line.text, nullptr, false);
+  json answer;
+  if (line.too_long || !request.is_object()) {
+    answer = failure("the request is no JSON object");
+  } else {
+    answer = co_await run_command(context, std::move(request));
+  }
+  co_await stream.write(dumped(answer) + "\n", in(std::chrono::seconds(60)));
+  co_await stream.shutdown(in(std::chrono::seconds(1)));
+}
+
+// The store belongs to the owner of its folder; files that root made there would lock the server out.
+Status become_owner(const std::string& data) {
+  struct stat info{};
+  if (::stat(data.c_str(), &info) != 0) return Error(data + ": " + std::strerror(errno));
+  if (::geteuid() != 0 || info.st_uid == 0) return {};
+  if (::setgid(info.st_gid) != 0 || ::setuid(info.st_uid) != 0) {
+    return Error(data + ": cannot become its owner: " + std::strerror(errno));
+  }
+  return {};
+}
+
+json run_here(const config::Config& config, const json& request) {
+  auto became = become_owner(config.data);
+  if (!became) return failure(became.error().text);
+  io::WorkerPool workers(1);
+  store::StoreOptions options;
+  options.directory = config.data;
+  auto opened = store::Store::open(options, workers);
+  if (!opened) return failure(opened.error().text);
+  Context context;
+  context.config = &config;
+  context.store = opened->get();
+  context.workers = &workers;
+  io::Loop loop;
+  return loop.block_on(run_command(context, request));
+}
+
+}  // namespace
+
+std::string control_path(const std::string& data) { return data + "/control.sock"; }
+
+io::Task<void> serve_control(io::Fd socket, Context& context) {
+  io::Listener listener(std::move(socket));
+  for (;;) {
+    auto fd = co_await listener.accept();
+    io::Stream stream(std::move(fd));
+    io::Loop::current().spawn(serve_one(std::move(stream), context), "control");
+  }
+}
+
+std::optional<json> ask_server(const std::string& data, const json& request) {
+  auto path = control_path(data);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return std::nullopt;
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  io::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd.valid() || ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return std::nullopt;
+  std::string text = dumped(request) + "\n";
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    auto sent = ::send(fd.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return failure("the server closed the control socket");
+    rest.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  std::string answer;
+  char piece[16384];
+  while (answer.empty() || answer.back() != '\n') {
+    auto got = ::read(fd.get(), piece, sizeof piece);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    answer.append(piece, static_cast<std::size_t>(got));
+  }
+  auto parsed = json::parse(answer, nullptr, false);
+  if (!parsed.is_object()) return failure("the server gave no answer; see its log");
+  return parsed;
+}
+
+json run_anywhere(const config::Config& config, const json& request) {
+  auto answer = ask_server(config.data, request);
+  return answer ? *answer : run_here(config, request);
+}
+
+}  // namespace postern::admin

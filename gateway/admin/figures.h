@@ -1,0 +1,32 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+#include "gateway/admin/http.h"
+#include "gateway/admin/judging.h"
+#include "gateway/directory/logins.h"
+#include "gateway/smtp/services.h"
+#include "gateway/store/store.h"
+
+namespace postern::admin {
+
+// The state of the running gateway, for `postern status`, /metrics and /healthz.
+struct Figures {
+  const config::Config& config;
+  store::Store& store;
+  Judging& judging;
+  smtp::Counters& counters;
+  directory::Logins& logins;
+  Time started;
+
+  nlohmann::json status() const;
+  // "/metrics": the text format of Prometheus; "/healthz": 200 or 503 with the reason.
+  HttpAnswer page(std::string_view path) const;
+
+ private:
+  std::string metrics() const;
+  HttpAnswer health() const;
+};
+
+}  // namespace postern::admin

@@ -1,0 +1,122 @@
+// check, test, spf: configuration and rules on their own.
+#include <nlohmann/json.hpp>
+
+#include "filters/rule_set.h"
+#include "filters/spf.h"
+#include "gateway/admin/judging.h"
+#include "gateway/admin/output.h"
+#include "gateway/admin/subcommands.h"
+#include "gateway/config/config.h"
+#include "gateway/io/loop.h"
+#include "gateway/store/store.h"
+
+namespace postern::admin {
+namespace {
+
+using nlohmann::json;
+
+// The mistakes and failed tests of a rules folder as lines "at: what".
+std::vector<std::string> lines_of(const filters::LoadReport& report) {
+  std::vector<std::string> out;
+  for (const auto& mistake : report.mistakes) out.push_back(mistake.text());
+  for (const auto& failed : report.failed_tests) {
+    out.push_back((failed.mistake.at.empty() ? "" : failed.mistake.at + ": ") + "test \"" + failed.test + "\": " + failed.mistake.what);
+  }
+  return out;
+}
+
+std::vector<std::string> check_store(const config::Config& config) {
+  io::WorkerPool workers(1);
+  store::StoreOptions options;
+  options.directory = config.data;
+  auto opened = store::Store::open(options, workers);
+  if (!opened) return {opened.error().text};
+  return (*opened)->verify();
+}
+
+}  // namespace
+
+int check_command(const Global& global, const CheckArguments& arguments) {
+  auto loaded = config::load(global.config);
+  auto mistakes = loaded.mistakes;
+  auto warnings = loaded.warnings;
+  if (loaded.ok()) {
+    auto files = config::check_files(loaded.config);
+    mistakes.insert(mistakes.end(), files.mistakes.begin(), files.mistakes.end());
+    warnings.insert(warnings.end(), files.warnings.begin(), files.warnings.end());
+  }
+  std::size_t rules = 0;
+  std::size_t tests = 0;
+  if (loaded.ok() || !arguments.rules.empty()) {
+    auto report = filters::load_rules(Judging::rule_options(loaded.config, arguments.rules));
+    auto lines = lines_of(report);
+    mistakes.insert(mistakes.end(), lines.begin(), lines.end());
+    rules = report.rules;
+    tests = report.tests;
+  }
+  if (arguments.store && loaded.ok()) {
+    auto found = check_store(loaded.config);
+    mistakes.insert(mistakes.end(), found.begin(), found.end());
+  }
+  if (global.json) {
+    print_json({{"ok", mistakes.empty()}, {"mistakes", mistakes}, {"warnings", warnings}, {"rules", rules}, {"tests", tests}});
+  } else {
+    for (const auto& warning : warnings) print("warning: " + warning + "\n");
+    for (const auto& mistake : mistakes) print(mistake + "\n");
+    if (mistakes.empty()) print("All well: " + std::to_string(rules) + " rules, " + std::to_string(tests) + " tests passed.\n");
+  }
+  if (!loaded.ok()) return 2;
+  return mistakes.empty() ? 0 : 1;
+}
+
+int test_command(const Global& global, const std::string& directory) {
+  config::Config config;
+  if (directory.empty()) {
+    auto loaded = config::load(global.config);
+    for (const auto& mistake : loaded.mistakes) complain(mistake);
+    if (!loaded.ok()) return 2;
+    config = std::move(loaded.config);
+  }
+  auto report = filters::load_rules(Judging::rule_options(config, directory));
+  auto lines = lines_of(report);
+  std::size_t failed = report.failed_tests.size();
+  if (global.json) {
+    print_json({{"ok", report.good()}, {"tests", report.tests}, {"failed", failed}, {"mistakes", lines}});
+  } else {
+    for (const auto& line : lines) print(line + "\n");
+    print(std::to_string(report.tests - failed) + " passed, " + std::to_string(failed) + " failed, " + std::to_string(report.rules) +
+          " rules\n");
+  }
+  return report.good() ? 0 : 1;
+}
+
+int spf_command(const Global& global, const SpfArguments& arguments) {
+  auto ip = IpAddress::parse(arguments.ip);
+  if (!ip) {
+    complain("--ip " + arguments.ip + ": that is no address");
+    return 2;
+  }
+  auto loaded = config::load(global.config);
+  for (const auto& mistake : loaded.mistakes) complain(mistake);
+  if (!loaded.ok()) return 2;
+  io::Loop loop;
+  dns::Cache cache;
+  filters::Spf spf;
+  {
+    dns::CaresResolver resolver(loop, Judging::dns_config(loaded.config), cache);
+    filters::SpfQuery query(*ip, arguments.helo, arguments.from, loaded.config.hostname);
+    spf = loop.block_on(filters::check_spf(resolver, std::move(query), in(std::chrono::seconds(30))));
+  }
+  json explanation = spf.explanation.empty() ? json() : json(spf.explanation);
+  if (global.json) {
+    print_json({{"result", name(spf.result)}, {"explanation", explanation}, {"domain", spf.domain},
+                {"mechanism", spf.mechanism}, {"problem", spf.problem}});
+    return 0;
+  }
+  print(std::string(name(spf.result)) + (spf.mechanism.empty() ? "" : " (" + spf.mechanism + ")") + "\n");
+  if (!spf.explanation.empty()) print(spf.explanation + "\n");
+  if (!spf.problem.empty()) print(spf.problem + "\n");
+  return 0;
+}
+
+}  // namespace postern::admin

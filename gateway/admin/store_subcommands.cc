@@ -1,0 +1,157 @@
+// user, quarantine, status: what is asked of the running server, or of the store when none runs.
+#include <termios.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "gateway/admin/control.h"
+#include "gateway/admin/output.h"
+#include "gateway/admin/subcommands.h"
+#include "gateway/base/text.h"
+#include "gateway/config/config.h"
+
+namespace postern::admin {
+namespace {
+
+using nlohmann::json;
+
+// The configuration, or nothing after its mistakes were printed.
+std::optional<config::Config> configuration(const Global& global) {
+  auto loaded = config::load(global.config);
+  for (const auto& mistake : loaded.mistakes) complain(mistake);
+  if (!loaded.ok()) return std::nullopt;
+  return std::move(loaded.config);
+}
+
+// Exit status; a failure is printed.
+int finish(const Global& global, const json& answer) {
+  bool ok = answer.value("ok", false);
+  if (!ok && !global.json) complain(answer.value("error", "it did not succeed"));
+  if (!ok && global.json) print_json(answer);
+  return ok ? 0 : 1;
+}
+
+std::string read_line_without_echo(const char* prompt) {
+  std::fputs(prompt, stderr);
+  termios old{};
+  bool terminal = tcgetattr(STDIN_FILENO, &old) == 0;
+  if (terminal) {
+    termios silent = old;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    tcsetattr(STDIN_FILENO, TCSANOW, &silent);
+  }
+  std::string line;
+  std::getline(std::cin, line);
+  if (terminal) {
+    tcsetattr(STDIN_FILENO, TCSANOW, &old);
+    std::fputs("\n", stderr);
+  }
+  return line;
+}
+
+// Nothing after the mistake was printed.
+std::optional<std::string> ask_password(bool from_stdin) {
+  std::string password;
+  if (from_stdin) {
+    if (!std::getline(std::cin, password)) {
+      complain("no password on standard input");
+      return std::nullopt;
+    }
+    if (!password.empty() && password.back() == '\r') password.pop_back();
+    return password;
+  }
+  if (isatty(STDIN_FILENO) == 0) {
+    complain("standard input is no terminal; give the password with --password-stdin");
+    return std::nullopt;
+  }
+  password = read_line_without_echo("Password: ");
+  if (read_line_without_echo("Again: ") != password) {
+    complain("the two passwords differ");
+    return std::nullopt;
+  }
+  return password;
+}
+
+std::string spelled(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+// "antivirus.phase  ready": nested objects as dotted names.
+void print_status(const json& value, const std::string& prefix) {
+  for (const auto& [key, item] : value.items()) {
+    if (prefix.empty() && key == "ok") continue;
+    std::string name = prefix.empty() ? key : prefix + "." + key;
+    if (item.is_object()) {
+      print_status(item, name);
+    } else {
+      name.resize(std::max<std::size_t>(name.size(), 32), ' ');
+      print(name + "  " + printable(spelled(item), 500) + "\n");
+    }
+  }
+}
+
+}  // namespace
+
+int user_command(const Global& global, const UserArguments& arguments) {
+  auto config = configuration(global);
+  if (!config) return 2;
+  json request{{"command", "user " + arguments.action}, {"address", arguments.address},
+               {"admin", arguments.admin}, {"groups", arguments.groups}};
+  if (arguments.action == "add" || arguments.action == "password") {
+    auto password = ask_password(arguments.password_stdin);
+    if (!password) return 2;
+    request["password"] = *password;
+  }
+  auto answer = run_anywhere(*config, request);
+  if (int status = finish(global, answer); status != 0) return status;
+  if (arguments.action != "list") {
+    if (global.json) print_json({{"user", answer["user"]}});
+    return 0;
+  }
+  if (global.json) {
+    for (const auto& row : answer["rows"]) print_json(row);
+  } else {
+    print_table({"user", "admin", "groups", "messages", "octets", "created"}, answer["rows"]);
+  }
+  return 0;
+}
+
+int quarantine_command(const Global& global, const QuarantineArguments& arguments) {
+  auto config = configuration(global);
+  if (!config) return 2;
+  json request{{"command", "quarantine " + arguments.action}, {"id", arguments.id}, {"user", arguments.user},
+               {"class", arguments.message_class}};
+  auto answer = run_anywhere(*config, request);
+  if (int status = finish(global, answer); status != 0) return status;
+  const auto& rows = answer["rows"];
+  if (global.json) {
+    for (const auto& row : rows) print_json(row);
+    return 0;
+  }
+  if (arguments.action == "show") {
+    for (const auto& row : rows) {
+      print_table({"id", "user", "class", "score", "reason"}, json::array({row}));
+      print("\n" + row.value("text", "") + "\n");
+    }
+    return 0;
+  }
+  print_table({"id", "user", "class", "score", "date", "sender", "subject", "reason"}, rows);
+  return 0;
+}
+
+int status_command(const Global& global) {
+  auto config = configuration(global);
+  if (!config) return 2;
+  auto answer = run_anywhere(*config, {{"command", "status"}});
+  if (int status = finish(global, answer); status != 0) return status;
+  answer.erase("ok");
+  if (global.json) {
+    print_json(answer);
+  } else {
+    print_status(answer, "");
+  }
+  return 0;
+}
+
+}  // namespace postern::admin

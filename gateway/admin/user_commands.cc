@@ -1,0 +1,104 @@
+// Mailboxes and passwords.
+#include "gateway/admin/user_commands.h"
+
+#include <nlohmann/json.hpp>
+
+#include "gateway/base/log.h"
+#include "gateway/directory/directory.h"
+#include "gateway/directory/logins.h"
+#include "gateway/directory/passwords.h"
+#include "gateway/io/worker_pool.h"
+#include "gateway/store/store.h"
+
+namespace postern::admin {
+namespace {
+
+using nlohmann::json;
+
+json failure(std::string text) { return {{"ok", false}, {"error", std::move(text)}}; }
+
+json outcome(const store::Change& change, const std::string& address) {
+  if (!change.ok()) return failure(address + ": " + change.text);
+  return {{"ok", true}, {"user", address}};
+}
+
+json list(const Context& context) {
+  json rows = json::array();
+  for (const auto& account : context.store->accounts()) {
+    if (account.address.find('@') == std::string::npos) continue;   // our own, not a user
+    std::uint64_t messages = 0;
+    std::uint64_t octets = 0;
+    for (const auto& mailbox : context.store->mailboxes(account.id)) {
+      messages += mailbox.messages;
+      octets += mailbox.octets;
+    }
+    rows.push_back({{"user", account.address}, {"admin", account.admin}, {"groups", account.groups},
+                    {"messages", messages}, {"octets", octets}, {"created", rfc3339(account.created)}});
+  }
+  return {{"ok", true}, {"rows", std::move(rows)}};
+}
+
+// Argon2id and SCRAM take a tenth of a second: on a worker.
+io::Task<Result<std::string>> password_row(Context& context, std::string password) {
+  auto job = [password = std::move(password)] { return directory::make_password_row(password); };
+  auto row = co_await context.workers->run(std::move(job));
+  co_return row;
+}
+
+io::Task<json> add(Context& context, std::string address, json request) {
+  auto row = co_await password_row(context, request.value("password", ""));
+  if (!row) co_return failure(row.error().text);
+  store::Account account;
+  account.address = address;
+  account.password_row = std::move(*row);
+  account.admin = request.value("admin", false);
+  account.groups = request.value("groups", std::vector<std::string>());
+  account.created = Clock::system().now();
+  auto created = co_await context.store->create_account(std::move(account));
+  co_return outcome(created, address);
+}
+
+io::Task<json> set_password(Context& context, store::Account account, json request) {
+  auto row = co_await password_row(context, request.value("password", ""));
+  if (!row) co_return failure(row.error().text);
+  account.password_row = std::move(*row);
+  auto address = account.address;
+  auto updated = co_await context.store->update_account(std::move(account));
+  co_return outcome(updated, address);
+}
+
+}  // namespace
+
+io::Task<json> run_user_command(Context& context, json request) {
+  std::string command = request.value("command", "");
+  if (command == "user list") co_return list(context);
+  std::string given = request.value("address", "");
+  if (command == "user unban") {
+    if (context.logins == nullptr) co_return failure("no server runs, and refusals end with it");
+    bool known = context.logins->unban(given);
+    co_return known ? json{{"ok", true}, {"user", given}} : failure(given + ": nothing is refused there");
+  }
+  directory::Directory directory(*context.config, *context.store);
+  auto address = directory.account_address(given);
+  if (!address) co_return failure(address.error().text);
+  auto account = context.store->account(*address);
+  if (command == "user add") {
+    if (account) co_return failure(*address + ": there is such a user already");
+    auto added = co_await add(context, *address, std::move(request));
+    co_return added;
+  }
+  if (!account) co_return failure(*address + ": no such user");
+  json answer;
+  if (command == "user password") {
+    answer = co_await set_password(context, std::move(*account), std::move(request));
+  } else if (command == "user remove") {
+    auto removed = co_await context.store->remove_account(account->id);
+    answer = outcome(removed, *address);
+  } else {
+    answer = failure("unknown command " + command);
+  }
+  if (answer.value("ok", false)) log::info("user.changed", {{"command", command}, {"user", *address}});
+  co_return answer;
+}
+
+}  // namespace postern::admin

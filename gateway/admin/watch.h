@@ -1,0 +1,50 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "filters/counters.h"
+#include "filters/rule_set.h"
+#include "gateway/config/config.h"
+#include "gateway/io/task.h"
+#include "gateway/smtp/services.h"
+#include "gateway/store/store.h"
+
+// What the gateway looks after by itself while it runs.  Each task runs until it is cancelled.
+namespace postern::admin {
+
+// Why nothing more is accepted, or "".  Safe from any thread.
+class Overload {
+ public:
+  std::string reason() const {
+    std::lock_guard lock(mutex_);
+    return reason_;
+  }
+  void set(std::string reason) {
+    std::lock_guard lock(mutex_);
+    reason_ = std::move(reason);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string reason_;
+};
+
+// Loads the rules; false after their mistakes were logged.  Blocks.
+bool load_rules_at_start(filters::RuleSet& rules);
+// Loads them anew and logs how it went; the old ones stay if it failed.  Blocks: on a worker.
+void reload_rules(filters::RuleSet& rules);
+// Looks every second whether a rule file changed.
+io::Task<void> watch_rules(filters::RuleSet& rules, io::WorkerPool& workers);
+
+// What rules count and remember, kept in the store under "rule:".
+io::Task<void> load_counters(store::Store& store, filters::Counters& counters);
+io::Task<void> save_counters(store::Store& store, filters::Counters& counters);
+io::Task<void> keep_counters(store::Store& store, filters::Counters& counters);
+
+// Memory, descriptors and the disk: sets the overload's reason, brings the store back after a failure.
+io::Task<void> watch_health(store::Store& store, Overload& overload, const config::Config& config, const smtp::Counters& counters);
+
+}  // namespace postern::admin

@@ -1,0 +1,153 @@
+// The command line: one subcommand, one function of admin/subcommands.h.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+
+#include "filters/scanner_child.h"
+#include "gateway/admin/subcommands.h"
+#include "gateway/serve.h"
+#include "gateway/version.h"
+
+namespace {
+
+using namespace postern;
+
+struct CommandLine {
+  admin::Global global;
+  admin::CheckArguments check;
+  std::string test_directory;
+  admin::ExplainArguments explain;
+  admin::SpfArguments spf;
+  admin::UserArguments user;
+  admin::QuarantineArguments quarantine;
+  std::function<int()> run;
+};
+
+// --config and --json count before and after the subcommand.
+CLI::App* add(CLI::App& parent, const char* name, const char* description) {
+  auto* sub = parent.add_subcommand(name, description);
+  sub->fallthrough();
+  return sub;
+}
+
+void add_judging(CLI::App& app, CommandLine& line) {
+  auto* check = add(app, "check", "Check configuration and rules; every mistake with file:line");
+  check->add_option("--rules", line.check.rules, "Check the rules of this folder instead of the configured one");
+  check->add_flag("--store", line.check.store, "Also read every record of the store (the server must not run)");
+  check->callback([&line] { line.run = [&line] { return admin::check_command(line.global, line.check); }; });
+
+  auto* test = add(app, "test", "Run the tests inside the rule files");
+  test->add_option("DIR", line.test_directory, "Folder with rules; default: the configured one");
+  test->callback([&line] { line.run = [&line] { return admin::test_command(line.global, line.test_directory); }; });
+
+  auto* explain = add(app, "explain", "Judge a message as if received, and say why");
+  auto& e = line.explain;
+  explain->add_option("FILE", e.path, "A message, a folder of messages, or - for standard input")->required();
+  explain->add_option("--ip", e.ip, "Address of the client")->capture_default_str();
+  explain->add_option("--helo", e.helo, "Its EHLO name")->capture_default_str();
+  auto* from = explain->add_option("--from", e.from, "Envelope sender; default: the Return-Path of the file");
+  explain->add_option("--rcpt", e.recipients, "Envelope recipient; may be repeated");
+  explain->add_option("--rules", e.rules, "Judge with the rules of this folder");
+  explain->add_flag("--no-learned", e.no_learned, "Leave Bayes and reputation out");
+  explain->callback([&line, from] {
+    line.explain.from_given = from->count() > 0;
+    line.run = [&line] { return admin::explain_command(line.global, line.explain); };
+  });
+
+  auto* spf = add(app, "spf", "Evaluate SPF alone");
+  spf->add_option("--ip", line.spf.ip, "Address of the client")->required();
+  spf->add_option("--helo", line.spf.helo, "Its EHLO name")->required();
+  spf->add_option("--from", line.spf.from, "Envelope sender, \"\" for the null sender")->required();
+  spf->callback([&line] { line.run = [&line] { return admin::spf_command(line.global, line.spf); }; });
+}
+
+void add_user(CLI::App& app, CommandLine& line) {
+  auto* user = add(app, "user", "Mailboxes and their passwords");
+  user->require_subcommand(1);
+  struct Action {
+    const char* name;
+    const char* description;
+    bool password;
+  };
+  for (auto action : {Action{"add", "Make a mailbox", true}, Action{"password", "Set a new password", true},
+                      Action{"remove", "Remove a mailbox with all its mail", false},
+                      Action{"unban", "Forget failed logins of a mailbox or address", false}}) {
+    auto* sub = add(*user, action.name, action.description);
+    sub->add_option("ADDRESS", line.user.address, "user@domain")->required();
+    if (action.password) sub->add_flag("--password-stdin", line.user.password_stdin, "Read the password from standard input");
+    if (std::string_view(action.name) == "add") {
+      sub->add_flag("--admin", line.user.admin, "An administrator: may see and release what others' quarantines hold");
+      sub->add_option("--group", line.user.groups, "Group that rules see as rcpt.groups; may be repeated");
+    }
+    sub->callback([&line, action] {
+      line.user.action = action.name;
+      line.run = [&line] { return admin::user_command(line.global, line.user); };
+    });
+  }
+  auto* list = add(*user, "list", "List the mailboxes");
+  list->callback([&line] {
+    line.user.action = "list";
+    line.run = [&line] { return admin::user_command(line.global, line.user); };
+  });
+}
+
+void add_quarantine(CLI::App& app, CommandLine& line) {
+  auto* quarantine = add(app, "quarantine", "What is held, for all users");
+  quarantine->require_subcommand(1);
+  auto& q = line.quarantine;
+  for (auto [action, description] : {std::pair{"list", "List held messages"}, std::pair{"show", "Show a held message"},
+                                   std::pair{"release", "Deliver a held message to the INBOX"},
+                                   std::pair{"delete", "Delete a held message for good"}}) {
+    auto* sub = add(*quarantine, action, description);
+    bool lists = std::string_view(action) == "list";
+    if (!lists) sub->add_option("ID", q.id, "Id of the message, as in X-Postern-Verdict")->required();
+    sub->add_option("--user", q.user, "Only this user's copy");
+    if (lists) sub->add_option("--class", q.message_class, "spam, virus or policy");
+    sub->callback([&line, name = std::string(action)] {
+      line.quarantine.action = name;
+      line.run = [&line] { return admin::quarantine_command(line.global, line.quarantine); };
+    });
+  }
+}
+
+void add_running(CLI::App& app, CommandLine& line) {
+  auto* run = add(app, "serve", "Run the gateway in the foreground");
+  run->callback([&line] { line.run = [&line] { return serve(line.global.config); }; });
+  auto* status = add(app, "status", "How the running gateway is");
+  status->callback([&line] { line.run = [&line] { return admin::status_command(line.global); }; });
+}
+
+// `postern scanner`: started by the gateway itself, with a socket as descriptor; of no use by hand.
+int run_scanner(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 2, argv + argc);
+  auto options = filters::parse_scanner_arguments(arguments);
+  if (!options) {
+    std::fprintf(stderr, "postern scanner: %s\n", options.error().text.c_str());
+    return 2;
+  }
+  return filters::scanner_main(*options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "scanner") return run_scanner(argc, argv);
+  CLI::App app{"Postern, a mail gateway: judges mail by rules, delivers it, keeps the doubtful in a quarantine.", "postern"};
+  CommandLine line;
+  app.set_version_flag("--version", std::string("postern ") + kVersion);
+  app.add_option("--config", line.global.config, "Configuration file")->capture_default_str();
+  app.add_flag("--json", line.global.json, "Print JSON");
+  app.require_subcommand(1);
+  app.footer("Manual: postern(1), postern.toml(5), postern-rules(7).");
+  add_running(app, line);
+  add_judging(app, line);
+  add_user(app, line);
+  add_quarantine(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    int status = app.exit(error);
+    return status == 0 ? 0 : 2;
+  }
+  return line.run();
+}

@@ -1,0 +1,442 @@
+// `postern serve`: the only file that knows everything: configuration -> sockets -> store -> judge ->
+// loops with their listeners, and the end of it all.
+#include "gateway/serve.h"
+
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "gateway/admin/authenticator.h"
+#include "gateway/admin/control.h"
+#include "gateway/admin/figures.h"
+#include "gateway/admin/http.h"
+#include "gateway/admin/judging.h"
+#include "gateway/admin/privileges.h"
+#include "gateway/admin/watch.h"
+#include "gateway/base/log.h"
+#include "gateway/config/config.h"
+#include "gateway/delivery/deliverer.h"
+#include "gateway/delivery/notice.h"
+#include "gateway/directory/directory.h"
+#include "gateway/directory/logins.h"
+#include "gateway/imap/services.h"
+#include "gateway/io/listener.h"
+#include "gateway/io/loop.h"
+#include "gateway/io/readiness.h"
+#include "gateway/io/socket.h"
+#include "gateway/pop3/services.h"
+#include "gateway/smtp/session.h"
+#include "gateway/version.h"
+
+namespace postern {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kDrainTime = 20s;
+
+enum class Protocol { smtp, imap, imaps, pop3, pop3s };
+
+struct Socket {
+  Protocol protocol;
+  io::Fd fd;
+};
+
+// The newest of something immutable, for readers on all loops.
+template <class T>
+class Newest {
+ public:
+  std::shared_ptr<const T> get() const {
+    std::lock_guard lock(mutex_);
+    return value_;
+  }
+  void set(std::shared_ptr<const T> value) {
+    std::lock_guard lock(mutex_);
+    value_ = std::move(value);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const T> value_;
+};
+
+smtp::Settings smtp_settings(const config::Config& config) {
+  smtp::Settings out;
+  out.hostname = config.hostname;
+  out.draft_directory = config.data;
+  out.max_size = config.smtp.max_size;
+  out.recipients_per_message = config.limits.recipients_per_message;
+  out.errors_per_session = config.limits.errors_per_session;
+  out.xclient = config.smtp.xclient;
+  out.trusted = config.smtp.trusted;
+  out.proxy = config.smtp.proxy;
+  out.greet_delay = config.smtp.greet_delay;
+  return out;
+}
+
+smtp::LimitSettings limit_settings(const config::Limits& limits) {
+  return {limits.connections_per_address, limits.connections_per_network, limits.connection_rate_per_address.count,
+          limits.connection_rate_per_address.window};
+}
+
+// What all loops share, in the order in which it is built; destroyed the other way round.
+struct Shared {
+  explicit Shared(config::Config loaded) : config(std::move(loaded)) {}
+
+  config::Config config;
+  io::WorkerPool workers{std::max(2U, std::thread::hardware_concurrency())};
+  io::Loop main;                             // signals, control socket, metrics, antivirus
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<directory::Directory> directory;
+  std::unique_ptr<directory::Logins> logins;
+  std::unique_ptr<delivery::Deliverer> deliverer;
+  std::unique_ptr<admin::Judging> judging;
+  std::unique_ptr<admin::Authenticator> authenticator;
+  smtp::ConnectionLimits limits{smtp::LimitSettings()};
+  smtp::Counters counters;
+  imap::Recent recent{Clock::system().now()};
+  pop3::Maildrops maildrops;
+  Newest<smtp::Settings> settings;
+  Newest<io::TlsContext> tls;
+  admin::Overload overload;
+  Time started = Clock::system().now();
+};
+
+// One event loop with its thread, its judge and its sessions.
+class Unit {
+ public:
+  explicit Unit(Shared& shared) : shared_(shared) {
+    auto told = [this](const filters::lua::RuleInfo& rule, const std::string& reason) { tell_postmaster(rule, reason); };
+    judging_ = std::make_unique<admin::LoopJudging>(*shared.judging, loop_, std::move(told));
+    fill_services();
+  }
+  ~Unit() {
+    if (thread_.joinable()) {
+      loop_.stop();
+      thread_.join();
+    }
+  }
+  Unit(const Unit&) = delete;
+
+  void start(std::vector<Socket> sockets) {
+    for (auto& socket : sockets) {
+      auto acceptor = loop_.spawn(accept_all(socket.protocol, io::Listener(std::move(socket.fd))), "accept");
+      acceptors_.push_back(acceptor);
+    }
+    thread_ = std::thread([this] { loop_.run(); });
+  }
+
+  // No new sessions; the ones that wait for a command say good-bye.
+  void drain() {
+    loop_.post([this] {
+      for (auto acceptor : acceptors_) loop_.cancel(acceptor);
+      draining_ = true;
+      drain_.notify();
+    });
+  }
+  std::size_t sessions() const { return sessions_; }
+
+ private:
+  void fill_services();
+  void tell_postmaster(const filters::lua::RuleInfo& rule, const std::string& reason);
+  io::Task<void> accept_all(Protocol protocol, io::Listener listener);
+  io::Task<void> serve_one(Protocol protocol, io::Stream stream);
+
+  Shared& shared_;
+  io::Loop loop_;
+  std::unique_ptr<admin::LoopJudging> judging_;
+  io::Signal drain_;
+  bool draining_ = false;
+  smtp::Services smtp_;
+  imap::Services imap_;
+  pop3::Services pop3_;
+  std::vector<io::Loop::TaskId> acceptors_;
+  std::atomic<std::size_t> sessions_{0};
+  std::thread thread_;
+};
+
+void Unit::fill_services() {
+  auto tls = [this] { return shared_.tls.get(); };
+  smtp_.settings = [this] { return shared_.settings.get(); };
+  smtp_.tls = tls;
+  smtp_.overload = [this] { return shared_.overload.reason(); };
+  smtp_.directory = shared_.directory.get();
+  smtp_.deliverer = shared_.deliverer.get();
+  smtp_.judge = &judging_->judge;
+  smtp_.limits = &shared_.limits;
+  smtp_.counters = &shared_.counters;
+  smtp_.drain = &drain_;
+  smtp_.draining = &draining_;
+  imap_.store = shared_.store.get();
+  imap_.logins = shared_.authenticator.get();
+  imap_.workers = &shared_.workers;
+  imap_.recent = &shared_.recent;
+  imap_.tls = tls;
+  imap_.hostname = shared_.config.hostname;
+  imap_.version = kVersion;
+  imap_.spool = shared_.config.data;
+  imap_.allow_plaintext_login = shared_.config.tls.allow_plaintext_login;
+  imap_.limits.max_message_octets = shared_.config.imap.max_append;
+  imap_.drain = &drain_;
+  imap_.draining = &draining_;
+  pop3_.store = shared_.store.get();
+  pop3_.logins = shared_.logins.get();
+  pop3_.maildrops = &shared_.maildrops;
+  pop3_.tls = tls;
+  pop3_.hostname = shared_.config.hostname;
+  pop3_.allow_plaintext_login = shared_.config.tls.allow_plaintext_login;
+  pop3_.drain = &drain_;
+  pop3_.draining = &draining_;
+}
+
+io::Task<void> Unit::accept_all(Protocol protocol, io::Listener listener) {
+  for (;;) {
+    auto fd = co_await listener.accept();
+    ++sessions_;
+    loop_.spawn(serve_one(protocol, io::Stream(std::move(fd))), "session", [this] { --sessions_; });
+  }
+}
+
+io::Task<void> Unit::serve_one(Protocol protocol, io::Stream stream) {
+  if (protocol == Protocol::smtp) {
+    smtp::Session session(std::move(stream), smtp_, false);
+    co_await session.run();
+  } else if (protocol == Protocol::imap || protocol == Protocol::imaps) {
+    co_await imap::serve(std::move(stream), imap_, protocol == Protocol::imaps);
+  } else {
+    co_await pop3::serve(std::move(stream), pop3_, protocol == Protocol::pop3s);
+  }
+}
+
+void Unit::tell_postmaster(const filters::lua::RuleInfo& rule, const std::string& reason) {
+  auto postmaster = shared_.directory->resolve("postmaster");
+  if (!postmaster.found()) return;
+  std::string text = "The rule \"" + rule.name + "\" at " + rule.at() + " was switched off because it fails:\r\n\r\n  " + reason +
+                     "\r\n\r\nMail is judged without it, and each message says so, until the rules are loaded\r\n"
+                     "anew: mend the file, and it is read again by itself.\r\n";
+  auto delivery = delivery::note_to(postmaster.account, shared_.config.hostname, "Rule \"" + rule.name + "\" is switched off", text);
+  loop_.spawn(delivery::store_note(*shared_.store, std::move(delivery)), "note");
+}
+
+// --- start
+
+Result<std::vector<Socket>> bind_all(config::Listen& listen) {
+  std::vector<Socket> out;
+  auto bind = [&](Protocol protocol, std::vector<Endpoint>& endpoints) -> Status {
+    for (auto& endpoint : endpoints) {
+      auto fd = io::listen_on(endpoint);
+      if (!fd) return fd.error();
+      endpoint.port = io::local_of(fd->get()).port;   // port 0: the next loop takes the same
+      out.push_back({protocol, std::move(*fd)});
+    }
+    return {};
+  };
+  for (auto [protocol, endpoints] : {std::pair(Protocol::smtp, &listen.smtp), std::pair(Protocol::imap, &listen.imap),
+                                     std::pair(Protocol::imaps, &listen.imaps), std::pair(Protocol::pop3, &listen.pop3),
+                                     std::pair(Protocol::pop3s, &listen.pop3s)}) {
+    auto bound = bind(protocol, *endpoints);
+    if (!bound) return bound.error();
+  }
+  return out;
+}
+
+Status load_tls(Shared& shared) {
+  if (!shared.config.tls.configured()) return {};
+  auto context = io::TlsContext::server(shared.config.tls.certificate, shared.config.tls.key);
+  if (!context) return context.error();
+  shared.tls.set(*context);
+  return {};
+}
+
+io::Task<Result<store::AccountId>> quarantine_account(store::Store& store) {
+  constexpr std::string_view kName = "quarantine";   // no '@': nobody can have it as address
+  auto account = store.account(kName);
+  if (!account) {
+    store::Account made;
+    made.address = kName;
+    made.created = Clock::system().now();
+    auto created = co_await store.create_account(std::move(made));
+    if (!created.ok()) co_return Error(created.text);
+    account = store.account(kName);
+  }
+  co_return account->id;
+}
+
+Status build(Shared& shared) {
+  store::StoreOptions options;
+  options.directory = shared.config.data;
+  options.low_space_octets = shared.config.limits.free_disk;
+  auto store = store::Store::open(options, shared.workers);
+  if (!store) return store.error();
+  shared.store = std::move(*store);
+  auto quarantine = shared.main.block_on(quarantine_account(*shared.store));
+  if (!quarantine) return quarantine.error();
+  shared.directory = std::make_unique<directory::Directory>(shared.config, *shared.store);
+  auto prepared = shared.main.block_on(shared.directory->prepare());
+  if (!prepared) return prepared.error();
+  shared.logins = std::make_unique<directory::Logins>(*shared.directory);
+  shared.authenticator = std::make_unique<admin::Authenticator>(*shared.logins);
+  shared.deliverer = std::make_unique<delivery::Deliverer>(*shared.store, shared.config.hostname, *quarantine);
+  shared.judging = std::make_unique<admin::Judging>(shared.config, shared.config.rules, shared.main, shared.workers);
+  shared.main.block_on(admin::load_counters(*shared.store, shared.judging->counters));
+  shared.settings.set(std::make_shared<smtp::Settings>(smtp_settings(shared.config)));
+  shared.limits.set(limit_settings(shared.config.limits));
+  return {};
+}
+
+// --- running
+
+// The configuration anew: what can change while running does; a mistake leaves all as it was.
+void reload(Shared& shared) {
+  auto loaded = config::load(shared.config.file);
+  for (const auto& mistake : loaded.mistakes) log::error("reload.refused", {{"what", mistake}});
+  if (!loaded.ok()) return;
+  for (const auto& warning : loaded.warnings) log::warning("config", {{"what", warning}});
+  auto old_tls = std::exchange(shared.config.tls, loaded.config.tls);
+  auto tls = load_tls(shared);
+  if (!tls) {
+    shared.config.tls = old_tls;
+    log::error("reload.certificate", {{"what", tls.error().text}, {"now", "the old certificate stays"}});
+  }
+  shared.config.limits = loaded.config.limits;
+  shared.config.smtp = loaded.config.smtp;
+  shared.config.domains = loaded.config.domains;
+  shared.config.postmaster = loaded.config.postmaster;
+  shared.settings.set(std::make_shared<smtp::Settings>(smtp_settings(shared.config)));
+  shared.limits.set(limit_settings(shared.config.limits));
+  shared.directory->configure(shared.config);
+  log::set_level(loaded.config.log.level);
+  shared.workers.run_detached([&shared] { admin::reload_rules(shared.judging->rules); });
+  log::info("reload", {{"config", shared.config.file}});
+}
+
+io::Task<void> end_gracefully(Shared& shared, std::vector<std::unique_ptr<Unit>>& units) {
+  log::info("draining");
+  for (auto& unit : units) unit->drain();
+  auto deadline = in(kDrainTime);
+  auto sessions = [&units] {
+    std::size_t open = 0;
+    for (auto& unit : units) open += unit->sessions();
+    return open;
+  };
+  while (sessions() > 0 && std::chrono::steady_clock::now() < deadline) co_await io::sleep_until(in(20ms));
+  co_await admin::save_counters(*shared.store, shared.judging->counters);
+  log::info("end", {{"sessions_cut", std::to_string(sessions())}});
+  shared.main.stop();
+}
+
+io::Task<void> obey_signals(Shared& shared, std::vector<std::unique_ptr<Unit>>& units, io::Fd signals) {
+  for (;;) {
+    bool ready = co_await io::Readable(signals.get(), Deadline::max());
+    signalfd_siginfo info{};
+    if (!ready || ::read(signals.get(), &info, sizeof info) != sizeof info) continue;
+    if (info.ssi_signo == SIGHUP) {
+      reload(shared);
+      continue;
+    }
+    co_await end_gracefully(shared, units);
+    co_return;
+  }
+}
+
+// Blocked before any thread starts, so that all threads leave these to the signalfd.
+io::Fd block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  return io::Fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+int complain(const Error& error) {
+  log::error("start", {{"what", error.text}});
+  return 1;
+}
+
+// All loops' sockets, the first set bound while we may still be root.
+Result<std::vector<std::vector<Socket>>> bind_for_loops(config::Listen& listen, std::size_t loops) {
+  std::vector<std::vector<Socket>> out;
+  for (std::size_t i = 0; i < loops; ++i) {
+    auto bound = bind_all(listen);
+    if (!bound) return bound.error();
+    out.push_back(std::move(*bound));
+  }
+  return out;
+}
+
+int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_socket, io::Fd signals) {
+  auto control = io::listen_on_path(admin::control_path(shared.config.data));
+  if (!control) return complain(control.error());
+  std::vector<std::unique_ptr<Unit>> units;
+  for (std::size_t i = 0; i < sockets.size(); ++i) units.push_back(std::make_unique<Unit>(shared));
+  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.started};
+  admin::Context context;
+  context.config = &shared.config;
+  context.store = shared.store.get();
+  context.workers = &shared.workers;
+  context.logins = shared.logins.get();
+  context.status = [&figures] { return figures.status(); };
+  context.reload = [&shared] { reload(shared); };
+  shared.main.spawn(admin::serve_control(std::move(*control), context), "control");
+  if (admin_socket.valid()) {
+    shared.main.spawn(admin::serve_http(std::move(admin_socket), [&figures](std::string_view path) { return figures.page(path); }), "http");
+  }
+  shared.main.spawn(obey_signals(shared, units, std::move(signals)), "signals");
+  shared.main.spawn(admin::watch_rules(shared.judging->rules, shared.workers), "rules");
+  shared.main.spawn(admin::keep_counters(*shared.store, shared.judging->counters), "counters");
+  shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, shared.counters), "health");
+  shared.judging->antivirus.start();
+  for (std::size_t i = 0; i < units.size(); ++i) units[i]->start(std::move(sockets[i]));
+  log::info("ready", {{"hostname", shared.config.hostname}, {"loops", std::to_string(units.size())}, {"version", kVersion}});
+  shared.main.run();
+  units.clear();
+  return 0;
+}
+
+}  // namespace
+
+int serve(const std::string& config_file) {
+  auto loaded = config::load(config_file);
+  for (const auto& mistake : loaded.mistakes) log::error("config", {{"what", mistake}});
+  if (!loaded.ok()) return 2;
+  for (const auto& warning : loaded.warnings) log::warning("config", {{"what", warning}});
+  log::set_level(loaded.config.log.level);
+  admin::raise_descriptor_limit();
+  auto signals = block_signals();
+  ::umask(0077);
+  std::error_code failure;
+  std::filesystem::create_directories(loaded.config.data, failure);
+  if (failure) return complain(Error(loaded.config.data + ": cannot be made: " + failure.message()));
+
+  auto sockets = bind_for_loops(loaded.config.listen, std::max(1U, std::thread::hardware_concurrency()));
+  if (!sockets) return complain(sockets.error());
+  io::Fd admin_socket;
+  if (loaded.config.listen.admin) {
+    auto bound = io::listen_on(*loaded.config.listen.admin);
+    if (!bound) return complain(bound.error());
+    admin_socket = std::move(*bound);
+  }
+  auto dropped = admin::drop_privileges(loaded.config);
+  if (!dropped) return complain(dropped.error());
+  auto files = config::check_files(loaded.config);
+  for (const auto& mistake : files.mistakes) log::error("config", {{"what", mistake}});
+  if (!files.mistakes.empty()) return 2;
+  for (const auto& warning : files.warnings) log::warning("config", {{"what", warning}});
+
+  Shared shared(std::move(loaded.config));
+  auto tls = load_tls(shared);
+  if (!tls) return complain(tls.error());
+  auto built = build(shared);
+  if (!built) return complain(built.error());
+  if (!admin::load_rules_at_start(shared.judging->rules)) return 2;
+  return run(shared, std::move(*sockets), std::move(admin_socket), std::move(signals));
+}
+
+}  // namespace postern
