@@ -61,7 +61,8 @@ class Connection:
 
 def run(path, gateway):
     connection = Connection(gateway.ports["smtp"])
-    lines = open(path, encoding="utf-8").read().splitlines()
+    with open(path, encoding="utf-8") as f:
+        lines = f.read().splitlines()
     address = "198.51.100.7"
     if lines[0].startswith("from "):
         address = lines.pop(0)[5:]
@@ -101,8 +102,7 @@ class Dialogues(unittest.TestCase):
     def test_every_dialogue_runs_as_written(self):
         files = sorted(glob.glob(os.path.join(SOURCE, "tests/dialogues/smtp/*.txt")))
         self.assertGreater(len(files), 20)
-        limits = 'recipients_per_message = 5\nerrors_per_session = 6'
-        with Gateway(sections={"smtp": "max_size = \"64KB\"", "limits": limits}) as gateway:
+        with Gateway(sections={"smtp": 'max_size = "64KB"', "limits": "errors_per_session = 6"}) as gateway:
             for path in files:
                 with self.subTest(os.path.basename(path)):
                     problem = run(path, gateway)

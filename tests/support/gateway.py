@@ -5,6 +5,7 @@
 
 Every instance has its own folder and ports and leaves nothing behind.  Standard library only.
 """
+import base64
 import contextlib
 import imaplib
 import json
@@ -82,7 +83,7 @@ class Gateway:
                 for value in values if isinstance(values, list) else [values]:
                     f.write(f"{key} {value}\n")
         self.dns_process = subprocess.Popen([sys.executable, os.path.join(SOURCE, "tests/support/dns_server.py"), zone],
-                                            stdout=subprocess.PIPE, text=True)
+                                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         return int(re.search(r"\d+", self.dns_process.stdout.readline()).group())
 
     def _make_files(self, rules, rule_files, antivirus):
@@ -235,3 +236,11 @@ def message(subject="hello", body="A line.\r\n", sender="you@sender.example", to
     number = f"{time.time_ns()}.{os.getpid()}"
     return (f"From: {sender}\r\nTo: {to}\r\nSubject: {subject}\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\n"
             f"Message-ID: <{number}@sender.example>\r\n{extra}\r\n{body}")
+
+
+def with_attachment(octets, name="eicar.com"):
+    body = base64.encodebytes(octets).decode().replace("\n", "\r\n")
+    return message(subject="attached", body=(
+        "--b\r\nContent-Type: text/plain\r\n\r\nSee the file.\r\n--b\r\nContent-Type: application/octet-stream\r\n"
+        f"Content-Disposition: attachment; filename=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{body}--b--\r\n"),
+        extra="MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n")

@@ -1,0 +1,166 @@
+"""DNS dead or raving, the scanner killed, hanging or without signatures, a certificate gone, a mistyped configuration,
+a second opener, a graceful end: each is said, and no mail is lost or waved through."""
+import imaplib
+import os
+import signal
+import socket
+import sys
+import time
+import unittest
+
+from gateway import EICAR, PASSWORD, Gateway, message, with_attachment
+
+
+def scanner_pids(gateway):
+    """Children of children of the gateway: the forked scanners."""
+    parents = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat") as f:
+                parents[int(entry)] = int(f.read().rsplit(")", 1)[1].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    loaders = [p for p, parent in parents.items() if parent == gateway.process.pid]
+    below = set(loaders)
+    while True:
+        more = {p for p, parent in parents.items() if parent in below} - below
+        if not more:
+            break
+        below |= more
+    return sorted(below - set(loaders))
+
+
+class Dns(unittest.TestCase):
+    def test_a_dead_resolver_lets_no_message_fail_for_ever_nor_be_trusted(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            with Gateway(dns=silent.getsockname()[1], sections={"dns": 'timeout = "300ms"'}) as gateway:
+                code, text = gateway.send(message(subject="in the dark"))
+                self.assertIn(code, (250, 451), text)
+                if code == 250:
+                    got = b"".join(gateway.folder("INBOX") + gateway.folder("Junk") + gateway.folder("Quarantine"))
+                    self.assertIn(b"spf=temperror", got)
+
+    def test_a_resolver_that_raves_is_not_believed(self):
+        zone = {"sender.example TXT": "RUBBISH", "sender.example MX": "RUBBISH", "sender.example A": "RUBBISH"}
+        with Gateway(zone=zone, sections={"dns": 'timeout = "300ms"'}) as gateway:
+            code, text = gateway.send(message(subject="raving"))
+            self.assertIn(code, (250, 451), text)
+            self.assertIsNone(gateway.process.poll())
+
+
+class Scanner(unittest.TestCase):
+    def test_a_killed_scanner_is_replaced_and_no_virus_passes(self):
+        with Gateway() as gateway:
+            self.assertEqual(gateway.send(message(subject="first"))[0], 250)
+            pids = scanner_pids(gateway)
+            self.assertTrue(pids)
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            code, text = gateway.send(with_attachment(EICAR.encode()))
+            self.assertEqual(code, 250, text)
+            self.assertEqual(len(gateway.json_lines("quarantine", "list", "--class", "virus")), 1)
+
+    def test_a_hanging_scanner_is_found_out_and_the_message_is_not_waved_through(self):
+        with Gateway(sections={"antivirus": 'timeout = "1s"'}) as gateway:
+            self.assertEqual(gateway.send(message(subject="first"))[0], 250)
+            for pid in scanner_pids(gateway):
+                os.kill(pid, signal.SIGSTOP)
+            code, text = gateway.send(with_attachment(EICAR.encode()))
+            self.assertIn(code, (250, 451), text)
+            if code == 250:
+                self.assertEqual(len(gateway.json_lines("quarantine", "list")), 1)
+            self.assertEqual(gateway.folder("INBOX")[1:], [])
+
+    def test_without_signatures_start_and_status_say_so_and_mail_is_deferred(self):
+        with Gateway(antivirus=False) as gateway:
+            code, text = gateway.send(message(subject="unscanned"))
+            self.assertEqual(code, 451, text)
+            self.assertNotEqual(gateway.json("status")["antivirus"]["state"], "ready")
+            self.assertEqual(gateway.folder("INBOX"), [])
+            with open(gateway.path("signatures", "eicar.hdb"), "w") as f:
+                f.write("44d88612fea8a8f36de82e1278abb02f:68:Eicar-Test-Signature\n")
+            for _ in range(300):
+                if gateway.json("status")["antivirus"]["state"] == "ready":
+                    break
+                time.sleep(0.1)
+            self.assertEqual(gateway.send(message(subject="scanned now"))[0], 250)
+
+
+class Start(unittest.TestCase):
+    def fails(self, gateway, status, words):
+        done = gateway.command("serve")
+        self.assertEqual(done.returncode, status, done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+    def test_a_mistyped_key_is_told_with_its_line_and_a_suggestion(self):
+        with Gateway(start=False, users=(), config='hostnme = "x"') as gateway:
+            self.fails(gateway, 2, ["postern.toml:", "hostnme", "hostname"])
+            done = gateway.command("check")
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("hostnme", done.stdout)
+
+    def test_deliver_forms_that_are_not_built_are_refused(self):
+        with Gateway(start=False, users=(), sections={'domains."old.example"': 'deliver = "smtp://10.0.0.5:25"'}) as gateway:
+            self.fails(gateway, 2, ["not built yet", "postern.toml:"])
+
+    def test_a_missing_certificate_is_named(self):
+        with Gateway(start=False, users=()) as gateway:
+            os.unlink(gateway.path("tls.crt"))
+            self.fails(gateway, 2, [gateway.path("tls.crt")])
+
+    def test_a_broken_certificate_at_reload_leaves_the_old_one_in_use(self):
+        with Gateway() as gateway:
+            with open(gateway.path("tls.crt"), "w") as f:
+                f.write("rubbish")
+            size = gateway.log_size()
+            gateway.process.send_signal(signal.SIGHUP)
+            gateway.wait_log("event=reload ", since=size)
+            self.assertIn("reload.certificate", gateway.log_text())
+            client = gateway.imap()
+            client.logout()
+
+    def test_a_second_server_names_the_first(self):
+        with Gateway() as gateway:
+            with open(gateway.path("postern.toml")) as f:
+                text = f.read()
+            for port in gateway.ports.values():
+                text = text.replace(f"127.0.0.1:{port}", "127.0.0.1:0")
+            second = gateway.path("second.toml")
+            with open(second, "w") as f:
+                f.write(text)
+            done = gateway.command("--config", second, "serve")
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn(str(gateway.process.pid), done.stderr)
+
+    def test_a_graceful_end_says_421_to_who_waits_and_exits_0(self):
+        gateway = Gateway()
+        try:
+            client = gateway.smtp()
+            gateway.process.send_signal(signal.SIGTERM)
+            self.assertTrue(client.getreply()[0] == 421)
+            self.assertEqual(gateway.process.wait(20), 0)
+        finally:
+            gateway.close()
+
+
+class Logins(unittest.TestCase):
+    def test_guessing_is_slowed_down_and_then_refused_and_unban_ends_it(self):
+        with Gateway() as gateway:
+            refused = False
+            for _ in range(25):
+                try:
+                    gateway.imap("alice@example.test", "wrong").logout()
+                except imaplib.IMAP4.error as error:
+                    refused = refused or "try again" in str(error).lower() or "too many" in str(error).lower()
+                if refused:
+                    break
+            self.assertTrue(refused, gateway.log_text()[-2000:])
+            gateway.command("user", "unban", "alice@example.test")
+            gateway.command("user", "unban", "127.0.0.1")
+            gateway.imap("alice@example.test", PASSWORD).logout()
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())
