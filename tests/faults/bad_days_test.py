@@ -4,6 +4,7 @@ import imaplib
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 import unittest
@@ -130,7 +131,7 @@ class Start(unittest.TestCase):
             second = gateway.path("second.toml")
             with open(second, "w") as f:
                 f.write(text)
-            done = gateway.command("--config", second, "serve")
+            done = subprocess.run([gateway.program, "--config", second, "serve"], text=True, capture_output=True, timeout=60)
             self.assertEqual(done.returncode, 1, done.stderr)
             self.assertIn(str(gateway.process.pid), done.stderr)
 
@@ -149,11 +150,11 @@ class Logins(unittest.TestCase):
     def test_guessing_is_slowed_down_and_then_refused_and_unban_ends_it(self):
         with Gateway() as gateway:
             refused = False
-            for _ in range(25):
+            for number in range(25):
                 try:
-                    gateway.imap("alice@example.test", "wrong").logout()
+                    gateway.imap("alice@example.test", f"wrong {number}").logout()
                 except imaplib.IMAP4.error as error:
-                    refused = refused or "try again" in str(error).lower() or "too many" in str(error).lower()
+                    refused = "too many" in str(error).lower()
                 if refused:
                     break
             self.assertTrue(refused, gateway.log_text()[-2000:])

@@ -112,7 +112,9 @@ class Gateway:
             "antivirus": f'database = "{self.path("signatures")}"\nscanners = 1',
         }
         for name, text in sections.items():
-            defaults[name] = defaults.get(name, "") + "\n" + text if not text.startswith("=") else text[1:]
+            given = {line.split("=")[0].strip() for line in text.splitlines()}
+            kept = [line for line in defaults.get(name, "").splitlines() if line.split("=")[0].strip() not in given]
+            defaults[name] = "\n".join(kept + [text])
         with open(self.path("postern.toml"), "w") as f:
             f.write(f'hostname = "mx.example.test"\ndata = "{self.path("data")}"\nrules = "{self.path("rules")}"\n{config}\n')
             for name, text in defaults.items():
@@ -157,6 +159,8 @@ class Gateway:
     def close(self):
         with contextlib.suppress(Exception):
             self.stop(signal.SIGKILL)
+        if not getattr(self, "log", None) is None and not self.log.closed:
+            self.log.close()
         if self.dns_process:
             self.dns_process.kill()
             self.dns_process.wait()
@@ -189,9 +193,11 @@ class Gateway:
         return client
 
     def send(self, message, to=("alice@example.test",), sender="you@sender.example", **client):
-        """The (code, text) of the reply to the body."""
+        """The (code, text) of the reply to the body, or of the first refusal before it."""
         with self.smtp(**client) as smtp:
-            smtp.mail(sender)
+            code, text = smtp.mail(sender)
+            if code != 250:
+                return code, text.decode()
             for recipient in [to] if isinstance(to, str) else to:
                 code, text = smtp.rcpt(recipient)
                 if code != 250:
@@ -201,7 +207,11 @@ class Gateway:
 
     def imap(self, user="alice@example.test", password=PASSWORD):
         client = imaplib.IMAP4_SSL("127.0.0.1", self.ports["imaps"], ssl_context=insecure())
-        client.login(user, password)
+        try:
+            client.login(user, password)
+        except imaplib.IMAP4.error:
+            client.shutdown()
+            raise
         return client
 
     def pop3(self, user="alice@example.test", password=PASSWORD):
