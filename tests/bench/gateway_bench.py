@@ -99,15 +99,13 @@ class Bench:
 
     def gateway(self, judge=True, antivirus=True, **more):
         """Not started."""
-        sections = {"tls": "allow_plaintext_login = true", "smtp": '=proxy = ["127.0.0.0/8"]'}
-        if not judge:
-            sections["antivirus"] = "=scanners = 0"
+        sections = {"tls": "allow_plaintext_login = true", "smtp": 'proxy = ["127.0.0.0/8"]'}
         made = Gateway(users=USERS, sections=sections, rules=None if judge else self.no_rules, antivirus=antivirus, dns=self.dns_port,
                        start=False, **more)
         with open(made.path("postern.toml"), encoding="utf-8") as file:
             text = file.read()
         with open(made.path("postern.toml"), "w", encoding="utf-8") as file:
-            file.write(text.replace("scanners = 1\n", "scanners = 2\n"))
+            file.write(text.replace("scanners = 1\n", f"scanners = {2 if judge else 0}\n"))
         return made
 
     # --- SMTP
