@@ -21,7 +21,8 @@ How it is measured
            business of bench_scan.
   off      an empty rules folder and scanners = 0: what is left are the session, SPF, DKIM and DMARC as far as the
            judge computes them unasked, and the store.
-  Each row starts the program anew, so its DNS cache is cold.
+  Each row starts the program anew, so its DNS cache is cold.  A slower client (TLS, a busy machine) means smaller
+  groups in the store's commits, hence more syncs and wake-ups a message: compare rows of one run only.
 
 The benches of one part, built when asked for (cmake --build build --target bench_NAME), run by hand:
   bench_filters        DKIM verification and DMARC, microseconds a message
