@@ -13,50 +13,17 @@ import fnmatch
 import glob
 import os
 import re
-import socket
 import sys
 import unittest
 
-from gateway import SOURCE, Gateway, insecure
+from gateway import SOURCE, Gateway
+from wire import Connection
 
 
 def unescape(text):
     text = re.sub(r"\{\*(\d+):([^}]*)\}", lambda m: m.group(2) * int(m.group(1)), text)
     return re.sub(rb"\\(x[0-9a-fA-F]{2}|.)", lambda m: {b"r": b"\r", b"n": b"\n", b"0": b"\0", b"\\": b"\\"}.get(
         m.group(1)) or bytes([int(m.group(1)[1:], 16)]), text.encode())
-
-
-class Connection:
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
-        self.buffer = b""
-
-    def line(self):
-        while b"\n" not in self.buffer:
-            piece = self.socket.recv(65536)
-            if not piece:
-                raise EOFError
-            self.buffer += piece
-        line, self.buffer = self.buffer.split(b"\n", 1)
-        return line.rstrip(b"\r").decode(errors="replace")
-
-    def reply(self):
-        lines = []
-        while True:
-            lines.append(self.line())
-            if lines[-1][3:4] != "-":
-                return "|".join(lines)
-
-    def closed(self):
-        try:
-            rest = self.buffer + self.socket.recv(65536)
-        except ConnectionError:
-            return True
-        return rest == b""
-
-    def start_tls(self):
-        assert not self.buffer, self.buffer
-        self.socket = insecure().wrap_socket(self.socket)
 
 
 def run(path, gateway):
