@@ -216,8 +216,12 @@ class Gateway:
 
     def pop3(self, user="alice@example.test", password=PASSWORD):
         client = poplib.POP3_SSL("127.0.0.1", self.ports["pop3s"], context=insecure(), timeout=60)
-        client.user(user)
-        client.pass_(password)
+        try:
+            client.user(user)
+            client.pass_(password)
+        except poplib.error_proto:
+            client.close()
+            raise
         return client
 
     def folder(self, name, user="alice@example.test"):
