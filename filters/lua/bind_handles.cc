@@ -312,6 +312,13 @@ bool push_fact(lua_State* lua, Scene& scene, const Fact* fact, io::Task<void> (*
   return true;
 }
 
+// Decoding a large message takes longer than a rule may: the first to ask for it is not to blame.
+template <class Value>
+const Value& made(lua_State* lua, Scene& scene, const Value& (MessageEvidence::*make)()) {
+  State::Uncharged pause(*State::running(lua).state);
+  return ((*scene.message).*make)();
+}
+
 bool push_mail_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& task) {
   switch (field) {
     case Field::conn: lua_rawgeti(lua, LUA_REGISTRYINDEX, scene.connection_handle()); return true;
@@ -335,9 +342,9 @@ bool push_mail_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& 
     case Field::from_domain: push_from(lua, scene, field); return true;
     case Field::to: push_to(lua, scene); return true;
     case Field::header: lua_rawgeti(lua, LUA_REGISTRYINDEX, scene.header_handle()); return true;
-    case Field::text: push(lua, scene.message->text()); return true;
-    case Field::links: push_links(lua, scene.message->links()); return true;
-    case Field::attachments: push_attachments(lua, scene.message->attachments()); return true;
+    case Field::text: push(lua, made(lua, scene, &MessageEvidence::text)); return true;
+    case Field::links: push_links(lua, made(lua, scene, &MessageEvidence::links)); return true;
+    case Field::attachments: push_attachments(lua, made(lua, scene, &MessageEvidence::attachments)); return true;
     case Field::spf: return push_fact(lua, scene, scene.spf, fetch_spf, push_spf, task);
     case Field::dkim: return push_fact(lua, scene, scene.dkim, fetch_dkim, push_dkim, task);
     case Field::dmarc: return push_fact(lua, scene, scene.dmarc, fetch_dmarc, push_dmarc, task);

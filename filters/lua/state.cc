@@ -126,6 +126,13 @@ bool State::over_budget(Running& run) {
   return true;
 }
 
+State::Uncharged::Uncharged(State& state) : state_(state), wall_(std::chrono::steady_clock::now()), cpu_(thread_cpu()) {}
+
+State::Uncharged::~Uncharged() {
+  state_.slice_wall_ += std::chrono::steady_clock::now() - wall_;
+  state_.slice_cpu_ += thread_cpu() - cpu_;
+}
+
 void State::count_hook(lua_State* lua, lua_Debug*) {
   Running& run = running(lua);
   if (run.state->over_budget(run)) raise(lua, run.stop_reason);

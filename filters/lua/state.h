@@ -86,6 +86,19 @@ class State : public std::enable_shared_from_this<State> {
   // Counts work done inside C functions; raises the budget's error when the CPU is spent.
   static void spend(lua_State* lua, std::size_t steps);
   bool over_budget(Running& run);
+  // While it lives, what is done counts as no rule's time: facts of the message that are made when a rule
+  // first reads them.  No Lua function may be called meanwhile.
+  class Uncharged {
+   public:
+    explicit Uncharged(State& state);
+    ~Uncharged();
+    Uncharged(const Uncharged&) = delete;
+
+   private:
+    State& state_;
+    std::chrono::steady_clock::time_point wall_;
+    std::chrono::microseconds cpu_;
+  };
   // Ends the run with an error that no pcall catches; the caller raises it.
   void stop(Running& run, std::string reason);
   // After a caught error: whether it must go on upwards (budget, memory, cancelled).

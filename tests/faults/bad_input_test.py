@@ -2,6 +2,7 @@
 nothing is stored half, and what was taken comes back over IMAP with its octets."""
 import re
 import sys
+import tempfile
 import time
 import unittest
 
@@ -224,6 +225,29 @@ class Messages(unittest.TestCase):
             self.assertRegex(client.ask(b"EHLO a\0b"), r"^50[01] ")
             self.assertRegex(client.ask(b"\0" * 100), r"^500 ")
             self.assertRegex(client.ask(b"EHLO client.example"), r"^250-")
+
+
+class Budget(unittest.TestCase):
+    RULES = {"10-read.lua": '''rule "reads" {
+  on = "message", about = "Reads what takes long to make, then works a little.",
+  check = function(mail)
+    local sum = #mail.links + #mail.text + #mail.attachments
+    for i = 1, mail.subject == "busy" and 1e9 or 1e4 do sum = sum + i end
+  end,
+}
+'''}
+
+    def test_the_time_that_decoding_takes_is_charged_to_no_rule(self):
+        with tempfile.TemporaryDirectory() as nothing:
+            gateway = Gateway(rules=nothing, rule_files=self.RULES, antivirus=False,
+                              sections={"antivirus": "scanners = 0", "budgets": 'cpu = "10ms"'})
+        with gateway:
+            links = message(subject="large", body="<a href=x>" * 200_000 + "\r\n", extra="Content-Type: text/html\r\n")
+            code, text = gateway.send(links)
+            self.assertEqual(code, 250, f"{text}\n{gateway.log_text()[-1500:]}")
+            code, text = gateway.send(message(subject="busy"))
+            self.assertEqual(code, 451, text)
+            self.assertIn("CPU budget of 10 ms spent", gateway.log_text())
 
 
 if __name__ == "__main__":
