@@ -1,9 +1,9 @@
 // What is written down of a message's facts: for readers of the mail, and for the trace.
 #include "filters/verdict_facts.h"
 
+#include "filters/auth_header.h"
 #include "filters/judge.h"
 #include "gateway/base/text.h"
-#include "gateway/mail/auth_results.h"
 
 namespace postern::filters {
 namespace {
@@ -92,41 +92,9 @@ std::string facts_json(const lua::Scene& scene) {
   return out + "\"asked\":" + scene.record.json() + "}";
 }
 
-std::string authentication_results(std::string_view hostname, const lua::Scene& scene) {
-  std::vector<mail::AuthResult> results;
-  if (scene.spf != nullptr) {
-    mail::AuthResult result;
-    result.method = "spf";
-    result.result = name(scene.spf->result);
-    result.reason = scene.spf->problem;
-    if (scene.sender.address.empty()) {
-      result.properties.push_back({"smtp.helo", scene.client.helo});
-    } else {
-      result.properties.push_back({"smtp.mailfrom", scene.sender.address});
-    }
-    results.push_back(std::move(result));
-  }
-  if (scene.dkim != nullptr) {
-    for (const auto& signature : scene.dkim->signatures) {
-      mail::AuthResult result;
-      result.method = "dkim";
-      result.result = name(signature.result);
-      result.reason = signature.problem;
-      result.properties.push_back({"header.d", signature.domain});
-      result.properties.push_back({"header.s", signature.selector});
-      if (!signature.b_prefix.empty()) result.properties.push_back({"header.b", signature.b_prefix});
-      results.push_back(std::move(result));
-    }
-  }
-  if (scene.dmarc != nullptr) {
-    mail::AuthResult result;
-    result.method = "dmarc";
-    result.result = name(scene.dmarc->result);
-    result.reason = scene.dmarc->problem;
-    result.properties.push_back({"header.from", scene.dmarc->domain});
-    results.push_back(std::move(result));
-  }
-  return mail::authentication_results_field(hostname, results);
+std::string authentication_results(const std::string& hostname, const lua::Scene& scene) {
+  AuthenticationFacts known{scene.reputation, scene.spf, scene.dkim, scene.dmarc};
+  return authentication_results(hostname, scene.client, scene.sender, known);
 }
 
 std::string verdict_field(const smtp::MessageVerdict& verdict, const smtp::RecipientVerdict& recipient, std::string_view id) {

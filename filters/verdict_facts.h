@@ -1,14 +1,13 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "filters/lua/scene.h"
 
 namespace postern::filters {
 
 // The Authentication-Results field with CRLF, from the facts that are known.  RFC 8601.
-std::string authentication_results(std::string_view hostname, const lua::Scene& scene);
+std::string authentication_results(const std::string& hostname, const lua::Scene& scene);
 
 // The facts for trace and `explain`, design 7, and what the rules asked:
 // {"spf":{"result":"pass",...},"dkim":[...],"dmarc":{...},"arc":{...},"virus":null,"asked":{...}}
