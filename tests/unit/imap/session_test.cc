@@ -87,9 +87,7 @@ io::Task<std::string> over_implicit_tls(World& world) {
 }  // namespace
 
 TEST_CASE("STARTTLS drops what was sent behind it and makes passwords possible") {
-  test::TemporaryDirectory directory;
-  auto context = test::self_signed(directory);
-  REQUIRE(context);
+  auto context = test::server_context();
   World world;
   world.imap.services.allow_plaintext_login = false;
   world.imap.services.tls = [context] { return context; };
@@ -106,9 +104,7 @@ TEST_CASE("STARTTLS drops what was sent behind it and makes passwords possible")
 }
 
 TEST_CASE("implicit TLS comes before the greeting, and STARTTLS in it is BAD") {
-  test::TemporaryDirectory directory;
-  auto context = test::self_signed(directory);
-  REQUIRE(context);
+  auto context = test::server_context();
   World world;
   world.imap.services.allow_plaintext_login = false;
   world.imap.services.tls = [context] { return context; };
