@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::size_t kMaxShown = 200;
 constexpr std::size_t kMaxInner = 4096;   // HTML looked at for what a link shows
+constexpr std::size_t kMaxTag = kMaxUrl * 4;
+constexpr std::size_t kMaxAnchors = kMaxLinks * 4;      // of one page, each target as often as it comes
+constexpr std::size_t kMaxLookAhead = 1024 * 1024;      // in vain, for the ends of tags
 
 bool ends_url(char c) {
   return static_cast<unsigned char>(c) <= ' ' || std::string_view("<>\"'`{}|\\^").find(c) != std::string_view::npos;
@@ -31,9 +34,12 @@ void add(std::vector<Link>& links, std::string url, std::string shown) {
 
 // A closing mark belongs to the sentence, unless the URL opened it.
 std::string_view without_punctuation(std::string_view url) {
+  auto opened = std::count(url.begin(), url.end(), '(');
+  auto closed = std::count(url.begin(), url.end(), ')');
   while (!url.empty()) {
     char last = url.back();
-    bool closing = last == ')' && std::count(url.begin(), url.end(), '(') < std::count(url.begin(), url.end(), ')');
+    bool closing = last == ')' && opened < closed;
+    if (closing) --closed;
     if (!closing && std::string_view(".,;:!?*_]").find(last) == std::string_view::npos) break;
     url.remove_suffix(1);
   }
@@ -71,10 +77,16 @@ std::optional<std::string_view> attribute(std::string_view tag, std::string_view
   return std::nullopt;
 }
 
-// Where the tag that begins at `open` ("<") ends: behind its ">", quotes respected.
-std::size_t end_of_tag(std::string_view html, std::size_t open) {
+// Where the tag that begins at `open` ("<") ends: behind its ">", quotes respected.  A page of tags without an end
+// uses up `patience`; then the next ">" is taken, quoted or not.
+std::size_t end_of_tag(std::string_view html, std::size_t open, std::size_t& patience) {
+  html = html.substr(0, open + kMaxTag);
+  if (patience == 0) {
+    std::size_t close = html.find('>', open);
+    return close == std::string_view::npos ? open + 1 : close + 1;
+  }
   char quote = '\0';
-  for (std::size_t i = open + 1; i < html.size() && i - open < kMaxUrl * 4; ++i) {
+  for (std::size_t i = open + 1; i < html.size(); ++i) {
     char c = html[i];
     if (quote != '\0') {
       if (c == quote) quote = '\0';
@@ -84,6 +96,7 @@ std::size_t end_of_tag(std::string_view html, std::size_t open) {
       return i + 1;
     }
   }
+  patience -= std::min(patience, html.size() - open);
   return open + 1;
 }
 
@@ -113,9 +126,10 @@ std::string host_of(std::string_view url) {
 
 void find_links_in_text(std::string_view text, std::vector<Link>& links) {
   std::size_t at = 0;
+  std::size_t slashes = text.find("://");
   while (at < text.size() && links.size() < kMaxLinks) {
     // Both kinds have a mark that is rare in prose; look back from it.
-    std::size_t slashes = text.find("://", at);
+    if (slashes < at) slashes = text.find("://", at);
     std::size_t www = ifind(text.substr(0, slashes), "www.", at);
     std::size_t begin = std::string_view::npos;
     if (www != std::string_view::npos && (www == 0 || !(is_alpha(text[www - 1]) || is_digit(text[www - 1])))) {
@@ -145,7 +159,9 @@ void find_links_in_text(std::string_view text, std::vector<Link>& links) {
 
 void find_links_in_html(std::string_view html, std::vector<Link>& links) {
   std::size_t at = 0;
-  while (links.size() < kMaxLinks) {
+  std::size_t anchors = 0;
+  std::size_t patience = kMaxLookAhead;
+  while (links.size() < kMaxLinks && anchors < kMaxAnchors) {
     std::size_t open = html.find('<', at);
     if (open == std::string_view::npos) return;
     if (html.substr(open, 4) == "<!--") {
@@ -153,7 +169,7 @@ void find_links_in_html(std::string_view html, std::vector<Link>& links) {
       at = close == std::string_view::npos ? html.size() : close + 3;
       continue;
     }
-    std::size_t end = end_of_tag(html, open);
+    std::size_t end = end_of_tag(html, open, patience);
     at = end;
     std::string_view tag = html.substr(open + 1, end - open - 1);
     if (tag.ends_with('>')) tag.remove_suffix(1);
@@ -162,6 +178,7 @@ void find_links_in_html(std::string_view html, std::vector<Link>& links) {
     if (!anchor && !iequals(element, "area") && !iequals(element, "form")) continue;
     auto target = attribute(tag, iequals(element, "form") ? "action" : "href");
     if (!target || target->size() > kMaxUrl * 2) continue;
+    ++anchors;
     std::string shown;
     if (anchor) {
       std::string_view inner = html.substr(end, kMaxInner);

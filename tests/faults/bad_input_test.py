@@ -1,6 +1,7 @@
 """Clients that vanish at each octet, and messages that no proper program makes: each gets a reply, the program lives,
 nothing is stored half, and what was taken comes back over IMAP with its octets."""
 import re
+import resource
 import sys
 import tempfile
 import time
@@ -236,6 +237,21 @@ class Budget(unittest.TestCase):
   end,
 }
 '''}
+
+    def test_links_that_are_none_are_looked_for_in_little_time(self):
+        """A megabyte each; what is quadratic here stops an event loop for minutes."""
+        with tempfile.TemporaryDirectory() as nothing:
+            gateway = Gateway(rules=nothing, rule_files=self.RULES, antivirus=False, users=(), start=False, sections={"antivirus": "scanners = 0"})
+        with gateway:
+            for piece, html in (("awww.", False), (")", False), ("://", False), ("<", True), ("<a ", True), ("<a href=x>", True), ("<a href='", True)):
+                with self.subTest(piece):
+                    body = ("http://" if piece == ")" else "") + piece * (1_000_000 // len(piece))
+                    with open(gateway.path("m.eml"), "w", newline="") as f:
+                        f.write(message(body=body + "\r\n", extra="Content-Type: text/html\r\n" if html else ""))
+                    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                    gateway.command("explain", gateway.path("m.eml"), check=True)
+                    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                    self.assertLess(after.ru_utime - before.ru_utime, 2.0)
 
     def test_the_time_that_decoding_takes_is_charged_to_no_rule(self):
         with tempfile.TemporaryDirectory() as nothing:
