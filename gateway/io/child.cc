@@ -67,6 +67,12 @@ Result<Child> Child::start(const ChildOptions& options) {
   for (auto [ours, theirs] : options.descriptors) {
     posix_spawn_file_actions_adddup2(&spawn.actions, parked + theirs, theirs);
   }
+  for (int number = 3; number < first_free; ++number) {
+    bool wanted = std::any_of(options.descriptors.begin(), options.descriptors.end(),
+                              [number](const auto& descriptor) { return descriptor.second == number; });
+    // Not an error if nothing is open there.
+    if (!wanted) posix_spawn_file_actions_addclose(&spawn.actions, number);
+  }
   posix_spawn_file_actions_addclosefrom_np(&spawn.actions, first_free);
 
   // Our loops ignore SIGPIPE, and an ignored signal would be inherited.

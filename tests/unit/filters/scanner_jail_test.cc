@@ -91,7 +91,7 @@ std::string fill(const Jail& jail) {
 }
 
 std::string take_memory(const Jail&) {
-  void* much = std::malloc(512 << 20);
+  void* volatile much = std::malloc(512 << 20);   // volatile: an optimizer sees that nobody uses it
   return much == nullptr ? "refused" : "given";
 }
 
