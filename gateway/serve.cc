@@ -118,10 +118,8 @@ class Unit {
     fill_services();
   }
   ~Unit() {
-    if (thread_.joinable()) {
-      loop_.stop();
-      thread_.join();
-    }
+    join();
+    loop_.end_tasks();   // sessions and judgements end before what they work with
   }
   Unit(const Unit&) = delete;
 
@@ -142,6 +140,11 @@ class Unit {
     });
   }
   std::size_t sessions() const { return sessions_; }
+  void join() {
+    loop_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+  void end_tasks() { loop_.end_tasks(); }
 
  private:
   void fill_services();
@@ -346,6 +349,22 @@ io::Task<void> obey_signals(Shared& shared, std::vector<std::unique_ptr<Unit>>& 
   }
 }
 
+// Nothing may be destroyed while something else can still touch it.  The committer, the workers and the
+// antivirus post to the loops, so these stay until the others are gone; a worker may be reading rules.
+void take_apart(Shared& shared, std::vector<std::unique_ptr<Unit>>& units) {
+  for (auto& unit : units) unit->join();
+  for (auto& unit : units) unit->end_tasks();
+  shared.main.end_tasks();
+  shared.authenticator.reset();
+  shared.logins.reset();
+  shared.deliverer.reset();
+  shared.directory.reset();
+  shared.store.reset();
+  shared.workers.stop();
+  units.clear();
+  shared.judging.reset();
+}
+
 // Blocked before any thread starts, so that all threads leave these to the signalfd.
 io::Fd block_signals() {
   sigset_t set;
@@ -396,7 +415,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   for (std::size_t i = 0; i < units.size(); ++i) units[i]->start(std::move(sockets[i]));
   log::info("ready", {{"hostname", shared.config.hostname}, {"loops", std::to_string(units.size())}, {"version", kVersion}});
   shared.main.run();
-  units.clear();
+  take_apart(shared, units);
   return 0;
 }
 

@@ -59,6 +59,7 @@ Status become_owner(const std::string& data) {
 json run_here(const config::Config& config, const json& request) {
   auto became = become_owner(config.data);
   if (!became) return failure(became.error().text);
+  io::Loop loop;   // outlives the store and the workers, which post to it
   io::WorkerPool workers(1);
   store::StoreOptions options;
   options.directory = config.data;
@@ -68,7 +69,6 @@ json run_here(const config::Config& config, const json& request) {
   context.config = &config;
   context.store = opened->get();
   context.workers = &workers;
-  io::Loop loop;
   return loop.block_on(run_command(context, request));
 }
 

@@ -262,8 +262,8 @@ int explain_command(const Global& global, const ExplainArguments& arguments) {
     return 1;
   }
   log::set_level(log::Level::error);
-  io::WorkerPool workers(2);
   io::Loop loop;
+  io::WorkerPool workers(2);   // ends before the loop: its jobs post there
   Judging judging(loaded.config, arguments.rules, loop, workers);
   auto report = judging.rules.reload();
   if (!report.good()) {

@@ -79,14 +79,7 @@ Loop::Loop() : posted_(std::make_unique<Posted>()), roots_(std::make_unique<Root
 }
 
 Loop::~Loop() {
-  current_loop = this;
-  auto roots = std::exchange(roots_->running, {});
-  roots.clear();
-  {
-    std::lock_guard lock(posted_->mutex);
-    posted_->work.clear();
-  }
-  current_loop = nullptr;
+  end_tasks();
   event_free(posted_->readable);
   ::close(posted_->wake);
   event_base_free(base_);
@@ -99,12 +92,27 @@ Loop& Loop::current() {
 
 void Loop::run() {
   auto* previous = std::exchange(current_loop, this);
-  {
-    std::lock_guard lock(posted_->mutex);
-    posted_->stop = false;
-  }
   // Not EVLOOP_NO_EXIT_ON_EMPTY: the eventfd keeps the loop from ever being empty.
   event_base_loop(base_, 0);
+  current_loop = previous;
+  // Here, not at the beginning: a thread may be told to stop before it comes to run().
+  std::lock_guard lock(posted_->mutex);
+  posted_->stop = false;
+}
+
+void Loop::end_tasks() {
+  auto* previous = std::exchange(current_loop, this);
+  while (!roots_->running.empty()) {   // a destructor may spawn
+    auto roots = std::exchange(roots_->running, {});
+    roots.clear();
+  }
+  roots_->to_reap.clear();
+  std::deque<std::function<void()>> unrun;
+  {
+    std::lock_guard lock(posted_->mutex);
+    unrun.swap(posted_->work);
+  }
+  unrun.clear();   // not under the lock: what it holds may post
   current_loop = previous;
 }
 

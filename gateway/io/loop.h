@@ -26,7 +26,11 @@ class Loop {
   // Runs until stop().
   void run();
   // Safe from any thread and from a signal-free context; the loop ends after the present callback.
+  // A stop() that comes before run() holds: that run ends at once.
   void stop();
+  // Destroys all tasks, and what is posted unrun, while what they refer to still lives.  For a loop that
+  // does not run; post() stays safe until the Loop itself is destroyed, and does nothing.
+  void end_tasks();
   // Runs `work` on the loop's thread, in order of posting.  Safe from any thread.  Work still
   // queued when the loop is destroyed is dropped unrun.
   void post(std::function<void()> work);

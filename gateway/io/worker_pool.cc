@@ -11,14 +11,18 @@ WorkerPool::WorkerPool(std::size_t threads) {
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
-WorkerPool::~WorkerPool() {
+WorkerPool::~WorkerPool() { stop(); }
+
+void WorkerPool::stop() {
+  std::deque<std::function<void()>> unrun;
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
-    jobs_.clear();
+    unrun.swap(jobs_);
   }
   wake_.notify_all();
   for (auto& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void WorkerPool::push(std::function<void()> job) {

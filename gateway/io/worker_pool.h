@@ -26,11 +26,14 @@ namespace postern::io {
 class WorkerPool {
  public:
   explicit WorkerPool(std::size_t threads);
-  ~WorkerPool();  // lets running jobs end, drops queued ones
+  ~WorkerPool();  // stop()
   WorkerPool(const WorkerPool&) = delete;
 
   template <class Job>
   Task<std::invoke_result_t<Job&>> run(Job job);
+
+  // Lets running jobs end, drops queued ones and all that come later.  Waiters of dropped jobs wait for ever.
+  void stop();
 
   // For work whose end nobody waits for.
   void run_detached(std::function<void()> job) { push(std::move(job)); }

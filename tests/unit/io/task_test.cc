@@ -138,6 +138,43 @@ TEST_CASE("a loop destroys the tasks that still run") {
   CHECK(destroyed == 2);
 }
 
+TEST_CASE("a loop that is told to stop before it runs ends at once") {
+  Loop loop;
+  loop.stop();
+  loop.run();
+  CHECK(loop.block_on(after(1ms, 7)) == 7);
+}
+
+TEST_CASE("the tasks of a loop can be ended before it, and posting to it stays safe") {
+  Loop loop;
+  int destroyed = 0;
+  loop.spawn(nested(destroyed), "nested");
+  loop.block_on(after(1ms, 0));
+  bool ran = false;
+  loop.post([&ran] { ran = true; });
+  loop.end_tasks();
+  CHECK(loop.running() == 0);
+  CHECK(destroyed > 0);
+  loop.post([] {});
+  CHECK_FALSE(ran);
+}
+
+TEST_CASE("a stopped worker pool has ended its job and drops what comes later") {
+  io::WorkerPool pool(2);
+  std::atomic<int> ran = 0;
+  std::atomic<bool> begun = false;
+  pool.run_detached([&] {
+    begun = true;
+    std::this_thread::sleep_for(5ms);
+    ++ran;
+  });
+  while (!begun) std::this_thread::yield();
+  pool.stop();
+  CHECK(ran == 1);
+  pool.run_detached([&] { ++ran; });
+  CHECK(ran == 1);
+}
+
 TEST_CASE("together gives the values in order") {
   Loop loop;
   CHECK(loop.block_on(three_at_once()) == std::vector<int>{1, 2, 3});
