@@ -55,7 +55,9 @@ io::Task<void> Session::converse() {
     if (!answer) continue;
     co_await say(*answer);
     if (answer->closes()) break;
-    if (answer->is_error() && ++errors_ >= settings_->errors_per_session && settings_->errors_per_session != 0) {
+    // Only 5xx are the client's mistakes: whoever hears 452 for the thousand-and-first recipient must be
+    // able to send to the thousand that were taken (RFC 5321 4.5.3.1.10).
+    if (answer->code() >= 500 && ++errors_ >= settings_->errors_per_session && settings_->errors_per_session != 0) {
       co_await say(reply::too_many_errors());
       break;
     }
