@@ -68,7 +68,9 @@ io::Task<Reply> Session::cmd_bdat(std::string argument) {
                                  wanted ? transaction_->last_octet : scrap, limits);
   if (!wanted) co_return reply::bad_sequence("MAIL and RCPT first");
   if (transaction_->body == BodyEnd::complete) transaction_->body = end;
-  if (!last) co_return Reply(250, "2.0.0", std::to_string(*octets) + " octets received");
+  // The chunk that is too much is refused at once: the chunks behind it find no transaction.
+  bool hopeless = transaction_->body == BodyEnd::too_big || transaction_->body == BodyEnd::no_space;
+  if (!last && !hopeless) co_return Reply(250, "2.0.0", std::to_string(*octets) + " octets received");
   end = transaction_->body;
   if (end == BodyEnd::complete && transaction_->last_octet != '\n' && transaction_->draft->size() > 0) {
     // The store's records end with a line end, as DATA's always do.
@@ -77,6 +79,7 @@ io::Task<Reply> Session::cmd_bdat(std::string argument) {
   auto draft = std::move(transaction_->draft);
   if (end == BodyEnd::bare_newline) {
     ++services_.counters->bare_newlines;
+    log::warning("smtp.bare_newline", {{"session", client_.session}, {"ip", client_.ip.to_string()}});
     forget_transaction();
     co_return Reply(554, "5.6.0", "Bare CR or LF in the message");
   }

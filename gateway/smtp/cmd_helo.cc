@@ -21,7 +21,9 @@ Reply Session::cmd_helo(const Command& command) {
   answer.and_line("SMTPUTF8");
   answer.and_line("ENHANCEDSTATUSCODES");
   answer.and_line("CHUNKING");
-  answer.and_line("LIMITS RCPTMAX=" + std::to_string(settings_->recipients_per_message));
+  if (settings_->recipients_per_message != 0) {   // RFC 9422 4: a limit of 0 cannot be said
+    answer.and_line("LIMITS RCPTMAX=" + std::to_string(settings_->recipients_per_message));
+  }
   if (!stream_.is_tls() && services_.tls()) answer.and_line("STARTTLS");
   if (may_xclient()) answer.and_line("XCLIENT NAME ADDR PORT PROTO HELO LOGIN");
   return answer;

@@ -20,7 +20,7 @@ struct LimitSettings {                       // 0: no limit
 };
 
 // Counts connections over all loops, by address (an IPv6 address counts as its /64) and network
-// (/24, /48).  Safe from any thread.  Memory is bounded: the rate table forgets the oldest.
+// (/24, /48).  Safe from any thread.  Memory is bounded: a full table forgets half of it.
 class ConnectionLimits {
  public:
   explicit ConnectionLimits(LimitSettings settings) : settings_(settings) {}
