@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "gateway/base/text.h"
+
 namespace postern::filters {
 namespace {
 
@@ -112,8 +114,17 @@ void Combined::settle_mixed() {
   }
 }
 
+// tag("Quarantine", "why") holds like quarantine("why"): nothing lies in that mailbox that is not held.
+void Combined::hold_tagged() {
+  for (auto& copy : recipients) {
+    if (copy.action != Action::accept && copy.action != Action::none) continue;
+    if (iequals(copy.folder, "Quarantine") || istarts_with(copy.folder, "Quarantine/")) quarantine(copy, "spam");
+  }
+}
+
 smtp::MessageVerdict Combined::finish(std::string_view id) {
   settle_mixed();
+  hold_tagged();
   smtp::MessageVerdict verdict;
   verdict.error = error();
   verdict.score = score;

@@ -38,6 +38,7 @@ class Combined {
  private:
   void quarantine(smtp::RecipientVerdict& copy, std::string_view quarantine_class);
   void settle_mixed();
+  void hold_tagged();
 
   smtp::Action action_ = smtp::Action::none;      // never accept
   std::string class_;
