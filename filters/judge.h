@@ -58,10 +58,4 @@ class Judge : public smtp::Judge {
   InForce in_force_;
 };
 
-// "X-Postern-Verdict: junk score=4.5 id=7Q3K2" with CRLF, for one recipient's copy.
-std::string verdict_field(const smtp::MessageVerdict& verdict, const smtp::RecipientVerdict& recipient, std::string_view id);
-// "X-Postern-Why: 3 dnsbl: dial-up range (rules/10-connect.lua:11)", a field with CRLF for each hit that
-// concerns this recipient; "" when there was none.
-std::string why_fields(const smtp::MessageVerdict& verdict, const smtp::RecipientVerdict& recipient);
-
 }  // namespace postern::filters

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 
-#include "gateway/base/ip.h"
 #include "gateway/base/text.h"
 
 namespace postern::smtp {
@@ -65,19 +64,6 @@ Result<std::string> decode_xtext(std::string_view text) {
     i += 2;
   }
   return out;
-}
-
-bool is_helo_name(std::string_view name) {
-  if (name.empty() || name.size() > 255) return false;
-  if (name.starts_with('[') && name.ends_with(']')) {
-    auto inside = name.substr(1, name.size() - 2);
-    if (istarts_with(inside, "IPv6:")) inside.remove_prefix(5);
-    return IpAddress::parse(inside).has_value();
-  }
-  // RFC 6531 3.7.1 lets U-labels in.
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || static_cast<unsigned char>(c) >= 0x80;
-  });
 }
 
 }  // namespace postern::smtp

@@ -32,8 +32,4 @@ Result<PathArgument> parse_path_argument(std::string_view argument, mail::PathKi
 // RFC 3461 4 xtext: "+2B" is "+"; nothing for a broken one.
 Result<std::string> decode_xtext(std::string_view text);
 
-// HELO/EHLO argument: a domain or an address literal by syntax (RFC 5321 4.1.3); underscores are
-// forgiven, they are common and harmless.
-bool is_helo_name(std::string_view name);
-
 }  // namespace postern::smtp
