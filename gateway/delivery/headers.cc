@@ -41,7 +41,7 @@ std::string received_field(const Judged& message, const std::string& hostname) {
   mail::ReceivedInfo info;
   info.helo = message.client.helo;
   info.client = message.client.ip;
-  info.client_name = message.client_name;
+  info.client_name = message.verdict.client_name;
   info.by = hostname;
   info.id = message.id;
   if (message.recipients.size() == 1) info.recipient = message.recipients.front().address;

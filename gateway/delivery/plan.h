@@ -13,7 +13,6 @@ namespace postern::delivery {
 struct Judged {
   std::string id;
   smtp::Client client;
-  std::string client_name;            // forward-confirmed, or empty
   smtp::Sender sender;
   std::vector<smtp::Recipient> recipients;
   Octets received;                    // as received

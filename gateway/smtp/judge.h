@@ -99,6 +99,7 @@ struct MessageVerdict {
   std::string authentication_results;         // header field with CRLF at its end, RFC 8601
   std::string facts;                 // JSON object for trace and explain, design 7
   std::string generation;            // hash of the rule set
+  std::string client_name;           // forward-confirmed name of the client, if it was looked up
 };
 
 // The judge's memory of one connection.  All tasks run on the session's loop; the object must
