@@ -286,7 +286,7 @@ Status build(Shared& shared) {
   if (!prepared) return prepared.error();
   shared.logins = std::make_unique<directory::Logins>(*shared.directory);
   shared.authenticator = std::make_unique<admin::Authenticator>(*shared.logins);
-  shared.deliverer = std::make_unique<delivery::Deliverer>(*shared.store, shared.config.hostname, *quarantine);
+  shared.deliverer = std::make_unique<delivery::Deliverer>(*shared.store, *shared.directory, shared.config.hostname, *quarantine);
   shared.judging = std::make_unique<admin::Judging>(shared.config, shared.config.rules, shared.main, shared.workers);
   shared.main.block_on(admin::load_counters(*shared.store, shared.judging->counters));
   shared.settings.set(std::make_shared<smtp::Settings>(smtp_settings(shared.config)));

@@ -5,6 +5,32 @@
 
 namespace postern::delivery {
 
+// The account that a rule sends this copy to; 0: to nobody else.  A rule that names nobody did not mean
+// the recipient: the copy is held, with the rule's place as reason.
+store::AccountId Deliverer::redirected(Judged& message, std::size_t recipient) const {
+  auto& copy = message.verdict.recipients[recipient];
+  if (copy.redirect.empty()) return 0;
+  auto to = directory_.resolve(copy.redirect);
+  if (to.found()) return to.account;
+  smtp::Hit wrong;
+  wrong.kind = "error";
+  wrong.stage = smtp::Stage::deliver;
+  wrong.why = "redirected to " + copy.redirect + ", which is no account here";
+  wrong.recipient = copy.address;
+  for (const auto& hit : message.verdict.hits) {
+    if (hit.kind != "redirect" || hit.recipient != copy.address) continue;
+    wrong.rule = hit.rule;
+    wrong.at = hit.at;
+  }
+  log::error("deliver.redirect", {{"message", message.id}, {"rule", wrong.rule}, {"at", wrong.at}, {"what", wrong.why}, {"action", "quarantine"}});
+  message.verdict.hits.insert(message.verdict.hits.begin(), std::move(wrong));   // first: it is the reason
+  copy.action = smtp::Action::quarantine;
+  copy.folder = "Quarantine";
+  copy.quarantine_class = "policy";
+  copy.redirect.clear();
+  return 0;
+}
+
 io::Task<store::Change> Deliverer::deliver(Judged message, std::string reply) {
   PlanAccounts accounts;
   accounts.quarantine = quarantine_;
@@ -18,12 +44,7 @@ io::Task<store::Change> Deliverer::deliver(Judged message, std::string reply) {
       co_return gone;
     }
     accounts.recipients.push_back(account->id);
-    const auto& redirect = message.verdict.recipients[i].redirect;
-    auto other = redirect.empty() ? std::nullopt : store_.account(redirect);
-    if (!redirect.empty() && !other) {
-      log::error("deliver.redirect", {{"message", message.id}, {"to", redirect}, {"what", "no such account; delivered to the recipient"}});
-    }
-    accounts.redirects.push_back(other ? other->id : 0);
+    accounts.redirects.push_back(redirected(message, i));
   }
   auto delivery = plan(message, accounts, hostname_);
   delivery.rows.push_back(trace_row(message, reply));
