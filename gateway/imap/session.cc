@@ -13,7 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kIdleTime = 30min;          // RFC 3501 5.4: at least 30 minutes
 constexpr auto kTimeToLogIn = 1min;        // for each command before it
 constexpr auto kTimeToLogInAll = 5min;     // for all of them
 constexpr auto kTimeToWrite = 5min;        // for one portion
@@ -105,7 +104,7 @@ ReadLimits Session::read_limits() const {
 }
 
 Deadline Session::command_deadline() const {
-  if (is_logged_in()) return in(kIdleTime);
+  if (is_logged_in()) return in(services_.limits.idle);
   return std::min(in(kTimeToLogIn), started_ + kTimeToLogInAll);
 }
 
