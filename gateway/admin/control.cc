@@ -1,8 +1,7 @@
 // How the command line reaches the running server, and how it does without one.
 #include "gateway/admin/control.h"
 
-#include <fcntl.h>
-#include <poll.h>
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -27,6 +26,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxRequest = 1 << 20;
+constexpr std::chrono::seconds kPatience(300);   // with a server that does not answer
 
 std::string dumped(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
@@ -39,21 +39,14 @@ io::Task<void> serve_one(io::Stream stream, Context& context) {
   if (line.too_long || !request.is_object()) {
     answer = failure("the request is no JSON object");
   } else {
-    answer = co_await run_command(context, std::move(request));
+    try {
+      answer = co_await run_command(context, std::move(request));
+    } catch (const json::exception& wrong) {   // a member of a type that the command does not expect
+      answer = failure(std::string("the request is not understood: ") + wrong.what());
+    }
   }
   co_await stream.write(dumped(answer) + "\n", in(std::chrono::seconds(60)));
   co_await stream.shutdown(in(std::chrono::seconds(1)));
-}
-
-// The store belongs to the owner of its folder; files that root made there would lock the server out.
-Status become_owner(const std::string& data) {
-  struct stat info{};
-  if (::stat(data.c_str(), &info) != 0) return Error(data + ": " + std::strerror(errno));
-  if (::geteuid() != 0 || info.st_uid == 0) return {};
-  if (::setgid(info.st_gid) != 0 || ::setuid(info.st_uid) != 0) {
-    return Error(data + ": cannot become its owner: " + std::strerror(errno));
-  }
-  return {};
 }
 
 json run_here(const config::Config& config, const json& request) {
@@ -74,6 +67,16 @@ json run_here(const config::Config& config, const json& request) {
 
 }  // namespace
 
+Status become_owner(const std::string& data) {
+  struct stat info{};
+  if (::stat(data.c_str(), &info) != 0) return Error(data + ": " + std::strerror(errno));
+  if (::geteuid() != 0 || info.st_uid == 0) return {};
+  if (::setgroups(1, &info.st_gid) != 0 || ::setgid(info.st_gid) != 0 || ::setuid(info.st_uid) != 0) {
+    return Error(data + ": cannot become its owner: " + std::strerror(errno));
+  }
+  return {};
+}
+
 std::string control_path(const std::string& data) { return data + "/control.sock"; }
 
 io::Task<void> serve_control(io::Fd socket, Context& context) {
@@ -93,6 +96,9 @@ std::optional<json> ask_server(const std::string& data, const json& request) {
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   io::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid() || ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return std::nullopt;
+  timeval patience{.tv_sec = kPatience.count(), .tv_usec = 0};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   std::string text = dumped(request) + "\n";
   std::string_view rest = text;
   while (!rest.empty()) {
@@ -105,6 +111,7 @@ std::optional<json> ask_server(const std::string& data, const json& request) {
   while (answer.empty() || answer.back() != '\n') {
     auto got = ::read(fd.get(), piece, sizeof piece);
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return failure("the server does not answer; see its log");
     if (got <= 0) break;
     answer.append(piece, static_cast<std::size_t>(got));
   }

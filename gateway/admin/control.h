@@ -18,6 +18,10 @@ std::string control_path(const std::string& data);
 // Serves requests on this loop until it is cancelled.  `socket` from io::listen_on_path.
 io::Task<void> serve_control(io::Fd socket, Context& context);
 
+// The store belongs to the owner of its folder: root becomes him before it opens the store by itself,
+// or files of root's would lock the server out.  Does nothing for anybody else.
+Status become_owner(const std::string& data);
+
 // Asks the running server; nothing if none listens there.  Blocks.
 std::optional<nlohmann::json> ask_server(const std::string& data, const nlohmann::json& request);
 

@@ -3,6 +3,7 @@
 
 #include "filters/rule_set.h"
 #include "filters/spf.h"
+#include "gateway/admin/control.h"
 #include "gateway/admin/judging.h"
 #include "gateway/admin/output.h"
 #include "gateway/admin/subcommands.h"
@@ -26,6 +27,8 @@ std::vector<std::string> lines_of(const filters::LoadReport& report) {
 }
 
 std::vector<std::string> check_store(const config::Config& config) {
+  auto became = become_owner(config.data);
+  if (!became) return {became.error().text};
   io::WorkerPool workers(1);
   store::StoreOptions options;
   options.directory = config.data;
