@@ -75,6 +75,15 @@ std::optional<std::string> ask_password(bool from_stdin) {
   return password;
 }
 
+// Octets of a stranger as text: what could drive the terminal is shown as '?'.
+std::string tame(std::string text) {
+  std::erase(text, '\r');
+  for (char& c : text) {
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f) c = '?';
+  }
+  return text;
+}
+
 std::string spelled(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
 // "antivirus.phase  ready": nested objects as dotted names.
@@ -132,7 +141,7 @@ int quarantine_command(const Global& global, const QuarantineArguments& argument
   if (arguments.action == "show") {
     for (const auto& row : rows) {
       print_table({"id", "user", "class", "score", "reason"}, json::array({row}));
-      print("\n" + row.value("text", "") + "\n");
+      print("\n" + tame(row.value("text", "")) + "\n");
     }
     return 0;
   }
