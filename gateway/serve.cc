@@ -151,6 +151,7 @@ class Unit {
   void tell_postmaster(const filters::lua::RuleInfo& rule, const std::string& reason);
   io::Task<void> accept_all(Protocol protocol, io::Listener listener);
   io::Task<void> serve_one(Protocol protocol, io::Stream stream);
+  io::Task<void> turn_away(Protocol protocol, io::Stream stream, std::string why);
 
   Shared& shared_;
   io::Loop loop_;
@@ -213,11 +214,24 @@ io::Task<void> Unit::serve_one(Protocol protocol, io::Stream stream) {
   if (protocol == Protocol::smtp) {
     smtp::Session session(std::move(stream), smtp_, false);
     co_await session.run();
+    co_return;
+  }
+  auto overloaded = shared_.overload.reason();
+  if (!overloaded.empty()) {
+    co_await turn_away(protocol, std::move(stream), std::move(overloaded));
   } else if (protocol == Protocol::imap || protocol == Protocol::imaps) {
     co_await imap::serve(std::move(stream), imap_, protocol == Protocol::imaps);
   } else {
     co_await pop3::serve(std::move(stream), pop3_, protocol == Protocol::pop3s);
   }
+}
+
+// A reader finds the door shut as a sender does; where TLS comes first there is nothing to say it in.
+io::Task<void> Unit::turn_away(Protocol protocol, io::Stream stream, std::string why) {
+  log::info("reader.refused", {{"ip", stream.peer().address.to_string()}, {"why", why}});
+  if (protocol == Protocol::imap) stream.enqueue("* BYE [UNAVAILABLE] " + why + "\r\n");
+  if (protocol == Protocol::pop3) stream.enqueue("-ERR [SYS/TEMP] " + why + "\r\n");
+  co_await stream.shutdown(in(2s));
 }
 
 void Unit::tell_postmaster(const filters::lua::RuleInfo& rule, const std::string& reason) {
@@ -322,18 +336,19 @@ void reload(Shared& shared) {
   log::info("reload", {{"config", shared.config.file}});
 }
 
+std::size_t sessions_of(const std::vector<std::unique_ptr<Unit>>& units) {
+  std::size_t open = 0;
+  for (const auto& unit : units) open += unit->sessions();
+  return open;
+}
+
 io::Task<void> end_gracefully(Shared& shared, std::vector<std::unique_ptr<Unit>>& units) {
   log::info("draining");
   for (auto& unit : units) unit->drain();
   auto deadline = in(kDrainTime);
-  auto sessions = [&units] {
-    std::size_t open = 0;
-    for (auto& unit : units) open += unit->sessions();
-    return open;
-  };
-  while (sessions() > 0 && std::chrono::steady_clock::now() < deadline) co_await io::sleep_until(in(20ms));
+  while (sessions_of(units) > 0 && std::chrono::steady_clock::now() < deadline) co_await io::sleep_until(in(20ms));
   co_await admin::save_counters(*shared.store, shared.judging->counters);
-  log::info("end", {{"sessions_cut", std::to_string(sessions())}});
+  log::info("end", {{"sessions_cut", std::to_string(sessions_of(units))}});
   shared.main.stop();
 }
 
@@ -412,7 +427,8 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.main.spawn(obey_signals(shared, units, std::move(signals)), "signals");
   shared.main.spawn(admin::watch_rules(shared.judging->rules, shared.workers), "rules");
   shared.main.spawn(admin::keep_counters(*shared.store, shared.judging->counters), "counters");
-  shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, shared.counters), "health");
+  auto open_sessions = [&units] { return sessions_of(units); };
+  shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, open_sessions), "health");
   shared.judging->antivirus.start();
   for (std::size_t i = 0; i < units.size(); ++i) units[i]->start(std::move(sockets[i]));
   log::info("ready", {{"hostname", shared.config.hostname}, {"loops", std::to_string(units.size())}, {"version", kVersion}});

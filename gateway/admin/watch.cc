@@ -37,12 +37,12 @@ std::uint64_t resident_octets() {
   return static_cast<std::uint64_t>(resident) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-std::string overload_reason(const config::Config& config, const smtp::Counters& counters) {
+std::string overload_reason(const config::Config& config, std::size_t sessions) {
   if (config.limits.memory != 0 && resident_octets() > config.limits.memory) return "Too busy (memory), try again later";
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   // A session needs its socket and sometimes a body file; the store and the scanners need the rest.
-  if (counters.open * 2 + 256 > limit.rlim_cur) return "Too busy (connections), try again later";
+  if (sessions * 2 + 256 > limit.rlim_cur) return "Too busy (connections), try again later";
   return "";
 }
 
@@ -114,12 +114,12 @@ io::Task<void> keep_counters(store::Store& store, filters::Counters& counters) {
   }
 }
 
-io::Task<void> watch_health(store::Store& store, Overload& overload, const config::Config& config, const smtp::Counters& counters) {
+io::Task<void> watch_health(store::Store& store, Overload& overload, const config::Config& config, std::function<std::size_t()> sessions) {
   std::string said;
   bool broken = false;
   for (;;) {
     co_await io::sleep_until(in(1s));
-    auto reason = overload_reason(config, counters);
+    auto reason = overload_reason(config, sessions());
     if (reason != said) log::warning("overload", {{"reason", reason.empty() ? "over" : reason}});
     said = reason;
     overload.set(std::move(reason));

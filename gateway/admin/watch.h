@@ -1,7 +1,6 @@
 #pragma once
 
-#include <atomic>
-#include <memory>
+#include <functional>
 #include <mutex>
 #include <string>
 
@@ -9,7 +8,6 @@
 #include "filters/rule_set.h"
 #include "gateway/config/config.h"
 #include "gateway/io/task.h"
-#include "gateway/smtp/services.h"
 #include "gateway/store/store.h"
 
 // What the gateway looks after by itself while it runs.  Each task runs until it is cancelled.
@@ -45,6 +43,7 @@ io::Task<void> save_counters(store::Store& store, filters::Counters& counters);
 io::Task<void> keep_counters(store::Store& store, filters::Counters& counters);
 
 // Memory, descriptors and the disk: sets the overload's reason, brings the store back after a failure.
-io::Task<void> watch_health(store::Store& store, Overload& overload, const config::Config& config, const smtp::Counters& counters);
+// `sessions`: how many of all protocols are open.
+io::Task<void> watch_health(store::Store& store, Overload& overload, const config::Config& config, std::function<std::size_t()> sessions);
 
 }  // namespace postern::admin
