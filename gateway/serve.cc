@@ -312,12 +312,35 @@ Status build(Shared& shared) {
 
 // --- running
 
+// Names what a reload cannot change.
+std::string restart_needed(const config::Config& old, const config::Config& now) {
+  std::string out;
+  auto look = [&out](const char* key, bool same) {
+    if (!same) out += (out.empty() ? "" : ", ") + std::string(key);
+  };
+  look("hostname", old.hostname == now.hostname);
+  look("data", old.data == now.data);
+  look("rules", old.rules == now.rules);
+  look("user", old.user == now.user && old.group == now.group);
+  look("[dns]", old.dns.servers == now.dns.servers && old.dns.timeout == now.dns.timeout);
+  look("[tls] allow_plaintext_login", old.tls.allow_plaintext_login == now.tls.allow_plaintext_login);
+  look("[imap]", old.imap.max_append == now.imap.max_append && old.imap.idle_timeout == now.imap.idle_timeout);
+  look("[limits] free_disk", old.limits.free_disk == now.limits.free_disk);
+  look("[antivirus]", old.antivirus.database == now.antivirus.database && old.antivirus.scanners == now.antivirus.scanners &&
+                          old.antivirus.timeout == now.antivirus.timeout);
+  look("[budgets]", old.budgets.cpu == now.budgets.cpu && old.budgets.memory == now.budgets.memory &&
+                        old.budgets.dns_questions == now.budgets.dns_questions && old.budgets.stage == now.budgets.stage);
+  return out;
+}
+
 // The configuration anew: what can change while running does; a mistake leaves all as it was.
 void reload(Shared& shared) {
   auto loaded = config::load(shared.config.file);
   for (const auto& mistake : loaded.mistakes) log::error("reload.refused", {{"what", mistake}});
   if (!loaded.ok()) return;
   for (const auto& warning : loaded.warnings) log::warning("config", {{"what", warning}});
+  auto later = restart_needed(shared.config, loaded.config);
+  if (!later.empty()) log::warning("reload.later", {{"what", later + " changed: in force after a restart"}});
   auto old_tls = std::exchange(shared.config.tls, loaded.config.tls);
   auto tls = load_tls(shared);
   if (!tls) {
