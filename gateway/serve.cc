@@ -450,6 +450,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.main.spawn(obey_signals(shared, units, std::move(signals)), "signals");
   shared.main.spawn(admin::watch_rules(shared.judging->rules, shared.workers), "rules");
   shared.main.spawn(admin::keep_counters(*shared.store, shared.judging->counters), "counters");
+  shared.main.spawn(admin::keep_traces_short(*shared.store), "traces");
   auto open_sessions = [&units] { return sessions_of(units); };
   shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, open_sessions), "health");
   shared.judging->antivirus.start();

@@ -42,6 +42,11 @@ io::Task<void> load_counters(store::Store& store, filters::Counters& counters);
 io::Task<void> save_counters(store::Store& store, filters::Counters& counters);
 io::Task<void> keep_counters(store::Store& store, filters::Counters& counters);
 
+// Traces of messages that were made before `before` are erased, oldest first.
+io::Task<void> forget_traces(store::Store& store, Time before);
+// Does so each hour for those older than 30 days: nothing in the store may grow for ever.
+io::Task<void> keep_traces_short(store::Store& store);
+
 // Memory, descriptors and the disk: sets the overload's reason, brings the store back after a failure.
 // `sessions`: how many of all protocols are open.
 io::Task<void> watch_health(store::Store& store, Overload& overload, const config::Config& config, std::function<std::size_t()> sessions);
