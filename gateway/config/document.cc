@@ -81,6 +81,48 @@ int bewildering_line(std::string_view text) {
   return static_cast<int>(first - ends.begin()) + (first == ends.end() ? 0 : 1);
 }
 
+// Where the string that begins at `at` ends, or the end of the text when it is not closed rightly: the
+// parser stops there with a mistake of its own.
+std::size_t string_end(std::string_view text, std::size_t at) {
+  char quote = text[at];
+  std::string fence(3, quote);
+  bool long_form = text.substr(at, 3) == fence;
+  for (std::size_t i = at + (long_form ? 3 : 1); i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\') {
+      ++i;
+    } else if (long_form && text.substr(i, 3) == fence) {
+      i += 3;
+      while (i < text.size() && text[i] == quote) ++i;   // up to two quotes may stand before the fence
+      return i;
+    } else if (!long_form && text[i] == quote) {
+      return i + 1;
+    } else if (!long_form && text[i] == '\n') {
+      return text.size();
+    }
+  }
+  return text.size();
+}
+
+// The line of the first octet above 127 outside of strings and comments, or 0.  TOML allows none there,
+// and the library's tables of letters have holes at which it goes on with anything.
+int stray_letter_line(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    char c = text[i];
+    if (c == '"' || c == '\'') {
+      i = string_end(text, i);
+    } else if (c == '#') {
+      i = std::min(text.find('\n', i), text.size());
+    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      bool mark = i == 0 && text.starts_with("\xef\xbb\xbf");
+      if (!mark) return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(i), '\n'));
+      i += 3;
+    } else {
+      ++i;
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 std::string_view Value::kind_name() const {
@@ -97,6 +139,11 @@ std::string_view Value::kind_name() const {
 
 Document parse_toml(std::string_view text) {
   Document out;
+  out.line = stray_letter_line(text);
+  if (out.line != 0) {
+    out.mistake = "a letter with an accent or another script stands outside of quotes; write \"...\" around the name";
+    return out;
+  }
   try {
     auto table = toml::parse(text);
     out.root = converted(table);

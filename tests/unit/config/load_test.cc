@@ -214,3 +214,11 @@ TEST_CASE("rates are read") {
   CHECK_FALSE(config::parse_rate("5/0s"));
   CHECK_FALSE(config::parse_rate("5/2d"));
 }
+
+TEST_CASE("a letter that TOML does not allow outside of quotes is told with its line, inside of quotes it is welcome") {
+  auto loaded = config::parse("hostname = \"mx.corp.example\"\n# \xc8\xbb is fine here\nna\xc8\xbbme = 1\n", "postern.toml");
+  REQUIRE(loaded.mistakes.size() == 1);
+  CHECK(loaded.mistakes[0].starts_with("postern.toml:3: "));
+  auto good = config::parse("hostname = \"mx.corp.example\"\n[domains.\"b\xc3\xbc" "cher.example\"]\n", "postern.toml");
+  CHECK(good.mistakes == std::vector<std::string>());
+}
