@@ -1,8 +1,14 @@
 """Real clients against the running gateway: swaks, curl, mbsync, fetchmail, mutt, imaplib."""
+import fcntl
 import os
+import pty
+import select
 import shutil
+import struct
 import subprocess
 import sys
+import termios
+import time
 import unittest
 
 from gateway import PASSWORD, Gateway, message
@@ -10,6 +16,29 @@ from gateway import PASSWORD, Gateway, message
 
 def run(*command, **more):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, **more)
+
+
+def on_terminal(command, environment, seconds=60):
+    """Runs a program that wants a terminal and gives what it wrote there."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 120, 0, 0))
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True)
+    os.close(theirs)
+    screen = b""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ready, _, _ = select.select([ours], [], [], 0.2)
+        try:
+            piece = os.read(ours, 65536) if ready else b""
+        except OSError:   # the program is gone and with it the terminal's other side
+            break
+        screen += piece
+        if not ready and process.poll() is not None:
+            break
+    process.kill()
+    process.wait()
+    os.close(ours)
+    return screen
 
 
 def needs(program):
@@ -110,11 +139,11 @@ class Clients(unittest.TestCase):
         url = f"imaps://alice%40example.test@localhost:{self.gateway.ports['imaps']}/INBOX"
         with open(os.path.join(home, "rc"), "w") as f:
             f.write(f'set imap_pass="{PASSWORD}"\nset ssl_ca_certificates_file="{self.gateway.path("tls.crt")}"\n'
-                    f'set mbox_type=mbox\nset confirmappend=no\nset confirmcreate=no\nset record=""\nset move=no\nset copy=no\n'
+                    f'set mbox_type=mbox\nset confirmappend=no\nset confirmcreate=no\nset record=""\nset move=no\nset copy=no\nset folder=""\n'
                     f'set wait_key=no\npush "<copy-message>{home}/saved<enter><quit>"\n')
-        done = run("script", "-qec", f"mutt -n -F {home}/rc -f {url}", "/dev/null", env=dict(os.environ, HOME=home, TERM="xterm"))
+        screen = on_terminal(["mutt", "-n", "-F", f"{home}/rc", "-f", url], dict(os.environ, HOME=home, TERM="xterm"))
         saved = os.path.join(home, "saved")
-        self.assertTrue(os.path.exists(saved), done.stdout[-2000:])
+        self.assertTrue(os.path.exists(saved), screen[-2000:])
         with open(saved) as f:
             self.assertIn("Subject: number", f.read())
 

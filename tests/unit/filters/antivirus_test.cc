@@ -314,7 +314,8 @@ TEST_CASE_METHOD(Ready, "a scanner that hangs is killed and its message goes to 
 TEST_CASE_METHOD(Ready, "a scanner that dies while idle is replaced without a message noticing") {
   REQUIRE(wait_until_ready());
   auto before = antivirus().state().scanner_pids;
-  for (pid_t pid : before) ::kill(pid, SIGKILL);
+  // One of the two: a message that meets two dying scanners counts as one that kills them.
+  ::kill(before[0], SIGKILL);
   CHECK(scan(mail_with_attachment("eicar.com", eicar())).state == Virus::State::found);
   CHECK(wait_until([&](const AntivirusState& s) { return s.scanners_alive == 2 && s.scanner_pids != before; }));
   CHECK(antivirus().state().errors == 0);
