@@ -143,8 +143,18 @@ int main(int argc, char** argv) {
   add_judging(app, line);
   add_user(app, line);
   add_quarantine(app, line);
+  // The parser takes the next word for the value of "--from=": an empty value is a value.
+  std::vector<const char*> words;
+  std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(argc));
+  for (int i = 0; i < argc; ++i) {
+    std::string_view word = argv[i];
+    bool empty_value = word.starts_with("--") && word.ends_with("=");
+    if (empty_value) words.push_back(names.emplace_back(word.substr(0, word.size() - 1)).c_str());
+    words.push_back(empty_value ? "" : argv[i]);
+  }
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(words.size()), words.data());
   } catch (const CLI::ParseError& error) {
     int status = app.exit(error);
     return status == 0 ? 0 : 2;
