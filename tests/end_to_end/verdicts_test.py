@@ -128,7 +128,7 @@ class CommandLine(unittest.TestCase):
         with Gateway() as gateway:
             done = subprocess.run([gateway.program, "--config", gateway.path("postern.toml"), "serve"], capture_output=True, text=True, timeout=60)
             self.assertEqual(done.returncode, 1, done.stderr)
-            self.assertIn(f"pid {gateway.process.pid}", done.stderr)
+            self.assertIn(f"process {gateway.process.pid}", done.stderr)
             self.assertTrue(gateway.json("status")["running"])
 
 
