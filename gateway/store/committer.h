@@ -80,6 +80,9 @@ class Committer {
   // Wakes the waiter of a job that was never submitted, or is done.
   static void acknowledge(const std::vector<std::shared_ptr<Job>>& jobs);
 
+  // While it is held nothing is committed, and no segment goes: rows and bodies stand still.
+  std::unique_lock<std::mutex> hold() { return std::unique_lock(busy_); }
+
   struct State {
     bool writable = false;
     std::string problem;

@@ -126,6 +126,7 @@ class StoreOnDisk : public Store {
   StoreState state() const override;
   io::Task<bool> recover() override;
   std::vector<std::string> verify() override {
+    auto still = committer_->hold();   // or a rewriting would take a segment away between two looks
     auto rows = rows_.read();
     if (!rows) return {"the rows are not open"};
     return verify_store(*rows.kv, bodies_);

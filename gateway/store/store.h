@@ -119,7 +119,8 @@ class Store {
   virtual StoreState state() const = 0;
   // After a failed write or sync: opens the files anew.  True: changes are taken again.
   virtual io::Task<bool> recover() = 0;
-  // Reads every row and record, crc32c included; each mistake as a sentence.  Blocks: not on a loop.
+  // Reads every row and record, crc32c included; each mistake as a sentence.  Changes wait for its end.
+  // Blocks: not on a loop.
   virtual std::vector<std::string> verify() = 0;
 };
 
