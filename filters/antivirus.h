@@ -95,8 +95,9 @@ class Antivirus {
   void start();
 
   // On any loop.  Never throws: "no scanner", a scanner that crashed twice and a passed deadline
-  // are State::error with the problem in words.  State::clean may carry a remark in `problem`
-  // ("encrypted: letter.zip": nobody could look into it).  `this` must outlive the task.
+  // are State::error with the problem in words.  State::limit says what was exceeded: the next try would
+  // end the same way.  State::clean may carry a remark in `problem` ("encrypted: letter.zip": nobody
+  // could look into it).  `this` must outlive the task.
   io::Task<Virus> scan(ScanJob job, Deadline deadline);
 
   // From any thread.

@@ -20,9 +20,13 @@ Virus failed(std::string problem) {
 }
 
 Virus virus_of(const ScanOutcome& outcome) {
-  if (outcome.state == wire::State::error) return failed(outcome.text);
   Virus virus;
-  virus.state = outcome.state == wire::State::found ? Virus::State::found : Virus::State::clean;
+  switch (outcome.state) {
+    case wire::State::clean: virus.state = Virus::State::clean; break;
+    case wire::State::found: virus.state = Virus::State::found; break;
+    case wire::State::limit: virus.state = Virus::State::limit; break;
+    default: return failed(outcome.text);
+  }
   (virus.state == Virus::State::found ? virus.name : virus.problem) = outcome.text;
   return virus;
 }

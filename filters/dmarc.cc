@@ -123,14 +123,12 @@ void evaluate(Dmarc& out, const DmarcRecord& record, const Spf& spf, const Dkim&
   out.published = below ? record.subdomain_policy.value_or(record.policy) : record.policy;
   if (out.spf_aligned || out.dkim_aligned) {
     out.result = DmarcResult::pass;
-  } else if (unknown) {
-    out.result = DmarcResult::temperror;
-    out.problem = "SPF or DKIM of " + out.domain + " could not be checked now";
-  } else {
-    out.result = DmarcResult::fail;
-    bool in_sample = sample < static_cast<unsigned>(record.percent);
-    out.policy = in_sample ? out.published : one_step_less(out.published);
+    return;
   }
+  out.result = unknown ? DmarcResult::temperror : DmarcResult::fail;
+  if (unknown) out.problem = "SPF or DKIM of " + out.domain + " could not be checked now";
+  bool in_sample = sample < static_cast<unsigned>(record.percent);
+  out.policy = in_sample ? out.published : one_step_less(out.published);
 }
 
 io::Task<DmarcDiscovery> discover(dns::Resolver& resolver, std::string domain, Deadline deadline) {
@@ -159,7 +157,8 @@ Dmarc judge_author(const DmarcDiscovery& discovery, const Spf& spf, const Dkim& 
     case DmarcDiscovery::State::none:
     case DmarcDiscovery::State::several: break;
   }
-  if (out.result == DmarcResult::none) out.record_domain.clear();
+  bool no_record = out.result == DmarcResult::none || discovery.state == DmarcDiscovery::State::temperror;
+  if (no_record) out.record_domain.clear();
   return out;
 }
 
@@ -170,7 +169,7 @@ int severity(const Dmarc& dmarc) {
     case DmarcResult::none: return 1;
     case DmarcResult::permerror: return 2;
     case DmarcResult::fail: return dmarc.policy == DmarcPolicy::none ? 3 : 4 + static_cast<int>(dmarc.policy) * 2;
-    case DmarcResult::temperror: return 5;  // worse than p=none, but never hides a refusal
+    case DmarcResult::temperror: return 5;  // worse than p=none, but never hides what a failure asks for
   }
   return 0;
 }

@@ -49,19 +49,20 @@ enum class DmarcResult { none, pass, fail, temperror, permerror };
 enum class DmarcPolicy { none, quarantine, reject };
 struct Dmarc {
   DmarcResult result = DmarcResult::none;
-  DmarcPolicy policy = DmarcPolicy::none;  // to be applied: sp and pct are in it
+  DmarcPolicy policy = DmarcPolicy::none;  // of fail, or what temperror may turn out to be: sp and pct are in it
   DmarcPolicy published = DmarcPolicy::none;
   std::string domain;        // RFC5322.From domain
-  std::string record_domain; // where the record was found
+  std::string record_domain; // where the record was found; empty: there is none, or it could not be had
   bool spf_aligned = false;
   bool dkim_aligned = false;
   std::string problem;
 };
 
 struct Virus {
-  enum class State { off, clean, found, error } state = State::off;
+  // limit: the message itself is too much to look through (a bomb, parts too deep); no retry helps.
+  enum class State { off, clean, found, limit, error } state = State::off;
   std::string name;          // of the signature, when found
-  std::string problem;       // why not scanned, when error
+  std::string problem;       // why not scanned, when limit or error
 };
 
 // Who the client's address says it is.

@@ -163,7 +163,7 @@ EngineAnswer Engine::scan(std::string_view octets, const std::string& file_name,
   if (code == CL_CLEAN) return answer;
   if (code != CL_VIRUS) return {EngineAnswer::State::error, reason(code)};
   std::string found = signature != nullptr ? signature : "unnamed";
-  if (found.starts_with(kLimitPrefix)) return {EngineAnswer::State::error, "limit exceeded: " + found};
+  if (found.starts_with(kLimitPrefix)) return {EngineAnswer::State::limit, "limit exceeded: " + found};
   return {EngineAnswer::State::found, found};
 }
 

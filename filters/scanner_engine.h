@@ -27,8 +27,8 @@ enum class ScanMode {
 
 // What ClamAV says of one piece.
 struct EngineAnswer {
-  enum class State { clean, found, error } state = State::clean;
-  std::string text;  // found: the signature's name; error: why the piece was not fully scanned
+  enum class State { clean, found, limit, error } state = State::clean;
+  std::string text;  // found: the signature's name; limit, error: why the piece was not fully scanned
 };
 
 // libclamav with a loaded database.  One thread.  A fork() shares the database's memory.

@@ -69,7 +69,7 @@ struct Piece {
 };
 static_assert(sizeof(Piece) == 96);
 
-enum class State : std::uint32_t { clean = 0, found, error, ready };
+enum class State : std::uint32_t { clean = 0, found, limit, error, ready };
 
 struct Answer {
   std::uint32_t magic = kMagic;

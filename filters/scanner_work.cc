@@ -36,26 +36,28 @@ class Job {
  private:
   bool part(std::string_view octets, mail::TransferEncoding encoding, const std::string& name);
   bool ask(std::string_view octets, const std::string& name, ScanMode mode);
-  void fail(const std::string& name, const std::string& why) {
-    if (problem_.empty()) problem_ = name.empty() ? why : why + " in " + name;
+  static void keep_first(std::string& problem, const std::string& name, const std::string& why) {
+    if (problem.empty()) problem = name.empty() ? why : why + " in " + name;
   }
 
   const Engine& engine_;
   const WorkLimits& limits_;
   Clock::time_point end_;
   std::string found_;
-  std::string problem_;
+  std::string exceeded_;
+  std::string error_;
   std::string encrypted_;
 };
 
 bool Job::ask(std::string_view octets, const std::string& name, ScanMode mode) {
   if (Clock::now() >= end_) {
-    fail("", "the scan takes too long");
+    keep_first(error_, "", "the scan takes too long");
     return true;
   }
   EngineAnswer answer = engine_.scan(octets, name, mode);
   if (answer.state == EngineAnswer::State::found) found_ = answer.text;
-  if (answer.state == EngineAnswer::State::error) fail(name, answer.text);
+  if (answer.state == EngineAnswer::State::limit) keep_first(exceeded_, name, answer.text);
+  if (answer.state == EngineAnswer::State::error) keep_first(error_, name, answer.text);
   return answer.state == EngineAnswer::State::found;
 }
 
@@ -63,7 +65,7 @@ bool Job::part(std::string_view octets, mail::TransferEncoding encoding, const s
   ArchiveReport archive = examine_archive(octets, limits_.archives);
   if (archive.encrypted && encrypted_.empty()) encrypted_ = name.empty() ? "an archive" : name;
   if (archive.state == ArchiveReport::State::exceeded) {
-    fail(name, archive.problem);
+    keep_first(exceeded_, name, archive.problem);
     return false;  // ClamAV would unpack it and call it clean
   }
   // A signature that is a hash of a whole file misses it when a mailer added a line end.  Text that
@@ -79,7 +81,7 @@ bool Job::part(std::string_view octets, mail::TransferEncoding encoding, const s
 bool Job::piece(std::string_view message, const wire::Piece& piece) {
   std::string name = printable(std::string_view(piece.name, ::strnlen(piece.name, sizeof piece.name)));
   if (piece.offset > message.size() || piece.length > message.size() - piece.offset) {
-    fail(name, "the part lies outside of the message");
+    keep_first(error_, name, "the part lies outside of the message");
     return false;
   }
   std::string_view octets = message.substr(piece.offset, piece.length);
@@ -92,7 +94,7 @@ bool Job::piece(std::string_view message, const wire::Piece& piece) {
   if (encoding == mail::TransferEncoding::identity || encoding == mail::TransferEncoding::other) return part(octets, encoding, name);
   std::string decoded = mail::decode_body(octets, encoding, limits_.decoded_octets + 1);
   if (decoded.size() > limits_.decoded_octets) {
-    fail(name, "limit exceeded: the decoded part is too big");
+    keep_first(exceeded_, name, "limit exceeded: the decoded part is too big");
     return false;
   }
   return part(decoded, encoding, name);
@@ -100,7 +102,8 @@ bool Job::piece(std::string_view message, const wire::Piece& piece) {
 
 WorkAnswer Job::answer() {
   if (!found_.empty()) return {wire::State::found, found_};
-  if (!problem_.empty()) return {wire::State::error, problem_};
+  if (!exceeded_.empty()) return {wire::State::limit, exceeded_};
+  if (!error_.empty()) return {wire::State::error, error_};
   if (!encrypted_.empty()) return {wire::State::clean, "encrypted: " + encrypted_};
   return {};
 }

@@ -18,11 +18,12 @@ struct WorkLimits {
 
 struct WorkAnswer {
   wire::State state = wire::State::clean;
-  std::string text;  // found: the name; error: why not scanned; clean: a remark, or empty
+  std::string text;  // found: the name; limit, error: why not scanned; clean: a remark, or empty
 };
 
-// Scans the pieces of one message; runs in the jail.  A virus in one piece outweighs an error in
-// another.  `pieces` come from the gateway, but are checked against the message all the same.
+// Scans the pieces of one message; runs in the jail.  A virus in one piece outweighs a limit
+// that another exceeds, and that outweighs an error, which may be gone at the next try.  `pieces` come
+// from the gateway, but are checked against the message all the same.
 WorkAnswer scan_pieces(const Engine& engine, std::string_view message, const std::vector<wire::Piece>& pieces, const WorkLimits& limits);
 
 }  // namespace postern::filters

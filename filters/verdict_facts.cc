@@ -50,6 +50,7 @@ std::string virus_json(const Virus* virus) {
     case Virus::State::off:
     case Virus::State::clean: return "null";
     case Virus::State::found: return json_text(virus->name);
+    case Virus::State::limit: return "{\"limit\":" + json_text(virus->problem) + "}";
     case Virus::State::error: return "{\"error\":" + json_text(virus->problem.empty() ? "not scanned" : virus->problem) + "}";
   }
   return "null";

@@ -3,11 +3,12 @@
 
 rule "virus" {
   on       = "message",
-  about    = "Viruses go to the administrators' quarantine; what could not be scanned waits.",
+  about    = "Viruses go to the administrators' quarantine; what cannot be looked through is quarantined; what could not be scanned waits.",
   required = true,
   check = function(mail)
     local virus = mail.virus  -- its state is "off" only when the configuration wants no scanner
     if virus.state == "found" then return quarantine("virus " .. virus.name, "virus") end
+    if virus.state == "limit" then return quarantine("the message cannot be scanned: " .. virus.problem, "policy") end
     if virus.state == "error" then return defer("the message could not be scanned: " .. virus.problem) end
   end,
 }
@@ -17,7 +18,12 @@ test "a virus is quarantined" {
   want    = { verdict = "quarantine", class = "virus", rule = "virus", why = "Eicar-Signature" },
 }
 
-test "what cannot be scanned waits" {
+test "a bomb is quarantined" {
+  scanner = { limit = "the archive unpacks to more than 150 MiB" },
+  want    = { verdict = "quarantine", class = "policy", rule = "virus", why = "150 MiB" },
+}
+
+test "what could not be scanned waits" {
   scanner = { error = "scanner away" },
   want    = { verdict = "defer", rule = "virus" },
 }

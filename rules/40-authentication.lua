@@ -56,12 +56,21 @@ test "a mailing list may break signatures" {
 
 rule "dmarc" {
   on    = "message",
-  about = "The domain in From says what to do with forgeries; mailing lists get the benefit of the doubt.",
+  about = "The domain in From says what to do with forgeries; what cannot be checked now waits.",
   check = function(mail)
     if mail.conn.trusted or mail.conn.login then return end
     local dmarc = mail.dmarc
+    if dmarc.result == "temperror" then
+      -- A domain that only watches loses nothing; any other could be forged while DNS is away.
+      if dmarc.policy ~= "none" or dmarc.record_domain == "" then return defer("DMARC cannot be checked now: " .. dmarc.problem) end
+      return
+    end
     if dmarc.result ~= "fail" then return end
-    if mail.list_id ~= "" then return score(2, "DMARC of " .. dmarc.domain .. " fails, perhaps by the mailing list " .. mail.list_id) end
+    -- Mailing lists break signatures, but anybody can say that he is one: lists/partners.txt is for those
+    -- that our people read.
+    if mail.list_id ~= "" and dmarc.policy == "reject" then
+      return quarantine("DMARC of " .. dmarc.domain .. " fails, perhaps by the mailing list " .. mail.list_id, "spam")
+    end
     if dmarc.policy == "reject" then return reject("DMARC of " .. dmarc.domain .. " asks to refuse what it did not send") end
     if dmarc.policy == "quarantine" then return quarantine("DMARC of " .. dmarc.domain .. " asks to quarantine what it did not send", "spam") end
     return score(1, "DMARC of " .. dmarc.domain .. " fails")
@@ -85,7 +94,30 @@ test "a domain that only watches costs a point" {
 
 test "a mailing list is not refused" {
   given = { dmarc = { result = "fail", policy = "reject" }, list_id = "<talk.example.org>" },
-  want  = { verdict = "ham", rule = "dmarc", score = 2 },
+  want  = { verdict = "quarantine", class = "spam", rule = "dmarc" },
+}
+
+test "a mailing list that is a partner passes" {
+  given = { sender = "talk-bounces@partner.example", spf = "pass", list_id = "<talk.partner.example>",
+            name = "mail.partner.example", dmarc = { result = "fail", policy = "reject" } },
+  dns   = { ["partner.example MX"] = "10 mx.partner.example" },
+  all   = true,
+  want  = { verdict = "accept", rule = "partners" },
+}
+
+test "a strict domain whose key or SPF record cannot be had waits" {
+  given = { dmarc = { result = "temperror", policy = "reject", record_domain = "bank.example", problem = "no answer" } },
+  want  = { verdict = "defer", rule = "dmarc", why = "no answer" },
+}
+
+test "a domain whose policy cannot be had waits" {
+  given = { dmarc = { result = "temperror", problem = "no answer" } },
+  want  = { verdict = "defer", rule = "dmarc" },
+}
+
+test "a domain that only watches does not wait" {
+  given = { dmarc = { result = "temperror", policy = "none", record_domain = "shop.example", problem = "no answer" } },
+  want  = { verdict = "none" },
 }
 
 test "DMARC that passes says nothing" {

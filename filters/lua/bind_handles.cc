@@ -111,7 +111,7 @@ void push_dmarc(lua_State* lua, const Dmarc& dmarc) {
 }
 
 void push_virus(lua_State* lua, const Virus& virus) {
-  static constexpr std::array<std::string_view, 4> kStates = {"off", "clean", "found", "error"};
+  static constexpr std::array<std::string_view, 5> kStates = {"off", "clean", "found", "limit", "error"};
   lua_newtable(lua);
   set(lua, "state", kStates[static_cast<std::size_t>(virus.state)]);
   set(lua, "name", virus.name);

@@ -128,16 +128,17 @@ void read_dmarc(lua_State* lua, int given, TestCase& test) {
   if (lua_type(lua, at) == LUA_TSTRING) {
     test.dmarc.result = word(lua, "dmarc", view(lua, at), kDmarc);
   } else {
-    only(lua, at, "given.dmarc", {"result", "policy", "domain", "problem"});
+    only(lua, at, "given.dmarc", {"result", "policy", "domain", "record_domain", "problem"});
     test.dmarc.result = word(lua, "dmarc.result", text(lua, at, "result").value_or("none"), kDmarc);
     test.dmarc.policy = test.dmarc.published = word(lua, "dmarc.policy", text(lua, at, "policy").value_or("none"), kPolicy);
     test.dmarc.domain = text(lua, at, "domain").value_or("sender.example");
+    test.dmarc.record_domain = text(lua, at, "record_domain").value_or(test.dmarc.record_domain);
     test.dmarc.problem = text(lua, at, "problem").value_or("");
   }
   lua_pop(lua, 1);
 }
 
-// scanner = "clean", "off", "Name-Of-Signature" or { error = "why" }
+// scanner = "clean", "off", "Name-Of-Signature", { limit = "what" } or { error = "why" }
 void read_scanner(lua_State* lua, int table, TestCase& test) {
   test.virus.state = Virus::State::clean;
   if (!field(lua, table, "scanner")) return;
@@ -151,10 +152,13 @@ void read_scanner(lua_State* lua, int table, TestCase& test) {
       test.virus.name = given;
     }
   } else {
-    only(lua, at, "scanner", {"error", "found"});
+    only(lua, at, "scanner", {"error", "found", "limit"});
     if (auto found = text(lua, at, "found")) {
       test.virus.state = Virus::State::found;
       test.virus.name = *found;
+    } else if (auto limit = text(lua, at, "limit")) {
+      test.virus.state = Virus::State::limit;
+      test.virus.problem = *limit;
     } else {
       test.virus.state = Virus::State::error;
       test.virus.problem = text(lua, at, "error").value_or("not scanned");

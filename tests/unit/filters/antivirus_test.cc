@@ -412,7 +412,7 @@ TEST_CASE_METHOD(Ready, "too many waiting messages are refused, not kept") {
 
 // --- bombs
 
-TEST_CASE_METHOD(Ready, "a zip bomb is an error within bounded time and memory, and the next mail is scanned") {
+TEST_CASE_METHOD(Ready, "a zip bomb exceeds a limit within bounded time and memory, and the next mail is scanned") {
   REQUIRE(wait_until_ready());
   auto start = std::chrono::steady_clock::now();
   std::string bomb = zip_of("zeros", std::string(160 << 20, '\0'));
@@ -420,18 +420,18 @@ TEST_CASE_METHOD(Ready, "a zip bomb is an error within bounded time and memory, 
   Virus virus = scan(mail_with_attachment("bomb.zip", bomb));
   auto took = std::chrono::steady_clock::now() - packed;
   CHECK(packed > start);
-  CHECK(virus.state == Virus::State::error);
+  CHECK(virus.state == Virus::State::limit);
   CHECK(virus.problem.find("limit exceeded: the archive unpacks to more than 150 MiB in bomb.zip") != std::string::npos);
   CHECK(took < 5s);
   CHECK(antivirus().state().crashes == 0);
   CHECK(scan(mail_with_attachment("eicar.zip", zip_of("eicar.com", eicar()))).state == Virus::State::found);
 }
 
-TEST_CASE_METHOD(Ready, "sixteen zips in each other are looked through, seventeen are an error") {
+TEST_CASE_METHOD(Ready, "sixteen zips in each other are looked through, seventeen exceed a limit") {
   std::string deep = zip_of("eicar.com", eicar());
   for (int i = 1; i < 16; ++i) deep = zip_of("inner.zip", deep);
   CHECK(scan(mail_with_attachment("deep.zip", deep)).state == Virus::State::found);
   Virus virus = scan(mail_with_attachment("deeper.zip", zip_of("inner.zip", deep)));
-  CHECK(virus.state == Virus::State::error);
-  CHECK(virus.problem == "not scanned: limit exceeded: archives lie more than 16 deep in each other in deeper.zip");
+  CHECK(virus.state == Virus::State::limit);
+  CHECK(virus.problem == "limit exceeded: archives lie more than 16 deep in each other in deeper.zip");
 }

@@ -189,6 +189,8 @@ TEST_CASE("an aligned result that is unknown now leaves DMARC unknown, another o
   CHECK(by_spf.run().result == DmarcResult::temperror);
   Check by_dkim{zone, "example.com", {}, dkim(DkimResult::temperror, "example.com")};
   CHECK(by_dkim.run().result == DmarcResult::temperror);
+  CHECK(name(by_dkim.run().policy) == "reject");   // so that a rule knows what is at stake
+  CHECK(by_dkim.run().record_domain == "example.com");
   Check unaligned{zone, "example.com", spf(SpfResult::temperror, "example.org"), dkim(DkimResult::temperror, "example.org")};
   CHECK(unaligned.run().result == DmarcResult::fail);
   Check other_passes{zone, "example.com", spf(SpfResult::temperror, "example.com"), dkim(DkimResult::pass, "example.com")};
@@ -236,6 +238,7 @@ TEST_CASE("DNS trouble leaves DMARC unknown, at the domain and above it") {
     CAPTURE(fault);
     CHECK(fail_with(fault).result == DmarcResult::temperror);
     CHECK(fail_with(fault, 50, "a.example.com").result == DmarcResult::temperror);
+    CHECK(fail_with(fault).record_domain.empty());
   }
 }
 
