@@ -19,6 +19,7 @@
 #include "gateway/admin/http.h"
 #include "gateway/admin/judging.h"
 #include "gateway/admin/privileges.h"
+#include "gateway/admin/room.h"
 #include "gateway/admin/watch.h"
 #include "gateway/base/log.h"
 #include "gateway/config/config.h"
@@ -86,6 +87,26 @@ smtp::LimitSettings limit_settings(const config::Limits& limits) {
           limits.connection_rate_per_address.window};
 }
 
+// Readers are many behind one address and come back all the time; who guesses passwords meets directory::Logins.
+smtp::LimitSettings reader_limit_settings(const config::Limits& limits) {
+  smtp::LimitSettings out;
+  out.connections_per_address = limits.reader_connections_per_address;
+  out.connections_per_network = 0;
+  out.connections_in_window = 0;
+  return out;
+}
+
+admin::Service service_of(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::smtp: return admin::Service::smtp;
+    case Protocol::imap:
+    case Protocol::imaps: return admin::Service::imap;
+    case Protocol::pop3:
+    case Protocol::pop3s: return admin::Service::pop3;
+  }
+  return admin::Service::smtp;
+}
+
 // What all loops share, in the order in which it is built; destroyed the other way round.
 struct Shared {
   explicit Shared(config::Config loaded) : config(std::move(loaded)) {}
@@ -100,6 +121,8 @@ struct Shared {
   std::unique_ptr<admin::Judging> judging;
   std::unique_ptr<admin::Authenticator> authenticator;
   smtp::ConnectionLimits limits{smtp::LimitSettings()};
+  smtp::ConnectionLimits reader_limits{smtp::LimitSettings()};
+  admin::Room room{admin::session_capacity()};
   smtp::Counters counters;
   imap::Recent recent{Clock::system().now()};
   pop3::Maildrops maildrops;
@@ -139,7 +162,6 @@ class Unit {
       drain_.notify();
     });
   }
-  std::size_t sessions() const { return sessions_; }
   void join() {
     loop_.stop();
     if (thread_.joinable()) thread_.join();
@@ -150,7 +172,8 @@ class Unit {
   void fill_services();
   void tell_postmaster(const filters::lua::RuleInfo& rule, const std::string& reason);
   io::Task<void> accept_all(Protocol protocol, io::Listener listener);
-  io::Task<void> serve_one(Protocol protocol, io::Stream stream);
+  io::Task<void> serve_one(Protocol protocol, io::Stream stream, admin::Room::Seat seat);
+  std::string overload(admin::Service service) const;
   io::Task<void> turn_away(Protocol protocol, io::Stream stream, std::string why);
 
   Shared& shared_;
@@ -162,7 +185,6 @@ class Unit {
   imap::Services imap_;
   pop3::Services pop3_;
   std::vector<io::Loop::TaskId> acceptors_;
-  std::atomic<std::size_t> sessions_{0};
   std::thread thread_;
 };
 
@@ -170,7 +192,7 @@ void Unit::fill_services() {
   auto tls = [this] { return shared_.tls.get(); };
   smtp_.settings = [this] { return shared_.settings.get(); };
   smtp_.tls = tls;
-  smtp_.overload = [this] { return shared_.overload.reason(); };
+  smtp_.overload = [this] { return overload(admin::Service::smtp); };
   smtp_.directory = shared_.directory.get();
   smtp_.deliverer = shared_.deliverer.get();
   smtp_.judge = &judging_->judge;
@@ -205,20 +227,28 @@ void Unit::fill_services() {
 io::Task<void> Unit::accept_all(Protocol protocol, io::Listener listener) {
   for (;;) {
     auto fd = co_await listener.accept();
-    ++sessions_;
-    loop_.spawn(serve_one(protocol, io::Stream(std::move(fd))), "session", [this] { --sessions_; });
+    auto seat = shared_.room.enter(service_of(protocol));
+    loop_.spawn(serve_one(protocol, io::Stream(std::move(fd)), std::move(seat)), "session");
   }
 }
 
-io::Task<void> Unit::serve_one(Protocol protocol, io::Stream stream) {
+std::string Unit::overload(admin::Service service) const {
+  auto reason = shared_.overload.reason();
+  return reason.empty() ? shared_.room.reason(service) : reason;
+}
+
+// `seat` counts the session until it has ended.
+io::Task<void> Unit::serve_one(Protocol protocol, io::Stream stream, admin::Room::Seat) {
   if (protocol == Protocol::smtp) {
     smtp::Session session(std::move(stream), smtp_, false);
     co_await session.run();
     co_return;
   }
-  auto overloaded = shared_.overload.reason();
-  if (!overloaded.empty()) {
-    co_await turn_away(protocol, std::move(stream), std::move(overloaded));
+  auto refusal = overload(service_of(protocol));
+  smtp::ConnectionLimits::Place place;
+  if (refusal.empty()) place = shared_.reader_limits.enter(stream.peer().address, refusal);
+  if (!refusal.empty()) {
+    co_await turn_away(protocol, std::move(stream), std::move(refusal));
   } else if (protocol == Protocol::imap || protocol == Protocol::imaps) {
     co_await imap::serve(std::move(stream), imap_, protocol == Protocol::imaps);
   } else {
@@ -228,6 +258,7 @@ io::Task<void> Unit::serve_one(Protocol protocol, io::Stream stream) {
 
 // A reader finds the door shut as a sender does; where TLS comes first there is nothing to say it in.
 io::Task<void> Unit::turn_away(Protocol protocol, io::Stream stream, std::string why) {
+  shared_.room.count_refused(service_of(protocol));
   log::info("reader.refused", {{"ip", stream.peer().address.to_string()}, {"why", why}});
   if (protocol == Protocol::imap) stream.enqueue("* BYE [UNAVAILABLE] " + why + "\r\n");
   if (protocol == Protocol::pop3) stream.enqueue("-ERR [SYS/TEMP] " + why + "\r\n");
@@ -307,6 +338,7 @@ Status build(Shared& shared) {
   shared.main.block_on(admin::load_counters(*shared.store, shared.judging->counters));
   shared.settings.set(std::make_shared<smtp::Settings>(smtp_settings(shared.config)));
   shared.limits.set(limit_settings(shared.config.limits));
+  shared.reader_limits.set(reader_limit_settings(shared.config.limits));
   return {};
 }
 
@@ -353,25 +385,20 @@ void reload(Shared& shared) {
   shared.config.postmaster = loaded.config.postmaster;
   shared.settings.set(std::make_shared<smtp::Settings>(smtp_settings(shared.config)));
   shared.limits.set(limit_settings(shared.config.limits));
+  shared.reader_limits.set(reader_limit_settings(shared.config.limits));
   shared.directory->configure(shared.config);
   log::set_level(loaded.config.log.level);
   shared.workers.run_detached([&shared] { admin::reload_rules(shared.judging->rules); });
   log::info("reload", {{"config", shared.config.file}});
 }
 
-std::size_t sessions_of(const std::vector<std::unique_ptr<Unit>>& units) {
-  std::size_t open = 0;
-  for (const auto& unit : units) open += unit->sessions();
-  return open;
-}
-
 io::Task<void> end_gracefully(Shared& shared, std::vector<std::unique_ptr<Unit>>& units) {
   log::info("draining");
   for (auto& unit : units) unit->drain();
   auto deadline = in(kDrainTime);
-  while (sessions_of(units) > 0 && std::chrono::steady_clock::now() < deadline) co_await io::sleep_until(in(20ms));
+  while (shared.room.open() > 0 && std::chrono::steady_clock::now() < deadline) co_await io::sleep_until(in(20ms));
   co_await admin::save_counters(*shared.store, shared.judging->counters);
-  log::info("end", {{"sessions_cut", std::to_string(sessions_of(units))}});
+  log::info("end", {{"sessions_cut", std::to_string(shared.room.open())}});
   shared.main.stop();
 }
 
@@ -435,7 +462,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   if (!control) return complain(control.error());
   std::vector<std::unique_ptr<Unit>> units;
   for (std::size_t i = 0; i < sockets.size(); ++i) units.push_back(std::make_unique<Unit>(shared));
-  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.started};
+  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, shared.started};
   admin::Context context;
   context.config = &shared.config;
   context.store = shared.store.get();
@@ -451,8 +478,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.main.spawn(admin::watch_rules(shared.judging->rules, shared.workers), "rules");
   shared.main.spawn(admin::keep_counters(*shared.store, shared.judging->counters), "counters");
   shared.main.spawn(admin::keep_traces_short(*shared.store), "traces");
-  auto open_sessions = [&units] { return sessions_of(units); };
-  shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, open_sessions), "health");
+  shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, shared.room), "health");
   shared.judging->antivirus.start();
   for (std::size_t i = 0; i < units.size(); ++i) units[i]->start(std::move(sockets[i]));
   log::info("ready", {{"hostname", shared.config.hostname}, {"loops", std::to_string(units.size())}, {"version", kVersion}});

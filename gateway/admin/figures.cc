@@ -74,6 +74,9 @@ json Figures::status() const {
                  {"ham", counters.ham.load()}, {"junk", counters.junk.load()}, {"quarantine", counters.quarantine.load()},
                  {"rejected", counters.rejected.load()}, {"deferred", counters.deferred.load()},
                  {"recipients_refused", counters.recipients_refused.load()}, {"octets", counters.octets.load()}};
+  for (auto reader : {Service::imap, Service::pop3}) {
+    out[std::string(name(reader))] = {{"open", room.open(reader)}, {"refused", room.refused(reader)}};
+  }
   auto rules = judging.rules.state();
   out["rules"] = {{"hash", rules.hash}, {"rules", rules.rules}, {"problem", rules.problem}, {"reloads", rules.reloads},
                   {"failed_reloads", rules.failed_reloads}};
@@ -104,6 +107,14 @@ std::string Figures::metrics() const {
   out.counter("postern_smtp_connections_total", "SMTP connections", static_cast<double>(counters.connections));
   out.counter("postern_smtp_connections_refused_total", "Refused by a limit or for overload", static_cast<double>(counters.refused_connections));
   out.gauge("postern_smtp_connections_open", "SMTP connections open now", static_cast<double>(counters.open));
+  for (auto reader : {Service::imap, Service::pop3}) {
+    out.gauge("postern_reader_connections_open", "Connections of readers open now", static_cast<double>(room.open(reader)),
+              {{"service", std::string(name(reader))}});
+  }
+  for (auto reader : {Service::imap, Service::pop3}) {
+    out.counter("postern_reader_connections_refused_total", "Readers refused by a limit or for overload",
+                static_cast<double>(room.refused(reader)), {{"service", std::string(name(reader))}});
+  }
   const char* kMessages = "postern_messages_total";
   const char* kHelp = "Messages judged, by verdict";
   for (const auto& [verdict, count] : {std::pair("ham", &counters.ham), std::pair("junk", &counters.junk),

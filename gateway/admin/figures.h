@@ -5,6 +5,7 @@
 
 #include "gateway/admin/http.h"
 #include "gateway/admin/judging.h"
+#include "gateway/admin/room.h"
 #include "gateway/directory/logins.h"
 #include "gateway/smtp/services.h"
 #include "gateway/store/store.h"
@@ -18,6 +19,7 @@ struct Figures {
   Judging& judging;
   smtp::Counters& counters;
   directory::Logins& logins;
+  const Room& room;
   Time started;
 
   nlohmann::json status() const;

@@ -1,7 +1,6 @@
 // Rules that change, counters that must survive, resources that run out.
 #include "gateway/admin/watch.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -40,14 +39,26 @@ std::uint64_t resident_octets() {
   return static_cast<std::uint64_t>(resident) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-std::string overload_reason(const config::Config& config, std::size_t sessions) {
-  if (config.limits.memory != 0 && resident_octets() > config.limits.memory) return "Too busy (memory), try again later";
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  // A session needs its socket and sometimes a body file; the store and the scanners need the rest.
-  if (sessions * 2 + 256 > limit.rlim_cur) return "Too busy (connections), try again later";
-  return "";
+std::string overload_reason(const config::Config& config) {
+  bool too_large = config.limits.memory != 0 && resident_octets() > config.limits.memory;
+  return too_large ? "Too busy (memory), try again later" : "";
 }
+
+// Says once when a service has no room left, and once when it has room again.
+class RoomLog {
+ public:
+  void look(const Room& room) {
+    for (auto service : kServices) {
+      auto reason = room.reason(service);
+      auto& full = full_[static_cast<std::size_t>(service)];
+      if (std::exchange(full, !reason.empty()) == !reason.empty()) continue;
+      log::warning("overload", {{"service", std::string(name(service))}, {"reason", reason.empty() ? "over" : reason}});
+    }
+  }
+
+ private:
+  std::array<bool, kServices.size()> full_{};
+};
 
 // A trace without a time is of no use and goes as well.
 bool made_before(const std::string& trace, const std::string& when) {
@@ -151,12 +162,14 @@ io::Task<void> keep_traces_short(store::Store& store) {
   }
 }
 
-io::Task<void> watch_health(store::Store& store, Overload& overload, const config::Config& config, std::function<std::size_t()> sessions) {
+io::Task<void> watch_health(store::Store& store, Overload& overload, const config::Config& config, const Room& room) {
   std::string said;
+  RoomLog room_log;
   bool broken = false;
   for (;;) {
     co_await io::sleep_until(in(1s));
-    auto reason = overload_reason(config, sessions());
+    room_log.look(room);
+    auto reason = overload_reason(config);
     if (reason != said) log::warning("overload", {{"reason", reason.empty() ? "over" : reason}});
     said = reason;
     overload.set(std::move(reason));

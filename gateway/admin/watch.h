@@ -1,11 +1,11 @@
 #pragma once
 
-#include <functional>
 #include <mutex>
 #include <string>
 
 #include "filters/counters.h"
 #include "filters/rule_set.h"
+#include "gateway/admin/room.h"
 #include "gateway/config/config.h"
 #include "gateway/io/task.h"
 #include "gateway/store/store.h"
@@ -47,8 +47,7 @@ io::Task<void> forget_traces(store::Store& store, Time before);
 // Does so each hour for those older than 30 days: nothing in the store may grow for ever.
 io::Task<void> keep_traces_short(store::Store& store);
 
-// Memory, descriptors and the disk: sets the overload's reason, brings the store back after a failure.
-// `sessions`: how many of all protocols are open.
-io::Task<void> watch_health(store::Store& store, Overload& overload, const config::Config& config, std::function<std::size_t()> sessions);
+// Memory and the disk: sets the overload's reason, brings the store back after a failure.  Logs when `room` is used up.
+io::Task<void> watch_health(store::Store& store, Overload& overload, const config::Config& config, const Room& room);
 
 }  // namespace postern::admin

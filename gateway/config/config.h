@@ -73,6 +73,7 @@ struct Limits {
   std::uint64_t connections_per_address = 50;
   std::uint64_t connections_per_network = 200;
   Rate connection_rate_per_address{300, Milliseconds(60'000)};
+  std::uint64_t reader_connections_per_address = 500;   // IMAP and POP3 together; an office behind NAT is one address
   std::uint64_t recipients_per_message = 1000;
   std::uint64_t errors_per_session = 10;
   Octets memory = 1ULL << 30;

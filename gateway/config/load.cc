@@ -200,6 +200,7 @@ void read_limits(Section section, Limits& limits) {
   section.count("connections_per_address", limits.connections_per_address, kMany);
   section.count("connections_per_network", limits.connections_per_network, kMany);
   section.rate("connection_rate_per_address", limits.connection_rate_per_address);
+  section.count("reader_connections_per_address", limits.reader_connections_per_address, kMany);
   section.count("recipients_per_message", limits.recipients_per_message, 50'000);
   // RFC 5321 4.5.3.1.8.
   if (limits.recipients_per_message != 0 && limits.recipients_per_message < 100) {

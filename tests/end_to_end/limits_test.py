@@ -262,6 +262,55 @@ class Counted(unittest.TestCase):
                 connection.ask("RCPT TO:<alice@example.test>")
 
 
+def refused_readers(gateway, service):
+    return gateway.json("status")[service]["refused"]
+
+
+class Readers(unittest.TestCase):
+    def test_readers_of_an_address_are_counted_over_both_protocols_and_refused_in_their_own_words(self):
+        with Gateway(sections={"limits": "reader_connections_per_address = 3"}) as gateway:
+            held = []
+            try:
+                for service, wanted in (("imap", "* OK "), ("pop3", "+OK "), ("imap", "* OK "),
+                                        ("imap", "* BYE [UNAVAILABLE] Too many connections from 127.1.0.1"),
+                                        ("pop3", "-ERR [SYS/TEMP] Too many connections from 127.1.0.1")):
+                    held.append(Connection(gateway.ports[service], "127.1.0.1"))
+                    line = held[-1].line()
+                    self.assertTrue(line.startswith(wanted), line)
+                self.assertTrue(held[3].closed() and held[4].closed())
+                with Connection(gateway.ports["imaps"], "127.1.0.1") as silent:
+                    self.assertTrue(silent.closed())   # before TLS there is nothing to say it in
+                with Connection(gateway.ports["imap"], "127.1.0.2") as other:
+                    self.assertTrue(other.line().startswith("* OK "))
+                self.assertEqual((refused_readers(gateway, "imap"), refused_readers(gateway, "pop3")), (2, 1))
+                self.assertEqual(gateway.send(message(subject="senders are counted apart"))[0], 250)
+            finally:
+                for connection in held:
+                    connection.socket.close()
+            until(lambda: gateway.json("status")["imap"]["open"] == 0, "all readers have gone")
+            with Connection(gateway.ports["pop3"], "127.1.0.1") as connection:
+                self.assertTrue(connection.line().startswith("+OK "))
+
+    def test_readers_from_everywhere_leave_room_for_senders_and_for_each_other(self):
+        few = 'import os, resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (416, 416)); os.execv(sys.argv[1], sys.argv[1:])'
+        with Gateway(start=False, antivirus=False, sections={"antivirus": "scanners = 0"}) as gateway:
+            gateway.start(before=[sys.executable, "-c", few])
+            held = []
+            try:
+                for number in range(81):   # more than the 80 that 416 descriptors leave
+                    held.append(Connection(gateway.ports["imap"], f"127.1.1.{number + 1}"))
+                    if not held[-1].line().startswith("* OK "):
+                        break
+                self.assertEqual(len(held), 61)
+                with Connection(gateway.ports["pop3"]) as connection:
+                    self.assertTrue(connection.line().startswith("+OK "))
+                code, text = gateway.send(message(subject="there is room"))
+                self.assertEqual(code, 250, text + gateway.log_text()[-3000:])
+            finally:
+                for connection in held:
+                    connection.socket.close()
+
+
 def tree(pid):
     """The process and all below it."""
     children = {}

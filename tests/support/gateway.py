@@ -108,7 +108,8 @@ class Gateway:
             "dns": f'servers = ["127.0.0.1:{self.dns_port}"]\ntimeout = "2s"',
             'domains."example.test"': 'deliver = "mailboxes"',
             "smtp": 'xclient = ["127.0.0.0/8"]',
-            "limits": "connections_per_address = 0\nconnections_per_network = 0\nconnection_rate_per_address = \"0\"",
+            "limits": "connections_per_address = 0\nconnections_per_network = 0\nconnection_rate_per_address = \"0\"\n"
+                      "reader_connections_per_address = 0",
             "antivirus": f'database = "{self.path("signatures")}"\nscanners = 1',
         }
         for name, text in sections.items():
@@ -121,9 +122,10 @@ class Gateway:
                 f.write(f"[{name}]\n{text}\n")
 
     # --- running
-    def start(self, wait=True):
+    def start(self, wait=True, before=()):
+        """`before`: words of a program that is to run the gateway."""
         self.log = open(self.path("log"), "ab")
-        self.process = subprocess.Popen([self.program, "--config", self.path("postern.toml"), "serve"], stderr=self.log,
+        self.process = subprocess.Popen([*before, self.program, "--config", self.path("postern.toml"), "serve"], stderr=self.log,
                                         env=self.environment)
         if wait:
             self.wait_log("event=ready", since=os.path.getsize(self.path("log")))

@@ -37,6 +37,7 @@ TEST_CASE("a host name and one domain are enough") {
   CHECK(c.dns.timeout == 5s);
   CHECK(c.smtp.max_size == 50ULL << 20);
   CHECK(c.limits.connections_per_address == 50);
+  CHECK(c.limits.reader_connections_per_address == 500);
   CHECK(c.limits.connection_rate_per_address == config::Rate{300, 60s});
   CHECK(c.limits.memory == 1ULL << 30);
   CHECK(c.antivirus.scanners == 2);
@@ -84,6 +85,7 @@ idle_timeout = "29m"
 connections_per_address = 0
 connections_per_network = 7
 connection_rate_per_address = "10/1s"
+reader_connections_per_address = 9
 recipients_per_message = 100
 errors_per_session = 3
 memory = "512MB"
@@ -118,6 +120,7 @@ level = "debug"
   CHECK(c.smtp.trusted.size() == 2);
   CHECK(c.limits.connections_per_address == 0);
   CHECK(c.limits.connection_rate_per_address == config::Rate{10, 1s});
+  CHECK(c.limits.reader_connections_per_address == 9);
   CHECK(c.log.level == log::Level::debug);
 }
 
