@@ -281,7 +281,7 @@ Result<std::vector<Socket>> bind_all(config::Listen& listen) {
   std::vector<Socket> out;
   auto bind = [&](Protocol protocol, std::vector<Endpoint>& endpoints) -> Status {
     for (auto& endpoint : endpoints) {
-      auto fd = io::listen_on(endpoint);
+      auto fd = io::bind_to(endpoint);
       if (!fd) return fd.error();
       endpoint.port = io::local_of(fd->get()).port;   // port 0: the next loop takes the same
       out.push_back({protocol, std::move(*fd)});
@@ -457,9 +457,23 @@ Result<std::vector<std::vector<Socket>>> bind_for_loops(config::Listen& listen, 
   return out;
 }
 
+// The ports are bound while we may still be root, but nobody is let in before the store is ours: SO_REUSEPORT
+// would give a second server its share of the first one's connections.
+Status listen_on_all(const std::vector<std::vector<Socket>>& sockets, const io::Fd& admin_socket) {
+  for (const auto& of_loop : sockets) {
+    for (const auto& socket : of_loop) {
+      auto listening = io::start_listening(socket.fd);
+      if (!listening) return listening;
+    }
+  }
+  return admin_socket.valid() ? io::start_listening(admin_socket) : Status();
+}
+
 int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_socket, io::Fd signals) {
   auto control = io::listen_on_path(admin::control_path(shared.config.data));
   if (!control) return complain(control.error());
+  auto listening = listen_on_all(sockets, admin_socket);
+  if (!listening) return complain(listening.error());
   std::vector<std::unique_ptr<Unit>> units;
   for (std::size_t i = 0; i < sockets.size(); ++i) units.push_back(std::make_unique<Unit>(shared));
   admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, shared.started};
@@ -506,7 +520,7 @@ int serve(const std::string& config_file) {
   if (!sockets) return complain(sockets.error());
   io::Fd admin_socket;
   if (loaded.config.listen.admin) {
-    auto bound = io::listen_on(*loaded.config.listen.admin);
+    auto bound = io::bind_to(*loaded.config.listen.admin);
     if (!bound) return complain(bound.error());
     admin_socket = std::move(*bound);
   }

@@ -58,7 +58,7 @@ Endpoint local_of(int fd) {
   return from_sockaddr(address);
 }
 
-Result<Fd> listen_on(const Endpoint& endpoint, int backlog) {
+Result<Fd> bind_to(const Endpoint& endpoint) {
   sockaddr_storage address{};
   auto size = to_sockaddr(endpoint, address);
   Fd fd(::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -70,7 +70,20 @@ Result<Fd> listen_on(const Endpoint& endpoint, int backlog) {
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (address.ss_family == AF_INET6) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) return failed("cannot bind");
-  if (::listen(fd.get(), backlog) != 0) return failed("cannot listen");
+  return fd;
+}
+
+Status start_listening(const Fd& socket, int backlog) {
+  if (::listen(socket.get(), backlog) == 0) return {};
+  int problem = errno;
+  return Error(local_of(socket.get()).to_string() + ": cannot listen: " + std::strerror(problem));
+}
+
+Result<Fd> listen_on(const Endpoint& endpoint) {
+  auto fd = bind_to(endpoint);
+  if (!fd) return fd;
+  auto listening = start_listening(*fd);
+  if (!listening) return listening.error();
   return fd;
 }
 

@@ -14,9 +14,12 @@ Endpoint from_sockaddr(const sockaddr_storage& address);
 Endpoint peer_of(int fd);
 Endpoint local_of(int fd);
 
-// A bound, listening, non-blocking TCP socket with SO_REUSEPORT, so that each loop has its own
-// queue.  [::] accepts IPv4 as well.  The error names the endpoint.
-Result<Fd> listen_on(const Endpoint& endpoint, int backlog = 1024);
+// A bound, non-blocking TCP socket with SO_REUSEPORT, so that each loop has its own queue.  No
+// connection comes to it before start_listening().  [::] means IPv4 as well.  The error names the endpoint.
+Result<Fd> bind_to(const Endpoint& endpoint);
+Status start_listening(const Fd& socket, int backlog = 1024);
+// Both at once.
+Result<Fd> listen_on(const Endpoint& endpoint);
 // A listening unix socket at `path` (an old one is removed), mode 0600.
 Result<Fd> listen_on_path(const std::string& path);
 

@@ -175,6 +175,27 @@ class Start(unittest.TestCase):
             self.assertEqual(done.returncode, 1, done.stderr)
             self.assertIn(str(gateway.process.pid), done.stderr)
 
+    def test_a_second_server_on_the_same_ports_takes_no_connection_from_the_first(self):
+        with Gateway() as gateway:
+            # Its key is a pipe: the second server waits there, its ports bound and the store not yet asked for.
+            pipe, config = gateway.path("key.pipe"), gateway.path("second.toml")
+            os.mkfifo(pipe)
+            with open(gateway.path("postern.toml")) as f:
+                text = f.read().replace(gateway.path("tls.key"), pipe)
+            with open(config, "w") as f:
+                f.write(text)
+            second = subprocess.Popen([gateway.program, "--config", config, "serve"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                with open(pipe, "w"):   # opens when the second server opens its end
+                    for _ in range(40):
+                        for service, wanted in (("smtp", b"220 "), ("imap", b"* OK ")):
+                            with socket.create_connection(("127.0.0.1", gateway.ports[service]), timeout=10) as client:
+                                self.assertTrue(client.recv(100).startswith(wanted))
+                self.assertNotEqual(second.wait(20), 0)
+            finally:
+                second.kill()
+                second.wait()
+
     def test_a_graceful_end_says_421_to_who_waits_and_exits_0(self):
         gateway = Gateway()
         try:

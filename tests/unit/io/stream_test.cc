@@ -1,4 +1,6 @@
 // Stream over real loopback sockets.
+#include <poll.h>
+
 #include "gateway/io/errors.h"
 #include "gateway/io/listener.h"
 #include "gateway/io/loop.h"
@@ -116,6 +118,25 @@ TEST_CASE("reading from a closed peer throws Closed") {
 TEST_CASE("a read without input throws TimedOut at its deadline") {
   Loop loop;
   CHECK_THROWS_AS(loop.block_on(read_with_no_input()), io::TimedOut);
+}
+
+TEST_CASE("a bound socket takes no connection from one that listens beside it") {
+  auto first = io::listen_on(*Endpoint::parse("127.0.0.1:0"));
+  REQUIRE(first);
+  auto endpoint = io::local_of(first->get());
+  auto second = io::bind_to(endpoint);
+  REQUIRE(second);
+  for (int i = 0; i < 40; ++i) {
+    sockaddr_storage address{};
+    auto size = io::to_sockaddr(endpoint, address);
+    io::Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(client.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+    pollfd queue{.fd = first->get(), .events = POLLIN, .revents = 0};
+    REQUIRE(::poll(&queue, 1, 10'000) == 1);
+    io::Fd accepted(::accept(first->get(), nullptr, nullptr));
+    REQUIRE(accepted.valid());
+  }
+  CHECK(io::start_listening(*second));
 }
 
 TEST_CASE("an early talker is seen, a patient client is not") {
