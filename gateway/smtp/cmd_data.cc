@@ -2,6 +2,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/delivery/deliverer.h"
+#include "gateway/io/errors.h"
 #include "gateway/mail/received.h"
 #include "gateway/smtp/session.h"
 
@@ -60,9 +61,16 @@ io::Task<Reply> Session::cmd_bdat(std::string argument) {
   }
   io::Draft nowhere(settings_->draft_directory);
   bool wanted = transaction_ && !transaction_->recipients.empty();
-  if (wanted && !transaction_->draft) transaction_->draft = std::make_unique<io::Draft>(settings_->draft_directory);
-  char scrap = 0;
   auto limits = body_limits();
+  if (wanted && !transaction_->draft) {
+    transaction_->draft = std::make_unique<io::Draft>(settings_->draft_directory);
+    transaction_->body_ends = limits.whole;
+  } else if (wanted) {
+    limits.whole = transaction_->body_ends;
+    // Small chunks may be in the buffer already and wait for nothing.
+    if (std::chrono::steady_clock::now() > limits.whole) throw io::TimedOut();
+  }
+  char scrap = 0;
   if (!wanted) limits.max_octets = 0;   // RFC 3030 2: an unwanted chunk is read and thrown away
   auto end = co_await read_chunk(stream_, wanted ? *transaction_->draft : nowhere, *octets,
                                  wanted ? transaction_->last_octet : scrap, limits);

@@ -19,6 +19,7 @@ struct Transaction {
   Sender sender;
   std::vector<Recipient> recipients;
   std::unique_ptr<io::Draft> draft;       // between BDAT chunks
+  Deadline body_ends{};                   // set with the draft: a body in chunks has no more time than one by DATA
   char last_octet = 0;
   BodyEnd body = BodyEnd::complete;   // what the chunks so far came to
 };
