@@ -117,6 +117,7 @@ smtp::Decision Examination::decide(StageOutcome& outcome, std::string_view what)
   decision.action = outcome.action;
   decision.rule = outcome.rule;
   decision.at = outcome.at;
+  decision.why = outcome.why;
   decision.error = outcome.error;
   decision.reply = outcome.error ? "cannot be judged at the moment, please try again later" : outcome.why;
   return decision;

@@ -157,7 +157,7 @@ class Explainer {
     line["reply"] = explained.refusal.refuses() ? explained.refusal.reply : verdict.reply;
     auto& hits = line["hits"] = ordered_json::array();
     if (explained.refusal.refuses()) {
-      hits.push_back({{"rule", explained.refusal.rule}, {"points", 0}, {"why", explained.refusal.reply}, {"at", explained.refusal.at}, {"ms", 0.0}});
+      hits.push_back({{"rule", explained.refusal.rule}, {"points", 0}, {"why", explained.refusal.why}, {"at", explained.refusal.at}, {"ms", 0.0}});
     }
     for (const auto& hit : verdict.hits) {
       ordered_json row{{"rule", hit.rule}, {"points", hit.points}, {"why", hit.why}, {"at", hit.at},
@@ -192,7 +192,7 @@ class Explainer {
     std::string out = "verdict  " + verdict_name(explained) + ", score " + score + "\n";
     if (explained.refusal.refuses()) {
       return out + "stage    " + std::string(smtp::name(explained.refused_at)) + "\nreply    " + explained.refusal.reply + "\nrule     " +
-             explained.refusal.rule + " (" + explained.refusal.at + ")\n";
+             explained.refusal.rule + " (" + explained.refusal.at + ")\nwhy      " + explained.refusal.why + "\n";
     }
     if (!verdict.reply.empty()) out += "reply    " + verdict.reply + "\n";
     for (const auto& copy : verdict.recipients) {

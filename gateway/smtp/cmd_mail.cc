@@ -39,8 +39,7 @@ io::Task<Reply> Session::cmd_mail(std::string argument) {
   if (parsed->needs_utf8 && !sender.smtputf8) co_return Reply(553, "5.6.7", "Such an address needs SMTPUTF8");
   sender.address = parsed->path.text();
   auto decision = co_await examination_->on_mail(client_, sender);
-  if (decision.action == Action::reject) co_return Reply(550, "5.7.1", decision.reply);
-  if (decision.action == Action::defer) co_return Reply(451, decision.error ? "4.7.0" : "4.7.1", decision.reply);
+  if (decision.refuses()) co_return refused_by_rule(Stage::mail, decision);
   transaction_.emplace();
   transaction_->id = new_id();
   transaction_->sender = std::move(sender);

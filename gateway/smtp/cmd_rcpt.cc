@@ -50,11 +50,8 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   recipient.account = account->address;
   recipient.groups = account->groups;
   auto decision = co_await examination_->on_rcpt(client_, recipient);
-  if (decision.action == Action::reject) {
-    ++services_.counters->recipients_refused;
-    co_return Reply(550, "5.7.1", decision.reply);
-  }
-  if (decision.action == Action::defer) co_return Reply(451, decision.error ? "4.7.0" : "4.7.1", decision.reply);
+  if (decision.action == Action::reject) ++services_.counters->recipients_refused;
+  if (decision.refuses()) co_return refused_by_rule(Stage::rcpt, decision);
   bool known = std::any_of(transaction_->recipients.begin(), transaction_->recipients.end(),
                            [&](const Recipient& other) { return other.address == recipient.address; });
   if (!known) transaction_->recipients.push_back(std::move(recipient));

@@ -73,6 +73,7 @@ struct Decision {
   std::string reply;
   std::string rule;
   std::string at;
+  std::string why;                   // for the log: what the rule said, or how it failed
   bool error = false;                // the action is a defer because a rule failed (451 4.7.0)
   bool refuses() const { return action == Action::reject || action == Action::defer; }
 };

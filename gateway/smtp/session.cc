@@ -103,6 +103,7 @@ io::Task<bool> Session::come_in() {
   examination_ = services_.judge->examine();
   auto door = co_await examination_->on_connect(client_);
   if (door.refuses()) {
+    note_refusal(Stage::connect, door);
     co_await say(at_the_door(door));
     if (door.action == Action::reject) co_await wait_for_quit();
     co_await stream_.shutdown(reply_deadline());
@@ -128,6 +129,19 @@ Reply Session::greeting() const { return {220, "", settings_->hostname + " ESMTP
 Reply Session::at_the_door(const Decision& decision) const {
   if (decision.action == Action::reject) return {554, "5.7.1", decision.reply};
   return Reply(421, decision.error ? "4.7.0" : "4.7.1", decision.reply).then_close();
+}
+
+// At the stages mail and rcpt.
+Reply Session::refused_by_rule(Stage stage, const Decision& decision) const {
+  note_refusal(stage, decision);
+  if (decision.action == Action::reject) return {550, "5.7.1", decision.reply};
+  return {451, decision.error ? "4.7.0" : "4.7.1", decision.reply};
+}
+
+// There is no message yet to carry the reason, nor a trace: the log is where it can be found.
+void Session::note_refusal(Stage stage, const Decision& decision) const {
+  log::info("smtp.refused", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"stage", std::string(name(stage))},
+                             {"action", std::string(name(decision.action))}, {"rule", decision.rule}, {"at", decision.at}, {"why", decision.why}});
 }
 
 io::Task<void> Session::wait_for_quit() {

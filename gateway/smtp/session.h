@@ -63,6 +63,8 @@ class Session {
   io::Task<Reply> judge_and_deliver(Octets received);
   Reply greeting() const;
   Reply at_the_door(const Decision& decision) const;
+  Reply refused_by_rule(Stage stage, const Decision& decision) const;
+  void note_refusal(Stage stage, const Decision& decision) const;
   BodyLimits body_limits() const;
   void forget_transaction();
   bool may_xclient() const;

@@ -11,6 +11,8 @@ from gateway import Gateway, message
 RULES = """
 rule "to-bob" { on = "deliver", check = function(mail) if mail.subject == "for bob" then return redirect("Bob+desk@Example.TEST", "bob does these") end end }
 rule "to-nobody" { on = "deliver", check = function(mail) if mail.subject == "for nobody" then return redirect("gone@example.test", "she did these") end end }
+rule "shut-out" { on = "mail", check = function(mail) if mail.sender == "bad@sender.example" then return reject "we know you" end end }
+rule "typo" { on = "mail", check = function(mail) if mail.sender == "odd@sender.example" then return reject(mail.sender.nothing) end end }
 rule "tagged" { on = "message", check = function(mail) if mail.subject == "tagged" then return tag("Quarantine", "have a look") end end }
 """
 
@@ -54,6 +56,14 @@ class Verdicts(unittest.TestCase):
         self.assertEqual([(row["user"], row["class"], row["reason"]) for row in rows], [("alice@example.test", "spam", "have a look")])
         self.gateway.command("quarantine", "release", rows[0]["id"], check=True)
         self.assertIn("Subject: tagged", self.subjects("INBOX", "alice@example.test"))
+
+    def test_the_log_tells_which_rule_refused_before_there_was_a_message_and_why(self):
+        code, text = self.gateway.send(message(), sender="bad@sender.example")
+        self.assertEqual((code, text), (550, "5.7.1 we know you"))
+        self.assertRegex(self.gateway.log_text(), r'event=smtp\.refused .*stage=mail action=reject rule=shut-out at=\S*95-test\.lua:4 why="we know you"')
+        code, text = self.gateway.send(message(), sender="odd@sender.example")
+        self.assertEqual((code, text), (451, "4.7.0 cannot be judged at the moment, please try again later"))
+        self.assertRegex(self.gateway.log_text(), r'event=smtp\.refused .*stage=mail action=defer rule=typo at=\S*95-test\.lua:5 why=".*nothing')
 
     def test_the_recipients_that_fit_get_the_message_when_there_are_too_many(self):
         with self.gateway.smtp() as client:

@@ -17,9 +17,25 @@ rule "bad-host" { on = "connect", about = "Refuse one host.",
   CHECK(decision.reply == "we do not like you");
   CHECK(decision.rule == "bad-host");
   CHECK(decision.at == "rules/50-test.lua:4");
+  CHECK(decision.why == "we do not like you");
   bench.hang_up();
   bench.client.ip = *IpAddress::parse("192.0.2.2");
   CHECK(bench.connect().action == Action::none);
+}
+
+TEST_CASE("how a rule failed before the message is told for the log and kept from the client") {
+  RuleBench bench(R"(
+rule "typo" { on = "connect", check = function(conn)
+  if conn.helo.nothing.there then return reject "never" end
+end }
+)");
+  auto decision = bench.connect();
+  CHECK(decision.action == Action::defer);
+  CHECK(decision.error);
+  CHECK(decision.reply == "cannot be judged at the moment, please try again later");
+  CHECK(decision.rule == "typo");
+  CHECK(decision.at == "rules/50-test.lua:3");
+  CHECK(decision.why == "unknown field \"nothing\" of string");
 }
 
 TEST_CASE("a fact that arrives late is waited for in the middle of a rule") {
