@@ -348,6 +348,7 @@ void State::set_up() {
 void State::run_file(const SourceFile& file) {
   std::string problem;
   main_run_.cpu_used = {};
+  main_run_.measured = false;
   main_run_.memory = 0;
   main_run_.cpu_limit = generation_->budgets().load_cpu;
   main_run_.memory_limit = generation_->budgets().load_memory;

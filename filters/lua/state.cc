@@ -19,6 +19,11 @@ constexpr std::size_t kLookEveryOctets = 1 << 20;     // allocated between two l
 constexpr std::size_t kLookEverySteps = 4096;
 constexpr std::ptrdiff_t kSlack = 64 * 1024;          // for the error message of a run that was stopped
 constexpr std::size_t kIdleRuns = 64;
+constexpr int kUnmeasuredShare = 8;                   // an eighth of the budget is charged by the wall clock
+
+std::chrono::microseconds since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
+}
 
 std::chrono::microseconds thread_cpu() {
   timespec now{};
@@ -115,11 +120,25 @@ void State::stop(Running& run, std::string reason) {
   lua_sethook(run.thread, &State::count_hook, LUA_MASKCOUNT, 1);  // error handlers get no time of their own
 }
 
+// Asking for a thread's CPU time is a system call, dearer than most rules.  So a run is charged by the
+// wall clock as long as that comes to little, and is measured from then on.  What the wall clock
+// charged is cut at that share: the thread may just not have had a processor.
+void State::begin_measuring(Running& run) {
+  run.measured = true;
+  run.cpu_used = run.cpu_limit / kUnmeasuredShare;
+  slice_cpu_ = thread_cpu();
+}
+
 bool State::over_budget(Running& run) {
   if (run.stopped) return true;
-  auto wall = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - slice_wall_);
-  if (run.cpu_used + wall <= run.cpu_limit) return false;
-  // The thread may just not have had a processor: ask what it really used.
+  if (!run.measured) {
+    if (run.cpu_used + since(slice_wall_) > run.cpu_limit / kUnmeasuredShare) {
+      begin_measuring(run);
+      slice_wall_ = std::chrono::steady_clock::now();
+    }
+    return false;
+  }
+  if (run.cpu_used + since(slice_wall_) <= run.cpu_limit) return false;
   auto used = run.cpu_used + thread_cpu() - slice_cpu_;
   if (used <= run.cpu_limit) return false;
   stop(run, "CPU budget of " + milliseconds(run.cpu_limit) + " spent");
@@ -162,13 +181,18 @@ bool State::must_rethrow(Running& run, int status) {
 void State::begin_slice(Running& run) {
   current_ = &run;
   slice_wall_ = std::chrono::steady_clock::now();
-  slice_cpu_ = thread_cpu();
+  if (run.measured) slice_cpu_ = thread_cpu();
   allocated_since_look_ = 0;
 }
 
 void State::end_slice(Running& run) {
-  run.cpu_used += thread_cpu() - slice_cpu_;
   current_ = nullptr;
+  if (run.measured) {
+    run.cpu_used += thread_cpu() - slice_cpu_;
+    return;
+  }
+  run.cpu_used += since(slice_wall_);
+  if (run.cpu_used > run.cpu_limit / kUnmeasuredShare) begin_measuring(run);
 }
 
 // --- runs
@@ -308,6 +332,7 @@ void State::finish(Running* run) {
   run->rule = nullptr;
   run->scene = nullptr;
   run->cpu_used = {};
+  run->measured = false;
   run->memory = 0;
   run->steps = 0;
   run->log_lines = 0;

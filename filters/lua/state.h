@@ -32,7 +32,7 @@ struct Running {
   std::size_t recipient = 0;
 
   std::chrono::microseconds cpu_limit{0};
-  std::chrono::microseconds cpu_used{0};     // in earlier slices
+  std::chrono::microseconds cpu_used{0};     // in earlier slices, and in this one before `measured`
   std::size_t memory_limit = 0;
   std::ptrdiff_t memory = 0;                 // octets held more than at the start
   int arguments = 0;                         // on the thread's stack at the start
@@ -43,6 +43,7 @@ struct Running {
   // Set once the run must end whatever it catches: budget spent, cancelled.
   bool stopped = false;
   bool state_full = false;
+  bool measured = false;                // by the thread's CPU clock; before that, charged by the wall clock
   std::string stop_reason;
 
   io::Task<void> pending;               // what a binding waits for
@@ -126,6 +127,7 @@ class State : public std::enable_shared_from_this<State> {
   Running* new_running();
   void begin_slice(Running& run);
   void end_slice(Running& run);
+  void begin_measuring(Running& run);
   bool may_grow(std::size_t by);
 
   std::shared_ptr<const Generation> generation_;
