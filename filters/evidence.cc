@@ -92,7 +92,10 @@ io::Task<Dmarc> compute_dmarc(dns::Resolver& resolver, Octets octets, std::share
   auto records = co_await discover_dmarc(resolver, authors.domains, in(wait));
   const Spf* spf_fact = co_await spf->get();
   const Dkim* dkim_fact = co_await dkim->get();
-  co_return judge_dmarc(authors, records, *spf_fact, *dkim_fact, dmarc_sample(octets.view(), salt));
+  // Only pct= asks which share a message falls into.
+  auto partial = [](const DmarcDiscovery& found) { return found.record.percent < 100; };
+  unsigned sample = std::any_of(records.begin(), records.end(), partial) ? dmarc_sample(octets.view(), salt) : 0;
+  co_return judge_dmarc(authors, records, *spf_fact, *dkim_fact, sample);
 }
 
 class OneConnection : public ConnectionEvidence {
