@@ -17,6 +17,7 @@ std::vector<bool> required_ones(const std::vector<lua::RuleInfo>& rules) {
 
 Edition::Edition(std::shared_ptr<const lua::Generation> from, std::vector<lua::RuleInfo> loaded)
     : generation(std::move(from)), rules(std::move(loaded)), health(required_ones(rules)) {
+  for (const auto* file : generation->own_files()) names_virus = names_virus || file->text.find("virus") != std::string::npos;
   for (std::size_t i = 0; i < rules.size(); ++i) order[static_cast<std::size_t>(rules[i].stage)].push_back(i);
   for (auto& stage : order) {
     std::sort(stage.begin(), stage.end(), [this](std::size_t a, std::size_t b) {

@@ -19,6 +19,8 @@ struct Edition {
   // Indices by stage in reading order: required ones first, then by file and line.
   std::array<std::vector<std::size_t>, 6> order;
   mutable RuleHealth health;
+  // Whether a rule file names the virus fact, so that a scan is worth starting before a rule asks.
+  bool names_virus = false;
 
   const std::vector<std::size_t>& at(smtp::Stage stage) const { return order[static_cast<std::size_t>(stage)]; }
 };

@@ -101,9 +101,9 @@ class ConnectionEvidence {
 class MessageEvidence {
  public:
   virtual ~MessageEvidence() = default;
-  // Starts every fact at once that waits for something, so that they run in parallel.  Optional: each
-  // also starts when it is first waited for.
-  virtual void start_all() {}
+  // Starts at once what waits for DNS, and the scan if that is wanted, so that all run in parallel.
+  // Optional: each also starts when it is first waited for.
+  virtual void start(bool scan) { static_cast<void>(scan); }
   virtual io::Task<const Spf*> spf() = 0;
   virtual io::Task<const Dkim*> dkim() = 0;
   virtual io::Task<const Dmarc*> dmarc() = 0;

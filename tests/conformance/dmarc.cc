@@ -61,7 +61,7 @@ struct Outcome {
 };
 
 io::Task<Outcome> ask(MessageEvidence& evidence) {
-  evidence.start_all();
+  evidence.start(true);
   const Dmarc* dmarc = co_await evidence.dmarc();
   const Spf* spf = co_await evidence.spf();
   const Dkim* dkim = co_await evidence.dkim();

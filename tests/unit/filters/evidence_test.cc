@@ -105,7 +105,7 @@ io::Task<void> release_later(SlowResolver& resolver) {
   resolver.release();
 }
 io::Task<void> start_and_pause(MessageEvidence& evidence) {
-  evidence.start_all();
+  evidence.start(true);
   co_await io::sleep_until(in(5ms));
 }
 

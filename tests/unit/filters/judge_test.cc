@@ -38,9 +38,29 @@ end }
   CHECK(decision.why == "unknown field \"nothing\" of string");
 }
 
+TEST_CASE("a rule set without rules examines nothing") {
+  RuleBench bench("-- nothing yet");
+  bench.evidence.spf.result = SpfResult::fail;
+  auto verdict = bench.all();
+  CHECK(verdict.verdict == "ham");
+  CHECK(verdict.authentication_results.find("mx.test; none\r\n") != std::string::npos);
+  CHECK(verdict.facts.find("\"spf\"") == std::string::npos);
+  CHECK(verdict.facts.find("\"dkim\"") == std::string::npos);
+}
+
+TEST_CASE("the facts that every message is examined for are in the verdict though no rule reads them") {
+  RuleBench bench(R"(rule "early" { on = "message", check = function(mail) return reject "no" end })");
+  bench.evidence.late = true;
+  bench.evidence.spf.result = SpfResult::fail;
+  auto verdict = bench.all();
+  CHECK(verdict.verdict == "reject");
+  CHECK(verdict.facts.find("\"spf\":{\"result\":\"fail\"") != std::string::npos);
+  CHECK(verdict.facts.find("no rule asked for a scan") != std::string::npos);
+}
+
 TEST_CASE("a fact that arrives late is waited for in the middle of a rule") {
   RuleBench bench(R"(
-rule "spf" { on = "message", check = function(mail)
+rule "spf" { on = "mail", check = function(mail)
   if mail.spf.result == "fail" then return score(4, "SPF fails for " .. mail.spf.domain) end
 end }
 )");

@@ -163,7 +163,7 @@ TEST_CASE("where a wait is not possible the error names the line and the cure") 
   RuleBench bench(R"(
 rule "r" { on = "message", check = function(mail)
   local thing = setmetatable({}, { __tostring = function()
-    return mail.spf.result
+    return mail.virus.state
   end })
   return score(1, tostring(thing))
 end })");
@@ -172,7 +172,7 @@ end })");
   REQUIRE(verdict.hits.size() == 1);
   CHECK(verdict.hits[0].at == "rules/50-test.lua:4");
   CHECK(verdict.hits[0].why ==
-        "mail.spf has to be waited for, which is not possible inside this callback: read it into a local before, like local value = mail.spf");
+        "mail.virus has to be waited for, which is not possible inside this callback: read it into a local before, like local value = mail.virus");
 }
 
 TEST_CASE("a handle dies with its message") {
