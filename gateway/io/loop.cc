@@ -34,7 +34,10 @@ struct Loop::Posted {
   std::deque<std::function<void()>> work;
   bool stop = false;
   int wake = -1;
-  event* readable = nullptr;
+  event* readable = nullptr;   // the eventfd: another thread posted
+  event* next_turn = nullptr;  // a timer of no time: the loop's own thread posted
+
+  void run(event_base* base);
 };
 
 struct Loop::Roots {
@@ -76,10 +79,12 @@ Loop::Loop() : posted_(std::make_unique<Posted>()), roots_(std::make_unique<Root
   posted_->readable = event_new(
       base_, posted_->wake, EV_READ | EV_PERSIST, [](int, short, void* self) { static_cast<Loop*>(self)->drain_posted(); }, this);
   event_add(posted_->readable, nullptr);
+  posted_->next_turn = evtimer_new(base_, [](int, short, void* self) { static_cast<Loop*>(self)->posted_->run(static_cast<Loop*>(self)->base_); }, this);
 }
 
 Loop::~Loop() {
   end_tasks();
+  event_free(posted_->next_turn);
   event_free(posted_->readable);
   ::close(posted_->wake);
   event_base_free(base_);
@@ -131,27 +136,36 @@ void Loop::post(std::function<void()> work) {
     was_empty = posted_->work.empty();
     posted_->work.push_back(std::move(work));
   }
-  if (was_empty) {
-    std::uint64_t one = 1;
-    [[maybe_unused]] auto written = ::write(posted_->wake, &one, sizeof one);
+  if (!was_empty) return;
+  if (current_loop == this) {
+    // Most posts by far; a timer costs no system call, and what waits for its turn keeps it.
+    constexpr timeval kAtOnce{.tv_sec = 0, .tv_usec = 0};
+    evtimer_add(posted_->next_turn, &kAtOnce);
+    return;
   }
+  std::uint64_t one = 1;
+  [[maybe_unused]] auto written = ::write(posted_->wake, &one, sizeof one);
 }
 
 void Loop::drain_posted() {
   std::uint64_t count = 0;
   [[maybe_unused]] auto got = ::read(posted_->wake, &count, sizeof count);
-  std::deque<std::function<void()>> work;
-  bool stop = false;
+  posted_->run(base_);
+}
+
+void Loop::Posted::run(event_base* base) {
+  std::deque<std::function<void()>> jobs;
+  bool stopping = false;
   {
-    std::lock_guard lock(posted_->mutex);
-    work.swap(posted_->work);
-    stop = posted_->stop;
+    std::lock_guard lock(mutex);
+    jobs.swap(work);
+    stopping = stop;
   }
-  for (auto& job : work) {
+  for (auto& job : jobs) {
     job();
     job = nullptr;
   }
-  if (stop) event_base_loopbreak(base_);
+  if (stopping) event_base_loopbreak(base);
 }
 
 void Loop::reap() {
