@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "gateway/base/log.h"
@@ -112,13 +113,19 @@ void Committer::commit(Jobs jobs) {
 
 void Committer::refuse_when_low(Jobs& jobs, Jobs& done) {
   if (jobs.empty()) return;
-  auto free = files_.free_octets(limits_.directory);
-  if (!free.ok()) return;   // the write will tell
-  {
+  std::uint64_t octets = 0;
+  for (const auto& job : jobs) octets += job->body_octets();
+  space_left_ -= std::min(space_left_, octets);
+  auto now = std::chrono::steady_clock::now();
+  if (now >= next_look_ || space_left_ < limits_.low_space_octets) {
+    auto free = files_.free_octets(limits_.directory);
+    if (!free.ok()) return;   // the write will tell
+    space_left_ = free.value;
+    next_look_ = now + limits_.look_every;
     std::lock_guard lock(mutex_);
     state_.free_octets = free.value;
   }
-  if (free.value < limits_.low_space_octets) fail_growing(jobs, done, "the disk is nearly full");
+  if (space_left_ < limits_.low_space_octets) fail_growing(jobs, done, "the disk is nearly full");
 }
 
 void Committer::fail_all(Jobs& jobs, Jobs& done, Outcome outcome, const std::string& text) {
@@ -176,6 +183,7 @@ bool Committer::write(Group& group, Jobs& jobs, Jobs& done) {
     bodies_.drop_planned();
     if (!written.sync_failed && is_no_space(written.error)) {
       log::warning("store.no_space", {{"what", problem}});
+      next_look_ = {};
       fail_growing(jobs, done, "the disk is full");
     } else {
       fail_all(jobs, done, Outcome::broken, problem);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <coroutine>
 #include <deque>
@@ -10,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "gateway/base/clock.h"
 #include "gateway/io/loop.h"
 #include "gateway/io/task.h"
 #include "gateway/store/group.h"
@@ -68,6 +70,8 @@ class Committer {
   struct Limits {
     std::uint64_t low_space_octets = 0;
     std::string directory;   // whose free space counts
+    // How long what was seen of it holds, if the bodies written since do not use it up.
+    std::chrono::milliseconds look_every{100};
   };
   Committer(Catalog& catalog, BodyStore& bodies, Watches& watches, Files& files, Limits limits);
   ~Committer();   // finishes what is queued
@@ -115,6 +119,9 @@ class Committer {
   Limits limits_;
   std::function<void()> on_sparse_;
   Kv* rows_ = nullptr;   // under busy_
+  // The committer's thread only: the free space at the last look less what was written since.
+  std::uint64_t space_left_ = 0;
+  Deadline next_look_{};
 
   std::mutex busy_;      // held while a group is in progress
   mutable std::mutex mutex_;   // guards the rest

@@ -109,6 +109,7 @@ TEST_CASE("a full disk refuses what grows before anything is half done, and mail
   Uid uid = f.put("INBOX", "text");
   auto inbox = f.box("INBOX").id;
   faulty.plan.free = 1 << 10;
+  f.reopen();   // an open store looks again only after a while
   CHECK(f.deliver(item_of("x", {f.to("INBOX")})).outcome == Outcome::no_space);
   CHECK(f.run(f.store->copy(inbox, {uid}, inbox)).outcome == Outcome::no_space);
   CHECK(f.store->state().writable);
