@@ -122,7 +122,6 @@ store::Row trace_row(const Judged& message, const std::string& reply) {
   trace["score"] = message.verdict.score;
   trace["reply"] = reply;
   trace["rules"] = message.verdict.generation;
-  trace["facts"] = nlohmann::json::parse(message.verdict.facts, nullptr, false);
   auto& recipients = trace["recipients"] = nlohmann::json::object();
   for (const auto& copy : message.verdict.recipients) {
     recipients[copy.address] = {{"action", smtp::name(copy.action)}, {"folder", copy.folder}};
@@ -132,7 +131,11 @@ store::Row trace_row(const Judged& message, const std::string& reply) {
     hits.push_back({{"rule", hit.rule}, {"kind", hit.kind}, {"points", hit.points}, {"why", hit.why}, {"at", hit.at}});
   }
   // Foreign octets may be no UTF-8: replaced, never an exception.
-  return {"trace:" + message.id, trace.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+  std::string text = trace.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  // The facts are the text of an object already.
+  text.pop_back();
+  text += ",\"facts\":" + (message.verdict.facts.empty() ? "null" : message.verdict.facts) + "}";
+  return {"trace:" + message.id, std::move(text)};
 }
 
 }  // namespace postern::delivery
