@@ -6,8 +6,8 @@
 #include <utility>
 
 // The log: one line an event, key=value, to standard error, in one write (lines never mix).
-//   log::info("smtp.accept", {{"session", id}, {"ip", ip.to_string()}});
-//   time=2026-11-24T03:59:02Z level=info event=smtp.accept session=... ip=...
+//   log::info("smtp.refused", {{"session", id}, {"ip", ip.to_string()}});
+//   time=2026-11-24T03:59:02Z level=info event=smtp.refused session=... ip=...
 // Values with a space, quote, '=' or control octet are quoted and escaped.  Safe from any thread.
 namespace postern::log {
 

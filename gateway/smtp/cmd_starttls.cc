@@ -20,7 +20,6 @@ io::Task<std::optional<Reply>> Session::cmd_starttls(std::string argument) {
   client_.helo.clear();   // RFC 3207 4.2: all that was learnt before is forgotten
   client_.esmtp = false;
   forget_transaction();
-  log::info("smtp.tls", {{"session", client_.session}, {"version", client_.tls.version}, {"cipher", client_.tls.cipher}});
   co_return std::nullopt;
 }
 

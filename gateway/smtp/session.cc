@@ -42,7 +42,9 @@ io::Task<void> Session::run() {
     stream_.enqueue(reply::timed_out(settings_->hostname).wire());
     co_await stream_.shutdown(in(std::chrono::seconds(1)));
   }
-  log::info("smtp.end", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"why", failure.empty() ? "quit" : failure}});
+  // One line for the session beside those for its messages: a line is a system call.
+  log::info("smtp.end", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"tls", client_.tls.version},
+                         {"cipher", client_.tls.cipher}, {"why", failure.empty() ? "quit" : failure}});
 }
 
 io::Task<void> Session::converse() {
@@ -81,8 +83,8 @@ io::Task<bool> Session::come_in() {
     place_ = services_.limits->enter(client_.ip, refusal);
     enhanced = "4.7.0";
   }
-  log::info("smtp.accept", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"refused", refusal}});
   if (!refusal.empty()) {
+    log::info("smtp.refused", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"why", refusal}});
     ++services_.counters->refused_connections;
     co_await say(Reply(421, enhanced, refusal).then_close());
     co_await stream_.shutdown(reply_deadline());
