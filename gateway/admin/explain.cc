@@ -78,7 +78,14 @@ class Explainer {
     if (file == "-") {
       text.assign(std::istreambuf_iterator<char>(std::cin), {});
     } else if (stream) {
-      text.assign(std::istreambuf_iterator<char>(stream), {});
+      std::error_code none;
+      auto size = std::filesystem::file_size(file, none);
+      if (!none) text.resize(size);
+      stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+      text.resize(static_cast<std::size_t>(stream.gcount()));
+      if (stream.eof()) stream.clear();
+      // A pipe has no size, and a file may grow.
+      text.append(std::istreambuf_iterator<char>(stream), {});
     }
     if (file != "-" && (!stream || stream.bad())) {
       ++failed_;
