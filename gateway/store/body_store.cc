@@ -12,10 +12,11 @@
 namespace postern::store {
 namespace {
 
-constexpr std::uint32_t kRecordMagic = 0x31425450;   // "PTB1"
+constexpr std::uint32_t kRecordMagic = 0x32425450;   // "PTB2"
 constexpr std::string_view kSegmentMagic = "postern bodies\n1";
 constexpr std::size_t kMaxOpenFiles = 64;
 constexpr std::uint64_t kSmallRecord = 64 << 10;     // read whole, so that its checksum is always checked
+constexpr std::uint64_t kMaxHead = 64 << 10;
 constexpr std::string_view kSuffix = ".seg";
 
 template <class T>
@@ -29,28 +30,47 @@ T get_number(const char* from) {
   return number;
 }
 
-// The checksum covers octets, length and id: a record that lies where another should is found.
-std::uint32_t sealed(std::uint32_t octets_sum, std::uint64_t length, BodyId id) {
-  char tail[16];
-  put_number(tail, length);
-  put_number(tail + 8, id);
-  return crc32c(octets_sum, std::string_view(tail, sizeof tail));
+// What stands behind the checksum in the header.
+std::string numbers_of(const RecordHeader& header) {
+  std::string numbers(kRecordHeader - 8, '\0');
+  put_number(numbers.data(), header.length);
+  put_number(numbers.data() + 8, header.id);
+  put_number(numbers.data() + 16, header.head_length);
+  put_number(numbers.data() + 20, header.head_sum);
+  return numbers;
 }
 
+// The checksum covers octets and numbers: a record that lies where another should is found.
+std::uint32_t sealed(std::uint32_t octets_sum, const RecordHeader& header) { return crc32c(octets_sum, numbers_of(header)); }
+
 std::string record_header(const NewBody& body) {
-  std::string header(kRecordHeader, '\0');
-  put_number(header.data(), kRecordMagic);
-  put_number(header.data() + 4, sealed(body.sum, body.length, body.id));
-  put_number(header.data() + 8, body.length);
-  put_number(header.data() + 16, body.id);
-  return header;
+  RecordHeader header{.length = body.length, .id = body.id, .head_length = body.head_length, .head_sum = body.head_sum};
+  std::string front(8, '\0');
+  put_number(front.data(), kRecordMagic);
+  put_number(front.data() + 4, sealed(body.sum, header));
+  return front + numbers_of(header);
+}
+
+// How many of the octets are the message's header, empty line included; 0: more than kMaxHead.
+std::uint32_t head_of(const std::vector<Octets>& pieces) {
+  std::uint64_t at = 0;
+  std::size_t matched = 2;   // of CR LF CR LF: at the start a line begins
+  for (const auto& piece : pieces) {
+    for (char c : piece.view()) {
+      if (++at > kMaxHead) return 0;
+      if (c == "\r\n\r\n"[matched]) ++matched;
+      else matched = c == '\r' ? 1 : 0;
+      if (matched == 4) return static_cast<std::uint32_t>(at);
+    }
+  }
+  return 0;
 }
 
 // Whether `record`, header and octets, is that of `id` and as it was written.
 bool is_sound(std::string_view record, BodyId id) {
   auto header = parse_record_header(record);
   if (!header || header->id != id || header->length != record.size() - kRecordHeader) return false;
-  return sealed(crc32c(0, record.substr(kRecordHeader)), header->length, id) == header->sum;
+  return sealed(crc32c(0, record.substr(kRecordHeader)), *header) == header->sum;
 }
 
 std::optional<std::uint64_t> number_of(std::string_view name) {
@@ -67,9 +87,16 @@ std::optional<std::uint64_t> number_of(std::string_view name) {
 void measure(NewBody& body) {
   body.length = 0;
   body.sum = 0;
+  body.head_sum = 0;
+  body.head_length = head_of(body.pieces);
   for (const auto& piece : body.pieces) {
-    body.length += piece.size();
-    body.sum = crc32c(body.sum, piece.view());
+    auto octets = piece.view();
+    auto rest_of_head = body.head_length - std::min<std::uint64_t>(body.length, body.head_length);
+    auto head = octets.substr(0, rest_of_head);
+    body.sum = crc32c(body.sum, head);
+    if (!head.empty()) body.head_sum = body.sum;
+    body.sum = crc32c(body.sum, octets.substr(head.size()));
+    body.length += octets.size();
   }
 }
 
@@ -77,7 +104,9 @@ std::optional<RecordHeader> parse_record_header(std::string_view header) {
   if (header.size() < kRecordHeader || get_number<std::uint32_t>(header.data()) != kRecordMagic) return {};
   return RecordHeader{.sum = get_number<std::uint32_t>(header.data() + 4),
                       .length = get_number<std::uint64_t>(header.data() + 8),
-                      .id = get_number<std::uint64_t>(header.data() + 16)};
+                      .id = get_number<std::uint64_t>(header.data() + 16),
+                      .head_length = get_number<std::uint32_t>(header.data() + 24),
+                      .head_sum = get_number<std::uint32_t>(header.data() + 28)};
 }
 
 BodyStore::BodyStore(Files& files, std::string directory, std::uint64_t segment_octets)
@@ -265,40 +294,57 @@ void BodyStore::remove(std::uint64_t segment) {
   }
 }
 
+// The record's header and the first octets behind it, in one system call.
+struct BodyStore::Front {
+  Read::State state = Read::State::ok;
+  std::string problem;
+  RecordHeader header;
+  std::string octets;   // kRecordHeader of them are the header's
+  std::string_view view() const { return std::string_view(octets).substr(kRecordHeader); }
+};
+
+BodyStore::Front BodyStore::front_of(File& file, BodyId id, const Place& place, std::uint64_t length, Wait wait) {
+  auto got = file.read_at(place.offset, kRecordHeader + length, wait);
+  auto damaged = [](std::string what) { return Front{Read::State::damaged, std::move(what), {}, {}}; };
+  if (got.error == std::errc::resource_unavailable_try_again) return {Read::State::would_block, {}, {}, {}};
+  if (!got.ok()) return damaged(got.error.message());
+  auto header = parse_record_header(got.value);
+  if (!header || header->id != id || header->length != place.length) return damaged("no such record");
+  if (got.value.size() != kRecordHeader + length) return damaged("cut short");
+  return {Read::State::ok, {}, *header, std::move(got.value)};
+}
+
 BodyStore::Read BodyStore::read(BodyId id, const Place& place, std::uint64_t offset, std::uint64_t length, Wait wait) {
   auto file = opened(place.segment);
   if (file.error == std::errc::no_such_file_or_directory) return {Read::State::gone, {}, path_of(place.segment) + " is missing"};
-  auto where = "body " + std::to_string(id) + " in " + path_of(place.segment) + " at " + std::to_string(place.offset) + ": ";
-  if (!file.ok()) return {Read::State::damaged, {}, where + file.error.message()};
+  auto failed = [&](Read::State state, const std::string& what) {
+    auto where = "body " + std::to_string(id) + " in " + path_of(place.segment) + " at " + std::to_string(place.offset);
+    return Read{state, {}, where + ": " + what};
+  };
+  if (!file.ok()) return failed(Read::State::damaged, file.error.message());
   offset = std::min(offset, place.length);
   length = std::min(length, place.length - offset);
-  bool whole = place.length <= kSmallRecord || length == place.length;
-  // One system call gets header and octets where they lie together.
-  bool joined = whole || offset == 0;
-  auto first = file.value->read_at(place.offset, kRecordHeader + (whole ? place.length : joined ? length : 0), wait);
-  if (first.error == std::errc::resource_unavailable_try_again) return {Read::State::would_block, {}, {}};
-  if (!first.ok()) return {Read::State::damaged, {}, where + first.error.message()};
-  auto header = parse_record_header(first.value);
-  if (!header || header->id != id || header->length != place.length) return {Read::State::damaged, {}, where + "no such record"};
-  std::string_view octets = std::string_view(first.value).substr(kRecordHeader);
-  if (whole) {
-    if (octets.size() != place.length || sealed(crc32c(0, octets), place.length, id) != header->sum) {
-      return {Read::State::damaged, {}, where + "wrong checksum"};
-    }
-    if (offset == 0 && length == place.length) {
-      first.value.erase(0, kRecordHeader);
-      return {Read::State::ok, std::move(first.value), {}};
-    }
-    return {Read::State::ok, std::string(octets.substr(offset, length)), {}};
+  bool small = place.length <= kSmallRecord;
+  auto front = front_of(*file.value, id, place, offset == 0 ? length : small ? place.length : 0, wait);
+  bool head = offset == 0 && length == front.header.head_length;
+  // Any other part of a small record is cut out of the whole, for the sake of its checksum.
+  bool again = front.state == Read::State::ok && small && !head && front.view().size() != place.length;
+  if (again) front = front_of(*file.value, id, place, place.length, wait);
+  if (front.state != Read::State::ok) return failed(front.state, front.problem);
+  if (front.view().size() == place.length) {
+    if (sealed(crc32c(0, front.view()), front.header) != front.header.sum) return failed(Read::State::damaged, "wrong checksum");
+    if (length != place.length) return {Read::State::ok, std::string(front.view().substr(offset, length)), {}};
+  } else if (head && crc32c(0, front.view()) != front.header.head_sum) {
+    return failed(Read::State::damaged, "wrong checksum of the header");
   }
-  if (joined) {
-    if (octets.size() != length) return {Read::State::damaged, {}, where + "cut short"};
-    return {Read::State::ok, std::string(octets), {}};
+  if (offset == 0) {
+    front.octets.erase(0, kRecordHeader);
+    return {Read::State::ok, std::move(front.octets), {}};
   }
   auto rest = file.value->read_at(place.offset + kRecordHeader + offset, length, wait);
-  if (rest.error == std::errc::resource_unavailable_try_again) return {Read::State::would_block, {}, {}};
-  if (!rest.ok()) return {Read::State::damaged, {}, where + rest.error.message()};
-  if (rest.value.size() != length) return {Read::State::damaged, {}, where + "cut short"};
+  if (rest.error == std::errc::resource_unavailable_try_again) return failed(Read::State::would_block, "");
+  if (!rest.ok()) return failed(Read::State::damaged, rest.error.message());
+  if (rest.value.size() != length) return failed(Read::State::damaged, "cut short");
   return {Read::State::ok, std::move(rest.value), {}};
 }
 

@@ -17,8 +17,9 @@
 
 namespace postern::store {
 
-// A record as it lies in a segment: magic, crc32c, length, id (little-endian), octets.
-inline constexpr std::size_t kRecordHeader = 24;
+// A record as it lies in a segment (numbers little-endian): magic u32, crc32c u32, length u64, id u64,
+// head_length u32, head_sum u32, octets.
+inline constexpr std::size_t kRecordHeader = 32;
 inline constexpr std::size_t kSegmentHeader = 16;
 inline std::uint64_t record_size(const Place& place) { return kRecordHeader + place.length; }
 
@@ -28,9 +29,13 @@ struct NewBody {
   std::vector<Octets> pieces;
   std::uint64_t length = 0;
   std::uint32_t sum = 0;   // crc32c of the octets alone
+  // How many of the first octets are the message's header, up to and with the empty line, and their
+  // crc32c.  0: the header has no end, or none within 64 KiB.
+  std::uint32_t head_length = 0;
+  std::uint32_t head_sum = 0;
   Place place;             // filled in by plan()
 };
-// Length and checksum of the pieces; worth doing before the committer's turn.
+// Lengths and checksums of the pieces; worth doing before the committer's turn.
 void measure(NewBody& body);
 
 // Append-only segments of bodies: `<directory>/<16 hex digits>.seg`.
@@ -82,8 +87,8 @@ class BodyStore {
     Place place;
   };
   Result<std::vector<Place>> copy(const std::vector<Found>& records);
-  // Octets [offset, offset+length) of the record, cut at its end.  The header is checked always, the
-  // checksum when the record is small or asked for whole.
+  // Octets [offset, offset+length) of the record, cut at its end.  The record's place is checked always;
+  // the octets when the record is small, or asked for whole, or just the message's header is asked for.
   struct Read {
     enum class State { ok, would_block, gone, damaged };
     State state = State::ok;
@@ -104,6 +109,8 @@ class BodyStore {
   };
   IoResult<std::shared_ptr<File>> create(std::uint64_t& number);
   IoResult<std::shared_ptr<File>> opened(std::uint64_t segment);
+  struct Front;
+  static Front front_of(File& file, BodyId id, const Place& place, std::uint64_t length, Wait wait);
   static std::error_code write_records(File& file, std::span<const NewBody> bodies);
 
   Files& files_;
@@ -127,6 +134,8 @@ struct RecordHeader {
   std::uint32_t sum = 0;
   std::uint64_t length = 0;
   BodyId id = 0;
+  std::uint32_t head_length = 0;
+  std::uint32_t head_sum = 0;
 };
 std::optional<RecordHeader> parse_record_header(std::string_view header);
 

@@ -83,7 +83,7 @@ struct StoredMessage {
 };
 
 inline constexpr std::string_view kFormatKey = "#format";
-inline constexpr std::string_view kFormat = "postern store 1";
+inline constexpr std::string_view kFormat = "postern store 2";
 inline constexpr std::string_view kCountersKey = "#counters";
 
 std::string account_key(AccountId id);

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "gateway/io/together.h"
+#include "gateway/store/body_store.h"
 #include "tests/unit/store/failing.h"
 #include "tests/unit/store/fixture.h"
 
@@ -141,6 +142,12 @@ std::string segment_of(Fixture& f) {
   for (const auto& file : std::filesystem::directory_iterator(f.options.directory + "/segments")) name = file.path().string();
   return name;
 }
+
+void spoil(const std::string& segment, std::uint64_t at) {
+  std::fstream file(segment, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(at));
+  file.put('X');
+}
 }  // namespace
 
 TEST_CASE("a torn tail behind what the rows name is cut at the start") {
@@ -149,7 +156,7 @@ TEST_CASE("a torn tail behind what the rows name is cut at the start") {
   auto segment = segment_of(f);
   f.store.reset();
   auto size = std::filesystem::file_size(segment);
-  std::ofstream(segment, std::ios::app) << "PTB1 half a record";
+  std::ofstream(segment, std::ios::app) << "PTB2 half a record";
   std::ofstream(f.options.directory + "/segments/00000000000000ff.seg") << "never acknowledged";
   f.open();
   CHECK(std::filesystem::file_size(segment) == size);
@@ -165,11 +172,7 @@ TEST_CASE("a damaged record is reported and everything else stays readable") {
   Uid two = f.put("INBOX", "second message");
   auto segment = segment_of(f);
   f.store.reset();
-  {
-    std::fstream file(segment, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(16 + 24 + 3);
-    file.put('X');
-  }
+  spoil(segment, kSegmentHeader + kRecordHeader + 3);
   f.open();
   auto inbox = f.box("INBOX").id;
   auto damaged = f.row(inbox, one);
@@ -180,6 +183,48 @@ TEST_CASE("a damaged record is reported and everything else stays readable") {
   auto mistakes = f.store->verify();
   REQUIRE(mistakes.size() == 1);
   CHECK(mistakes[0].find("wrong checksum") != std::string::npos);
+}
+
+TEST_CASE("damage is found in whatever part of a message is read: the whole, a piece, the header alone") {
+  const std::string header = "Subject: x\r\nTo: y\r\n\r\n";
+  const std::string body = "the text of the message";
+  const struct {
+    std::uint64_t at;       // what is spoilt
+    bool whole, piece, head;   // what can still be read
+  } cases[] = {{4, false, false, false}, {header.size() + 2, false, false, true}};
+  for (const auto& given : cases) {
+    Fixture f;
+    Uid uid = f.put("INBOX", header + body);
+    auto segment = segment_of(f);
+    f.store.reset();
+    spoil(segment, kSegmentHeader + kRecordHeader + given.at);
+    f.open();
+    auto row = f.row(f.box("INBOX").id, uid);
+    INFO("octet " << given.at);
+    CHECK(bool(f.run(f.store->read(row, 0, row.size()))) == given.whole);
+    CHECK(bool(f.run(f.store->read(row, 3, 5))) == given.piece);
+    CHECK(bool(f.run(f.store->read(row, 0, 5))) == given.piece);
+    auto head = f.run(f.store->read(row, 0, header.size()));
+    REQUIRE(bool(head) == given.head);
+    if (head) CHECK(*head == header);
+  }
+}
+
+TEST_CASE("any part of a message is read as it was written, header or not") {
+  const std::string texts[] = {"\r\nno header", "Subject: x\r\n\r\n", "Subject: no end", "A: b\r\n\r\nC: d\r\n\r\ntext",
+                               "A: " + std::string(70'000, 'a') + "\r\n\r\ntext", "A: b\r\n\r\n" + std::string(100'000, 't')};
+  Fixture f;
+  for (const auto& text : texts) {
+    auto row = f.row(f.box("INBOX").id, f.put("INBOX", text));
+    for (std::size_t from : {std::size_t{0}, std::size_t{1}, text.size() / 2, text.size()}) {
+      for (std::size_t length : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{8}, text.find("\r\n\r\n") + 4, text.size()}) {
+        auto read = f.run(f.store->read(row, from, length));
+        REQUIRE(read);
+        CHECK(*read == text.substr(from, length));
+      }
+    }
+  }
+  f.check();
 }
 
 TEST_CASE("a segment cut short or missing is told at the start and in the state") {
