@@ -35,12 +35,14 @@ Status Draft::append(std::string_view octets) {
 }
 
 Status Draft::spill() {
-  if (!file_.valid()) {
+  bool first = !file_.valid();
+  if (first) {
     file_ = Fd(::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     if (!file_.valid()) return Error(directory_ + ": cannot make a message file: " + std::strerror(errno));
   }
   auto written = write_whole(file_.get(), memory_);
   memory_.clear();
+  if (first) memory_.shrink_to_fit();   // from here on a quarter of it will do
   return written;
 }
 
