@@ -366,6 +366,12 @@ std::string restart_needed(const config::Config& old, const config::Config& now)
 }
 
 // The configuration anew: what can change while running does; a mistake leaves all as it was.
+// RFC 5321 4.5.1: a domain that came first with this configuration has a postmaster too.
+io::Task<void> find_postmaster(directory::Directory& directory) {
+  auto prepared = co_await directory.prepare();
+  if (!prepared) log::error("reload.postmaster", {{"what", prepared.error().text}});
+}
+
 void reload(Shared& shared) {
   auto loaded = config::load(shared.config.file);
   for (const auto& mistake : loaded.mistakes) log::error("reload.refused", {{"what", mistake}});
@@ -387,6 +393,7 @@ void reload(Shared& shared) {
   shared.limits.set(limit_settings(shared.config.limits));
   shared.reader_limits.set(reader_limit_settings(shared.config.limits));
   shared.directory->configure(shared.config);
+  shared.main.spawn(find_postmaster(*shared.directory), "postmaster");
   log::set_level(loaded.config.log.level);
   shared.workers.run_detached([&shared] { admin::reload_rules(shared.judging->rules); });
   log::info("reload", {{"config", shared.config.file}});

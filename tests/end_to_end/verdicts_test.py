@@ -98,6 +98,19 @@ class Ends(unittest.TestCase):
             gateway.process.send_signal(signal.SIGHUP)
             gateway.wait_log('event=reload.later what="hostname changed: in force after a restart"')
 
+    def test_a_domain_that_a_reload_puts_first_has_a_postmaster(self):
+        with Gateway() as gateway:
+            self.assertEqual(gateway.send(message(), to="postmaster@added.test")[0], 550)
+            with open(gateway.path("postern.toml")) as f:
+                text = f.read()
+            with open(gateway.path("postern.toml"), "w") as f:
+                f.write(text.replace('[domains.', '[domains."added.test"]\ndeliver = "mailboxes"\n[domains.', 1))
+            size = gateway.log_size()
+            gateway.process.send_signal(signal.SIGHUP)
+            gateway.wait_log("event=directory.postmaster account=postmaster@added.test", since=size)
+            code, text = gateway.send(message(), to="postmaster@added.test")
+            self.assertEqual(code, 250, text)
+
     def test_a_silent_imap_client_is_sent_away_after_idle_timeout(self):
         with Gateway(sections={"imap": 'idle_timeout = "1s"'}) as gateway:
             client = gateway.imap()
