@@ -58,13 +58,17 @@ class Gateway:
         self.environment = dict(os.environ, **(environment or {}))
         self.ports = {name: free_port() for name in ("smtp", "imap", "imaps", "pop3", "pop3s", "admin")}
         self.zone = dict(ZONE, **(zone or {}))
-        self.dns_port = self._start_dns() if dns == "server" else dns
-        self._make_files(rules, rule_files, antivirus)
-        self._write_config(config, sections or {})
-        for user in users:
-            self.command("user", "add", user, "--password-stdin", input=PASSWORD + "\n", check=True)
-        if start:
-            self.start()
+        try:
+            self.dns_port = self._start_dns() if dns == "server" else dns
+            self._make_files(rules, rule_files, antivirus)
+            self._write_config(config, sections or {})
+            for user in users:
+                self.command("user", "add", user, "--password-stdin", input=PASSWORD + "\n", check=True)
+            if start:
+                self.start()
+        except BaseException:
+            self.close()   # nobody else can: there is no object yet
+            raise
 
     def __enter__(self):
         return self
