@@ -14,7 +14,7 @@ using nlohmann::json;
 json status(const Context& context) {
   json out = context.status ? context.status() : json{{"running", false}};
   auto state = context.store->state();
-  out["store"] = {{"writable", state.writable}, {"problem", state.problem}, {"bodies", state.bodies},
+  out["store"] = {{"writable", state.writable}, {"problem", state.problem},
                   {"body_octets", state.body_octets}, {"segments", state.segments}, {"commits", state.commits},
                   {"changes", state.changes}, {"free_octets", state.free_octets}};
   out["users"] = context.store->accounts().size();

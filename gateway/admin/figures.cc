@@ -157,7 +157,6 @@ std::string Figures::metrics() const {
   out.counter("postern_spf_differed_total", "Evaluations in which libspf2 said something else", static_cast<double>(spf.differed));
   auto store_state = store.state();
   out.gauge("postern_store_writable", "1: changes are taken", store_state.writable ? 1 : 0);
-  out.gauge("postern_store_bodies", "Bodies in the store", static_cast<double>(store_state.bodies));
   out.gauge("postern_store_octets", "Octets of the bodies", static_cast<double>(store_state.body_octets));
   out.gauge("postern_store_free_octets", "Free space on the store's disk", static_cast<double>(store_state.free_octets));
   out.counter("postern_store_commits_total", "Durable commits", static_cast<double>(store_state.commits));

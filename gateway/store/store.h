@@ -51,7 +51,7 @@ struct StoreOptions {
 struct StoreState {
   bool writable = true;
   std::string problem;              // why not writable, or a bad record that was found
-  std::uint64_t bodies = 0, body_octets = 0, segments = 0;
+  std::uint64_t body_octets = 0, segments = 0;
   std::uint64_t commits = 0, changes = 0;
   std::uint64_t free_octets = 0;
 };

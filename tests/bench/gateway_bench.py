@@ -19,8 +19,7 @@ How it is measured
            DNS server knows that domain's MX, host, SPF with an include, DMARC and DKIM key.
   all      the shipped rules, two scanners with a signature folder of one line: what a bigger one costs is the
            business of bench_scan.
-  off      an empty rules folder and scanners = 0: what is left are the session, SPF, DKIM and DMARC as far as the
-           judge computes them unasked, and the store.
+  off      an empty rules folder and scanners = 0: nothing is examined, what is left are the session and the store.
   Each row starts the program anew, so its DNS cache is cold.  A slower client (TLS, a busy machine) means smaller
   groups in the store's commits, hence more syncs and wake-ups a message: compare rows of one run only.
 
