@@ -73,7 +73,9 @@ json Figures::status() const {
                  {"refused", counters.refused_connections.load()}, {"messages", counters.messages.load()},
                  {"ham", counters.ham.load()}, {"junk", counters.junk.load()}, {"quarantine", counters.quarantine.load()},
                  {"rejected", counters.rejected.load()}, {"deferred", counters.deferred.load()},
-                 {"recipients_refused", counters.recipients_refused.load()}, {"octets", counters.octets.load()}};
+                 {"recipients_refused", counters.recipients_refused.load()},
+                 {"refused_at_connect", counters.refused_at_connect.load()}, {"refused_at_mail", counters.refused_at_mail.load()},
+                 {"octets", counters.octets.load()}};
   for (auto reader : {Service::imap, Service::pop3}) {
     out[std::string(name(reader))] = {{"open", room.open(reader)}, {"refused", room.refused(reader)}};
   }
@@ -123,6 +125,10 @@ std::string Figures::metrics() const {
     out.counter(kMessages, kHelp, static_cast<double>(*count), {{"verdict", verdict}});
   }
   out.counter("postern_message_octets_total", "Octets of the messages judged", static_cast<double>(counters.octets));
+  const char* kRefused = "postern_smtp_refused_by_rule_total";
+  const char* kRefusedHelp = "Connections and senders that a rule refused or deferred";
+  out.counter(kRefused, kRefusedHelp, static_cast<double>(counters.refused_at_connect), {{"stage", "connect"}});
+  out.counter(kRefused, kRefusedHelp, static_cast<double>(counters.refused_at_mail), {{"stage", "mail"}});
   out.counter("postern_recipients_refused_total", "Recipients refused at RCPT", static_cast<double>(counters.recipients_refused));
   out.counter("postern_bare_newlines_total", "Connections closed for a bare CR or LF", static_cast<double>(counters.bare_newlines));
   out.counter("postern_early_talkers_total", "Clients that spoke before the greeting", static_cast<double>(counters.early_talkers));

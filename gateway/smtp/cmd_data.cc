@@ -136,9 +136,9 @@ io::Task<Reply> Session::judge_and_deliver(Octets received) {
   message.verdict = co_await examination_->on_message(client_, message.id, received, message.recipients);
   ++services_.counters->messages;
   services_.counters->octets += received.size();
-  count(*services_.counters, message.verdict);
   const auto& verdict = message.verdict;
   if (verdict.verdict == "reject" || verdict.verdict == "defer") {
+    count(*services_.counters, verdict);
     Reply answer = verdict.verdict == "reject" ? Reply(550, "5.7.1", verdict.reply)
                                                : Reply(451, verdict.error ? "4.7.0" : "4.7.1", verdict.reply);
     log_verdict(message, answer);
@@ -148,7 +148,10 @@ io::Task<Reply> Session::judge_and_deliver(Octets received) {
   Reply answer(250, "2.0.0", "Accepted as " + message.id);
   delivery::Judged logged = message;
   auto stored = co_await services_.deliverer->deliver(std::move(message), answer.text());
-  if (!stored.ok()) {
+  if (stored.ok()) {
+    count(*services_.counters, logged.verdict);
+  } else {
+    ++services_.counters->deferred;
     answer = store_trouble(stored);
     log::error("smtp.not_stored", {{"session", client_.session}, {"message", logged.id}, {"what", stored.text}});
   }

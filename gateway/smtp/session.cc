@@ -123,6 +123,7 @@ io::Task<bool> Session::waited_for_greeting() {
   if (known) co_return true;
   bool spoke = co_await stream_.readable(in(settings_->greet_delay));
   if (!spoke) services_.limits->remember_patient(client_.ip);
+  if (spoke && stream_.buffered().empty()) co_await stream_.fill(reply_deadline());   // who hung up did not speak
   co_return !spoke;
 }
 
@@ -142,6 +143,8 @@ Reply Session::refused_by_rule(Stage stage, const Decision& decision) const {
 
 // There is no message yet to carry the reason, nor a trace: the log is where it can be found.
 void Session::note_refusal(Stage stage, const Decision& decision) const {
+  if (stage == Stage::connect) ++services_.counters->refused_at_connect;
+  if (stage == Stage::mail) ++services_.counters->refused_at_mail;
   log::info("smtp.refused", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"stage", std::string(name(stage))},
                              {"action", std::string(name(decision.action))}, {"rule", decision.rule}, {"at", decision.at}, {"why", decision.why}});
 }
