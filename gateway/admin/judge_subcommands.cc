@@ -56,6 +56,8 @@ int check_command(const Global& global, const CheckArguments& arguments) {
     mistakes.insert(mistakes.end(), lines.begin(), lines.end());
     rules = report.rules;
     tests = report.tests;
+    const auto& folder = arguments.rules.empty() ? loaded.config.rules : arguments.rules;
+    if (lines.empty() && rules == 0) warnings.push_back(folder + ": there is no rule: mail is delivered unjudged");
   }
   if (arguments.store && loaded.ok()) {
     auto found = check_store(loaded.config);

@@ -27,6 +27,7 @@ void log_mistakes(const filters::LoadReport& report) {
 
 void log_loaded(const filters::LoadReport& report) {
   log::info("rules.loaded", {{"rules", std::to_string(report.rules)}, {"tests", std::to_string(report.tests)}, {"hash", report.hash}});
+  if (report.rules == 0) log::warning("rules.none", {{"what", "there is no rule: mail is delivered unjudged"}});
 }
 
 std::uint64_t resident_octets() {

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import unittest
 
 from gateway import Gateway, message
@@ -75,6 +76,15 @@ class Verdicts(unittest.TestCase):
             self.assertEqual(codes, [250] * 100 + [452] * 15)
             code, text = client.data(message(subject="many"))
             self.assertEqual(code, 250, text)
+
+
+class NoRules(unittest.TestCase):
+    def test_a_folder_without_a_rule_is_warned_of(self):
+        with tempfile.TemporaryDirectory() as nothing, Gateway(rules=nothing, users=()) as gateway:
+            gateway.wait_log("level=warning event=rules.none")
+            done = gateway.command("check")
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertIn(f"{gateway.path('rules')}: there is no rule: mail is delivered unjudged", done.stdout)
 
 
 class Ends(unittest.TestCase):
