@@ -23,7 +23,7 @@ namespace postern::smtp {
 // Counters for /metrics and status; shared by all loops.
 struct Counters {
   std::atomic<std::uint64_t> connections{0}, refused_connections{0}, open{0};
-  std::atomic<std::uint64_t> refused_at_connect{0}, refused_at_mail{0};   // by a rule, for good or for now
+  std::atomic<std::uint64_t> refused_at_connect{0}, refused_at_mail{0};   // rejected or deferred by a rule
   // A message that could not be stored counts as deferred, whatever its verdict.
   std::atomic<std::uint64_t> messages{0}, ham{0}, junk{0}, quarantine{0}, rejected{0}, deferred{0};
   std::atomic<std::uint64_t> recipients_refused{0}, bare_newlines{0}, early_talkers{0}, octets{0};

@@ -219,7 +219,7 @@ TEST_CASE("what dkimpy's own tests do to a signed message ends alike, but where 
     CHECK(results(verify(with_length + unsigned_mail, keys)) == std::vector<std::string>{"pass"});
     CHECK(results(verify(with_length + unsigned_mail + "added more text\r\n", keys)) == std::vector<std::string>{"policy"});
 
-    // test_non_utf8.  DIFFERENCE: dkimpy fails on octets of Windows-1258 in From (its own FIXME); they are signed octets like any.
+    // test_non_utf8.  DIFFERENCE: dkimpy fails on octets of Windows-1258 in From; they are signed octets like any.
     how.body_length = -1;
     std::string vietnamese = mail("rfc6376.w1258.msg");
     CHECK(results(verify(dkim_field(vietnamese, key, how) + vietnamese, keys)) == std::vector<std::string>{"pass"});
