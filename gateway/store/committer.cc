@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMaxGroupJobs = 2048;
 constexpr std::size_t kMaxGroupOctets = 16 << 20;
 constexpr std::size_t kMaxGroupRows = 16 << 10;
+constexpr std::chrono::milliseconds kMaxLinger{2};
 
 bool is_no_space(const std::error_code& error) {
   return error == std::errc::no_space_on_device || error == std::error_code(EDQUOT, std::generic_category());
@@ -76,14 +77,24 @@ void Committer::run() {
   for (;;) {
     auto jobs = take();
     if (jobs.empty()) return;
+    bool company = jobs.size() > 1;
     std::lock_guard busy(busy_);
+    auto begin = std::chrono::steady_clock::now();
     commit(std::move(jobs));
+    auto took = std::chrono::steady_clock::now() - begin;
+    linger_ = company ? std::min<std::chrono::nanoseconds>(took, kMaxLinger) : std::chrono::nanoseconds(0);
   }
 }
 
 Committer::Jobs Committer::take() {
   std::unique_lock lock(mutex_);
   wake_.wait(lock, [this] { return stop_ || !queue_.empty(); });
+  if (linger_.count() > 0 && !stop_) {
+    // Not on the condition: each submit() would wake this thread, which is what is to be saved.
+    lock.unlock();
+    std::this_thread::sleep_for(linger_);
+    lock.lock();
+  }
   Jobs jobs;
   std::size_t octets = 0;
   while (!queue_.empty() && jobs.size() < kMaxGroupJobs && octets < kMaxGroupOctets) {

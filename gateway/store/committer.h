@@ -122,6 +122,9 @@ class Committer {
   // The committer's thread only: the free space at the last look less what was written since.
   std::uint64_t space_left_ = 0;
   Deadline next_look_{};
+  // How long the next group waits for company: as long as the last one took, if that one had some.
+  // A sync costs what it costs, however many messages share it.
+  std::chrono::nanoseconds linger_{0};
 
   std::mutex busy_;      // held while a group is in progress
   mutable std::mutex mutex_;   // guards the rest
