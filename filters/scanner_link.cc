@@ -12,7 +12,6 @@
 
 #include "gateway/base/text.h"
 #include "gateway/io/errors.h"
-#include "gateway/io/readiness.h"
 
 namespace postern::filters {
 namespace {
@@ -115,7 +114,7 @@ io::Task<ScanOutcome> ScannerLink::exchange(std::string request, io::Fd memory, 
 
 io::Task<void> ScannerLink::broken() {
   for (;;) {
-    bool readable = co_await io::Readable(socket_.fd(), in(std::chrono::hours(1)));
+    bool readable = co_await socket_.readable(in(std::chrono::hours(1)));
     if (readable) co_return;
   }
 }

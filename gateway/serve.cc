@@ -226,9 +226,9 @@ void Unit::fill_services() {
 
 io::Task<void> Unit::accept_all(Protocol protocol, io::Listener listener) {
   for (;;) {
-    auto fd = co_await listener.accept();
+    auto stream = co_await listener.accept();
     auto seat = shared_.room.enter(service_of(protocol));
-    loop_.spawn(serve_one(protocol, io::Stream(std::move(fd)), std::move(seat)), "session");
+    loop_.spawn(serve_one(protocol, std::move(stream), std::move(seat)), "session");
   }
 }
 

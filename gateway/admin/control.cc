@@ -82,8 +82,7 @@ std::string control_path(const std::string& data) { return data + "/control.sock
 io::Task<void> serve_control(io::Fd socket, Context& context) {
   io::Listener listener(std::move(socket));
   for (;;) {
-    auto fd = co_await listener.accept();
-    io::Stream stream(std::move(fd));
+    auto stream = co_await listener.accept();
     io::Loop::current().spawn(serve_one(std::move(stream), context), "control");
   }
 }

@@ -53,8 +53,7 @@ io::Task<void> serve_one(io::Stream stream, std::function<HttpAnswer(std::string
 io::Task<void> serve_http(io::Fd socket, std::function<HttpAnswer(std::string_view)> answer) {
   io::Listener listener(std::move(socket));
   for (;;) {
-    auto fd = co_await listener.accept();
-    io::Stream stream(std::move(fd));
+    auto stream = co_await listener.accept();
     io::Loop::current().spawn(serve_one(std::move(stream), answer), "http");
   }
 }

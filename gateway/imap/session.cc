@@ -6,7 +6,7 @@
 #include "gateway/base/text.h"
 #include "gateway/io/errors.h"
 #include "gateway/io/loop.h"
-#include "gateway/io/together.h"
+#include "gateway/io/signal.h"
 
 namespace postern::imap {
 namespace {
@@ -19,19 +19,6 @@ constexpr auto kTimeToWrite = 5min;        // for one portion
 constexpr auto kWorkAtOnce = 5ms;
 constexpr std::size_t kGather = 64 * 1024;
 constexpr std::uint64_t kMaxCommandBeforeLogin = 8 * 1024;
-
-// `got` must outlive the task; so the stream and the signal.
-io::Task<void> await_input(io::Stream& stream, Deadline deadline, bool& got) { got = co_await stream.readable(deadline); }
-
-io::Task<void> await_signal(io::Signal& signal) {
-  while (!co_await signal.wait(Deadline::max())) {
-  }
-}
-
-io::Task<void> await_either(io::Signal& change, io::Signal& drain, bool& changed) {
-  auto winner = co_await io::first_of(await_signal(change), await_signal(drain));
-  changed = winner == 0;
-}
 
 }  // namespace
 
@@ -209,17 +196,14 @@ io::Task<Session::Event> Session::wait(bool for_changes, Deadline deadline) {
   if (!stream_.buffered().empty()) co_return Event::input;
   co_await flush();
   if (*services_.draining) co_return Event::drain;
-  bool got = false;
-  bool changed = false;
-  std::size_t winner = 0;
+  io::Signal* changed = nullptr;
   if (for_changes && has_selected()) {
     if (selected_->is_gone() || selected_->is_stale()) co_return Event::change;
-    winner = co_await io::first_of(await_input(stream_, deadline, got), await_either(selected_->changed(), *services_.drain, changed));
-  } else {
-    winner = co_await io::first_of(await_input(stream_, deadline, got), await_signal(*services_.drain));
+    changed = &selected_->changed();
   }
-  if (winner == 0 && !got) throw io::TimedOut();
-  co_return winner == 0 ? Event::input : changed ? Event::change : Event::drain;
+  auto heard = co_await stream_.listen(deadline, *services_.drain, changed);
+  if (heard == io::Heard::nothing) throw io::TimedOut();
+  co_return heard == io::Heard::input ? Event::input : heard == io::Heard::other ? Event::change : Event::drain;
 }
 
 std::string flags_line(const store::MailboxView& view) {

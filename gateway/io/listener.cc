@@ -1,6 +1,7 @@
 // Accepting connections.
 #include "gateway/io/listener.h"
 
+#include <event2/event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -10,22 +11,30 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
+#include "gateway/io/edge.h"
 #include "gateway/io/errors.h"
 #include "gateway/io/loop.h"
-#include "gateway/io/readiness.h"
+#include "gateway/io/socket.h"
 
 namespace postern::io {
 
-Task<Fd> Listener::accept() {
+Listener::Listener(Fd socket) : socket_(std::move(socket)) {}
+Listener::Listener(Listener&&) noexcept = default;
+Listener::~Listener() = default;
+
+Task<Stream> Listener::accept() {
   for (;;) {
-    Fd fd(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    Fd fd(::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.valid()) {
       int one = 1;
       setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-      co_return fd;
+      co_return Stream(std::move(fd), from_sockaddr(address));
     }
     if (errno == EAGAIN) {
-      co_await Readable(socket_.get(), Deadline::max());
+      if (!edge_) edge_ = std::make_unique<Edge>(socket_.get(), EV_READ);
+      co_await edge_->wait(Deadline::max());
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       log::warning("accept.paused", {{"why", std::strerror(errno)}});
       co_await sleep_until(in(std::chrono::milliseconds(100)));

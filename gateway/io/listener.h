@@ -1,6 +1,9 @@
 #pragma once
 
+#include <memory>
+
 #include "gateway/io/fd.h"
+#include "gateway/io/stream.h"
 #include "gateway/io/task.h"
 
 namespace postern::io {
@@ -9,17 +12,20 @@ namespace postern::io {
 class Listener {
  public:
   // Takes over a socket from listen_on().
-  explicit Listener(Fd socket) : socket_(std::move(socket)) {}
+  explicit Listener(Fd socket);
+  Listener(Listener&&) noexcept;
+  ~Listener();
 
-  // The next connection: non-blocking, close-on-exec, TCP_NODELAY.  When the process is out of
+  // The next connection: close-on-exec, TCP_NODELAY.  When the process is out of
   // descriptors it pauses 100 ms and goes on: the kernel's queue is the waiting room.  Throws
   // Closed when the socket itself fails.
-  Task<Fd> accept();
+  Task<Stream> accept();
 
   int fd() const { return socket_.get(); }
 
  private:
   Fd socket_;
+  std::unique_ptr<Edge> edge_;   // from the first wait on, on the loop that accepts
 };
 
 }  // namespace postern::io

@@ -12,20 +12,13 @@
 #include <vector>
 
 #include "gateway/base/log.h"
+#include "gateway/io/edge.h"
 #include "gateway/io/errors.h"
 
 namespace postern::io {
 namespace {
 
 thread_local Loop* current_loop = nullptr;
-
-timeval time_left(Deadline when) {
-  auto left = std::chrono::duration_cast<std::chrono::microseconds>(when - std::chrono::steady_clock::now());
-  auto micros = std::max<std::int64_t>(0, left.count());
-  constexpr std::int64_t kFar = 86'400'000'000LL * 30;  // a deadline of "never" must fit a timeval
-  micros = std::min(micros, kFar);
-  return {.tv_sec = micros / 1'000'000, .tv_usec = micros % 1'000'000};
-}
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // Packets with descriptors over unix sockets: sendmsg/recvmsg with SCM_RIGHTS.
 #include "gateway/io/packets.h"
 
+#include <event2/event.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -9,8 +10,8 @@
 #include <cstring>
 
 #include "gateway/base/check.h"
+#include "gateway/io/edge.h"
 #include "gateway/io/errors.h"
-#include "gateway/io/readiness.h"
 
 namespace postern::io {
 namespace {
@@ -83,6 +84,31 @@ Attempt receive_once(int fd, Packet& packet, int flags) {
 
 }  // namespace
 
+PacketSocket::PacketSocket() = default;
+PacketSocket::PacketSocket(Fd fd) : fd_(std::move(fd)) {}
+PacketSocket::PacketSocket(PacketSocket&&) noexcept = default;
+PacketSocket::~PacketSocket() = default;
+PacketSocket& PacketSocket::operator=(PacketSocket&& other) noexcept {
+  if (this != &other) {
+    close();
+    fd_ = std::move(other.fd_);
+    read_ = std::move(other.read_);
+    write_ = std::move(other.write_);
+  }
+  return *this;
+}
+
+void PacketSocket::close() {
+  read_.reset();
+  write_.reset();
+  fd_.reset();
+}
+
+Edge& PacketSocket::edge(std::unique_ptr<Edge>& which, short what) const {
+  if (!which) which = std::make_unique<Edge>(fd_.get(), what);
+  return *which;
+}
+
 Result<std::pair<PacketSocket, PacketSocket>> PacketSocket::pair() {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
@@ -96,7 +122,7 @@ Task<void> PacketSocket::send(std::string_view octets, std::span<const int> desc
     Attempt attempt = send_once(fd_.get(), octets, descriptors, MSG_DONTWAIT);
     if (attempt == Attempt::done) co_return;
     if (attempt == Attempt::closed) throw Closed("the other end of a unix socket is gone");
-    bool ready = co_await Writable(fd_.get(), deadline);
+    bool ready = co_await edge(write_, EV_WRITE).wait(deadline);
     if (!ready) throw TimedOut();
   }
 }
@@ -107,8 +133,18 @@ Task<Packet> PacketSocket::receive(Deadline deadline) {
     Attempt attempt = receive_once(fd_.get(), packet, MSG_DONTWAIT);
     if (attempt == Attempt::done) co_return packet;
     if (attempt == Attempt::closed) throw Closed("the other end of a unix socket is gone");
-    bool ready = co_await Readable(fd_.get(), deadline);
+    bool ready = co_await edge(read_, EV_READ).wait(deadline);
     if (!ready) throw TimedOut();
+  }
+}
+
+Task<bool> PacketSocket::readable(Deadline deadline) {
+  for (;;) {
+    char octet = 0;
+    auto got = ::recv(fd_.get(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got >= 0 || attempt_of(got) == Attempt::closed) co_return true;
+    bool ready = co_await edge(read_, EV_READ).wait(deadline);
+    if (!ready) co_return false;
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +16,8 @@
 
 namespace postern::io {
 
+class Edge;
+
 constexpr std::size_t kMaxPacket = 128 * 1024;
 constexpr std::size_t kMaxPacketDescriptors = 8;
 
@@ -28,8 +31,11 @@ struct Packet {
 // with them (SCM_RIGHTS).  One sender and one receiver at a time.
 class PacketSocket {
  public:
-  PacketSocket() = default;
-  explicit PacketSocket(Fd fd) : fd_(std::move(fd)) {}
+  PacketSocket();
+  explicit PacketSocket(Fd fd);
+  PacketSocket(PacketSocket&&) noexcept;
+  PacketSocket& operator=(PacketSocket&&) noexcept;
+  ~PacketSocket();
   // Two connected ends, close-on-exec.
   static Result<std::pair<PacketSocket, PacketSocket>> pair();
 
@@ -41,17 +47,25 @@ class PacketSocket {
   // the task.
   Task<Packet> receive(Deadline deadline);
 
-  // The same for a process without a loop: they wait as long as it takes.  False when the other
+  // Whether a packet, or the end, is there before the deadline.  `this` must outlive the task.
+  Task<bool> readable(Deadline deadline);
+
+  // send() and receive() for a process without a loop: they wait as long as it takes.  False when the other
   // side is gone.
   bool send_blocking(std::string_view octets, std::span<const int> descriptors = {}) const;
   std::optional<Packet> receive_blocking() const;
 
   bool valid() const { return fd_.valid(); }
   int fd() const { return fd_.get(); }
-  void close() { fd_.reset(); }
+  void close();
 
  private:
+  Edge& edge(std::unique_ptr<Edge>& which, short what) const;
+
   Fd fd_;
+  // From the first wait on, on the loop that waits; they leave epoll before the descriptor is closed.
+  std::unique_ptr<Edge> read_;
+  std::unique_ptr<Edge> write_;
 };
 
 }  // namespace postern::io

@@ -8,7 +8,7 @@ struct event;
 
 namespace postern::io {
 
-// Waits until a descriptor that is no Stream can be read (a pidfd, an inotify, a unix socket):
+// Waits until a descriptor that is no Stream can be read (a pidfd, a signalfd):
 //   bool ready = co_await Readable(fd, in(5s));     // false: the deadline passed
 class Readable {
  public:
@@ -19,19 +19,12 @@ class Readable {
   void await_suspend(std::coroutine_handle<> waiter);
   bool await_resume() const noexcept { return ready_; }
 
- protected:
+ private:
   int fd_;
-  short what_ = 0x02;  // EV_READ
   Deadline when_;
   event* event_ = nullptr;
   std::coroutine_handle<> waiter_;
   bool ready_ = false;
-};
-
-// The same for writing.
-class Writable : public Readable {
- public:
-  Writable(int fd, Deadline when) : Readable(fd, when) { what_ = 0x04; }  // EV_WRITE
 };
 
 }  // namespace postern::io

@@ -3,6 +3,7 @@
 
 #include <event2/event.h>
 
+#include "gateway/io/edge.h"
 #include "gateway/io/loop.h"
 
 namespace postern::io {
@@ -63,9 +64,7 @@ void Signal::Wait::await_suspend(std::coroutine_handle<> waiter) {
         wait->waiter_.resume();
       },
       this);
-  auto left = std::chrono::duration_cast<std::chrono::microseconds>(when_ - std::chrono::steady_clock::now()).count();
-  if (left < 0) left = 0;
-  timeval wait{.tv_sec = left / 1'000'000, .tv_usec = left % 1'000'000};
+  auto wait = time_left(when_);
   evtimer_add(timer_, &wait);
 }
 

@@ -32,16 +32,16 @@ class Signal {
  public:
   class Wait {
    public:
-    Wait(std::shared_ptr<Waiters> waiters, Deadline when) : waiters_(std::move(waiters)), when_(when) {}
+    Wait(Signal& signal, Deadline when) : waiters_(signal.waiters_), when_(when) {}
     Wait(const Wait&) = delete;
     ~Wait();
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> waiter);
     bool await_resume() const noexcept { return woken_; }
+    void unlink();   // waits no more
 
    private:
     friend class Signal;
-    void unlink();
     std::shared_ptr<Waiters> waiters_;
     Deadline when_;
     std::coroutine_handle<> waiter_;
@@ -52,7 +52,7 @@ class Signal {
     bool linked_ = false;
     bool woken_ = false;
   };
-  Wait wait(Deadline when) { return Wait(waiters_, when); }
+  Wait wait(Deadline when) { return Wait(*this, when); }
 
  private:
   std::shared_ptr<Waiters> waiters_;

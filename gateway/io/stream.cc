@@ -1,12 +1,7 @@
 // Sockets for coroutines: libevent for readiness, read()/SSL_read() for the octets.
-//
-// Both directions are registered once, edge-triggered and persistent, so a wait costs no
-// epoll_ctl: only its timer moves.  Edge-triggered means: a wait is entered only after the
-// socket has said EAGAIN.
 #include "gateway/io/stream.h"
 
 #include <event2/event.h>
-#include <event2/event_struct.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -18,8 +13,9 @@
 #include <cstring>
 
 #include "gateway/base/text.h"
+#include "gateway/io/edge.h"
 #include "gateway/io/errors.h"
-#include "gateway/io/loop.h"
+#include "gateway/io/signal.h"
 #include "gateway/io/socket.h"
 
 namespace postern::io {
@@ -38,87 +34,23 @@ void Fd::reset() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
-struct Stream::Events {
-  event read{};
-  event write{};
-  bool write_added = false;
-  std::coroutine_handle<> reader;
-  std::coroutine_handle<> writer;
-  bool timed_out = false;
-
-  explicit Events(int fd) {
-    auto* base = Loop::current().base();
-    event_assign(&read, base, fd, EV_READ | EV_ET | EV_PERSIST, on_event, this);
-    event_assign(&write, base, fd, EV_WRITE | EV_ET | EV_PERSIST, on_event, this);
-    event_add(&read, nullptr);
-  }
-  ~Events() {
-    event_del(&read);
-    if (write_added) event_del(&write);
-  }
-  Events(const Events&) = delete;
-
-  static void on_event(int, short what, void* self) {
-    auto* events = static_cast<Events*>(self);
-    // A timeout event belongs to the direction whose timer ran out; libevent does not say which
-    // of two it was, so each timer is only armed while its direction waits.
-    bool timeout = (what & EV_TIMEOUT) != 0;
-    auto& waiter = (what & EV_WRITE) != 0 ? events->writer : (what & EV_READ) != 0 ? events->reader
-                   : events->reader ? events->reader : events->writer;
-    if (!waiter) return;
-    events->timed_out = timeout && (what & (EV_READ | EV_WRITE)) == 0;
-    std::exchange(waiter, {}).resume();
-  }
-};
-
-struct Stream::Wait {
-  Events& events;
-  bool writing;
-  Deadline deadline;
-  bool armed = false;
-
-  Wait(Events& e, bool w, Deadline d) : events(e), writing(w), deadline(d) {}
-  Wait(const Wait&) = delete;
-  ~Wait() { disarm(); }
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) {
-    auto& slot = writing ? events.writer : events.reader;
-    CHECK(!slot);
-    slot = waiter;
-    armed = true;
-    auto* ev = writing ? &events.write : &events.read;
-    if (writing) events.write_added = true;
-    if (deadline == Deadline::max()) {
-      event_add(ev, nullptr);
-      return;
-    }
-    auto left = std::chrono::duration_cast<std::chrono::microseconds>(deadline - std::chrono::steady_clock::now()).count();
-    if (left < 0) left = 0;
-    timeval wait{.tv_sec = left / 1'000'000, .tv_usec = left % 1'000'000};
-    event_add(ev, &wait);
-  }
-  // False: the deadline passed.
-  bool await_resume() {
-    disarm();
-    return !std::exchange(events.timed_out, false);
-  }
-  void disarm() {
-    if (!std::exchange(armed, false)) return;
-    (writing ? events.writer : events.reader) = {};
-    event_remove_timer(writing ? &events.write : &events.read);
-  }
+struct Stream::Edges {
+  explicit Edges(int fd) : read(fd, EV_READ), write(fd, EV_WRITE) {}
+  Edge read;
+  Edge write;
 };
 
 void Stream::SslFree::operator()(void* ssl) const { SSL_free(as_ssl(ssl)); }
 
-Stream::Stream(Fd socket) : fd_(std::move(socket)), events_(std::make_unique<Events>(fd_.get())) {}
+Stream::Stream(Fd socket) : Stream(std::move(socket), {}) { peer_ = peer_of(fd_.get()); }
+Stream::Stream(Fd socket, Endpoint peer) : fd_(std::move(socket)), edges_(std::make_unique<Edges>(fd_.get())), peer_(peer) {}
 Stream::Stream(Stream&&) noexcept = default;
 Stream& Stream::operator=(Stream&& other) noexcept {
   if (this != &other) {
     ssl_.reset();
-    events_.reset();
+    edges_.reset();
     fd_ = std::move(other.fd_);
-    events_ = std::move(other.events_);
+    edges_ = std::move(other.edges_);
     in_ = std::move(other.in_);
     begin_ = other.begin_;
     out_ = std::move(other.out_);
@@ -126,16 +58,16 @@ Stream& Stream::operator=(Stream&& other) noexcept {
     octets_out_ = other.octets_out_;
     ssl_ = std::move(other.ssl_);
     tls_ = std::move(other.tls_);
+    over_ = std::move(other.over_);
+    peer_ = other.peer_;
   }
   return *this;
 }
 // The event must leave epoll before its descriptor is closed.
 Stream::~Stream() {
   ssl_.reset();
-  events_.reset();
+  edges_.reset();
 }
-
-Stream::Wait Stream::wait_for(short what, Deadline deadline) { return Wait(*events_, what == EV_WRITE, deadline); }
 
 Task<Stream> Stream::connect(Endpoint to, Deadline deadline) {
   sockaddr_storage address{};
@@ -146,10 +78,9 @@ Task<Stream> Stream::connect(Endpoint to, Deadline deadline) {
   setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   int result = ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), length);
   if (result != 0 && errno != EINPROGRESS) throw Closed("connect to " + to.to_string() + ": " + std::strerror(errno));
-  Stream stream(std::move(fd));
+  Stream stream(std::move(fd), to);
   if (result != 0) {
-    auto wait = stream.wait_for(EV_WRITE, deadline);
-    bool ready = co_await wait;
+    bool ready = co_await stream.edges_->write.wait(deadline);
     if (!ready) throw TimedOut();
     int failure = 0;
     socklen_t size = sizeof failure;
@@ -209,22 +140,34 @@ int Stream::try_write(std::string_view octets) {
   }
 }
 
-Task<void> Stream::fill(Deadline deadline) {
+// One attempt to get more into the buffer; the end of the input, however it came, is kept for fill() to throw.
+Stream::Input Stream::take_in() {
   thread_local std::unique_ptr<char[]> scratch = std::make_unique_for_overwrite<char[]>(kScratch);
+  if (!over_.empty()) return Input::over;
+  int got = 0;
+  try {
+    got = try_read(std::span(scratch.get(), kScratch));
+    if (got == 0) over_ = "peer closed";
+  } catch (const Closed& closed) {
+    over_ = closed.what();
+  }
+  if (!over_.empty()) return Input::over;
+  if (got < 0) return got == kWantRead ? Input::not_yet : Input::not_before_output;
+  if (begin_ > 0) {
+    in_.erase(0, begin_);
+    begin_ = 0;
+  }
+  in_.append(scratch.get(), static_cast<std::size_t>(got));
+  octets_in_ += static_cast<std::uint64_t>(got);
+  return Input::more;
+}
+
+Task<void> Stream::fill(Deadline deadline) {
   for (;;) {
-    int got = try_read(std::span(scratch.get(), kScratch));
-    if (got == 0) throw Closed("peer closed");
-    if (got > 0) {
-      if (begin_ > 0) {
-        in_.erase(0, begin_);
-        begin_ = 0;
-      }
-      in_.append(scratch.get(), static_cast<std::size_t>(got));
-      octets_in_ += static_cast<std::uint64_t>(got);
-      co_return;
-    }
-    auto wait = wait_for(got == kWantRead ? EV_READ : EV_WRITE, deadline);
-    bool ready = co_await wait;
+    auto input = take_in();
+    if (input == Input::more) co_return;
+    if (input == Input::over) throw Closed(over_);
+    bool ready = co_await edge_for(input).wait(deadline);
     if (!ready) throw TimedOut();
   }
 }
@@ -281,16 +224,53 @@ Task<std::string> Stream::read_exact(std::size_t octets, Deadline deadline) {
 }
 
 Task<bool> Stream::readable(Deadline deadline) {
-  if (!buffered().empty() || (ssl_ && SSL_pending(as_ssl(ssl_.get())) > 0)) co_return true;
   for (;;) {
-    char octet = 0;
-    auto got = ::recv(fd_.get(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (got >= 0 || (errno != EAGAIN && errno != EINTR)) co_return true;
-    auto wait = wait_for(EV_READ, deadline);
-    bool ready = co_await wait;
+    if (!buffered().empty()) co_return true;
+    auto input = take_in();
+    if (input == Input::more || input == Input::over) co_return true;
+    bool ready = co_await edge_for(input).wait(deadline);
     if (!ready) co_return false;
   }
 }
+
+// Resumed by whatever comes first, and deaf to the others from then on.
+struct Stream::Listening {
+  Edge::Wait input;
+  Signal::Wait first;
+  std::optional<Signal::Wait> second;
+
+  Listening(Edge& edge, Deadline deadline, Signal& a, Signal* b) : input(edge, deadline), first(a, Deadline::max()) {
+    if (b != nullptr) second.emplace(*b, Deadline::max());
+  }
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    input.await_suspend(waiter);
+    first.await_suspend(waiter);
+    if (second) second->await_suspend(waiter);
+  }
+  Heard await_resume() {
+    input.disarm();
+    first.unlink();
+    if (second) second->unlink();
+    if (input.fired()) return Heard::input;
+    if (first.await_resume()) return Heard::signal;
+    return second && second->await_resume() ? Heard::other : Heard::nothing;
+  }
+};
+
+Task<Heard> Stream::listen(Deadline deadline, Signal& signal, Signal* other) {
+  for (;;) {
+    auto input = take_in();
+    if (input == Input::more) co_return Heard::input;
+    if (input == Input::over) throw Closed(over_);
+    Listening listening(edge_for(input), deadline, signal, other);
+    auto heard = co_await listening;
+    if (heard != Heard::input) co_return heard;
+  }
+}
+
+Edge& Stream::edge_for(Input input) { return input == Input::not_before_output ? edges_->write : edges_->read; }
+Edge& Stream::edge_for(int want) { return want == kWantWrite ? edges_->write : edges_->read; }
 
 Task<void> Stream::write_all(std::string_view octets, Deadline deadline) {
   while (!octets.empty()) {
@@ -300,8 +280,7 @@ Task<void> Stream::write_all(std::string_view octets, Deadline deadline) {
       octets_out_ += static_cast<std::uint64_t>(sent);
       continue;
     }
-    auto wait = wait_for(sent == kWantRead ? EV_READ : EV_WRITE, deadline);
-    bool ready = co_await wait;
+    bool ready = co_await edge_for(sent).wait(deadline);
     if (!ready) throw TimedOut();
   }
 }
@@ -330,8 +309,7 @@ Task<void> Stream::handshake(Deadline deadline) {
     if (result == 1) co_return;
     int want = tls_result(result, "TLS handshake");
     if (want == 0) throw Closed("TLS handshake: peer closed");
-    auto wait = wait_for(want == kWantRead ? EV_READ : EV_WRITE, deadline);
-    bool ready = co_await wait;
+    bool ready = co_await edge_for(want).wait(deadline);
     if (!ready) throw TimedOut();
   }
 }
@@ -385,8 +363,7 @@ Task<void> Stream::shutdown(Deadline deadline) {
       auto got = ::recv(fd_.get(), scrap, sizeof scrap, MSG_DONTWAIT);
       if (got > 0) continue;
       if (got == 0 || (errno != EAGAIN && errno != EINTR)) break;
-      auto wait = wait_for(EV_READ, until);
-      bool ready = co_await wait;
+      bool ready = co_await edges_->read.wait(until);
       if (!ready) break;
     }
   } catch (const Closed&) {  // an end is what was wanted
@@ -394,7 +371,6 @@ Task<void> Stream::shutdown(Deadline deadline) {
   }
 }
 
-Endpoint Stream::peer() const { return peer_of(fd_.get()); }
 Endpoint Stream::local() const { return local_of(fd_.get()); }
 
 }  // namespace postern::io

@@ -15,6 +15,12 @@
 
 namespace postern::io {
 
+class Edge;
+class Signal;
+
+// What ended a wait: input, one of two signals, or the deadline.
+enum class Heard { input, signal, other, nothing };
+
 // One line as it came: whether CRLF ended it or a bare LF, and whether a bare CR lies inside.
 struct Line {
   std::string text;             // without its line end
@@ -31,6 +37,7 @@ class Stream {
  public:
   // Takes over a connected, non-blocking socket.
   explicit Stream(Fd socket);
+  Stream(Fd socket, Endpoint peer);
   Stream(Stream&&) noexcept;
   Stream& operator=(Stream&&) noexcept;
   ~Stream();
@@ -46,8 +53,12 @@ class Stream {
   // their end and marked.
   Task<Line> read_line(std::size_t limit, Deadline deadline);
   Task<std::string> read_exact(std::size_t octets, Deadline deadline);
-  // True as soon as there is input (or an end of file) to read, false at the deadline: for early talkers.
+  // True as soon as something is in buffered(), or the input has ended, which fill() then throws; false at the
+  // deadline: for early talkers.
   Task<bool> readable(Deadline deadline);
+  // fill(), but also until `signal` or `other` (which may be null) is notified, and the deadline is an answer.
+  // Both must outlive the task.
+  Task<Heard> listen(Deadline deadline, Signal& signal, Signal* other = nullptr);
   // Is there a whole line in the buffer already (pipelining)?
   bool has_line() const { return buffered().find('\n') != std::string_view::npos; }
 
@@ -71,26 +82,28 @@ class Stream {
   // Sends what is enqueued, TLS close_notify and FIN; ignores errors, waits at most to the deadline.
   Task<void> shutdown(Deadline deadline);
 
-  Endpoint peer() const;
+  Endpoint peer() const { return peer_; }
   Endpoint local() const;
   int fd() const { return fd_.get(); }
   std::uint64_t octets_in() const { return octets_in_; }
   std::uint64_t octets_out() const { return octets_out_; }
 
  private:
-  struct Events;
-  friend struct Events;
-  struct Wait;
+  struct Edges;
+  struct Listening;
+  enum class Input { more, over, not_yet, not_before_output };
   // One non-blocking attempt: >0 octets done, 0 end of file, -1 wait to read, -2 wait to write; throws Closed.
   int try_read(std::span<char> into);
   int try_write(std::string_view octets);
   int tls_result(int result, const char* doing);
   Task<void> write_all(std::string_view octets, Deadline deadline);
   Task<void> handshake(Deadline deadline);
-  Wait wait_for(short what, Deadline deadline);
+  Input take_in();
+  Edge& edge_for(Input input);
+  Edge& edge_for(int want);
 
   Fd fd_;
-  std::unique_ptr<Events> events_;
+  std::unique_ptr<Edges> edges_;   // leave epoll before the descriptor is closed
   std::string in_;
   std::size_t begin_ = 0;
   std::string out_;
@@ -101,6 +114,8 @@ class Stream {
   };
   std::unique_ptr<void, SslFree> ssl_;
   std::shared_ptr<const TlsContext> tls_;
+  std::string over_;   // why there is no more input
+  Endpoint peer_;
 };
 
 }  // namespace postern::io

@@ -4,16 +4,13 @@
 #include "gateway/base/log.h"
 #include "gateway/base/random.h"
 #include "gateway/io/errors.h"
-#include "gateway/io/together.h"
+#include "gateway/io/signal.h"
 
 namespace postern::pop3 {
 namespace {
 
 constexpr std::uint64_t kMaxErrors = 20;
 constexpr std::size_t kMaxEnqueued = 64 * 1024;
-
-io::Task<void> await_input(io::Stream& stream, Deadline deadline) { co_await stream.fill(deadline); }
-io::Task<void> await_signal(io::Signal& signal) { co_await signal.wait(Deadline::max()); }
 
 }  // namespace
 
@@ -71,9 +68,10 @@ Deadline Session::read_deadline() const {
 io::Task<io::Line> Session::next_line() {
   auto deadline = read_deadline();
   while (!stream_.has_line() && stream_.buffered().size() <= kMaxLine) {
-    std::size_t winner = 1;
-    if (!*services_.draining) winner = co_await io::first_of(await_input(stream_, deadline), await_signal(*services_.drain));
-    if (winner == 1) {
+    auto heard = io::Heard::signal;
+    if (!*services_.draining) heard = co_await stream_.listen(deadline, *services_.drain);
+    if (heard == io::Heard::nothing) throw io::TimedOut();
+    if (heard == io::Heard::signal) {
       stream_.enqueue("-ERR [SYS/TEMP] " + services_.hostname + " is shutting down, try again later\r\n");
       co_await stream_.shutdown(in(std::chrono::seconds(2)));
       throw io::Closed("the program ends");

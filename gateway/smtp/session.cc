@@ -5,7 +5,7 @@
 #include "gateway/base/random.h"
 #include "gateway/base/text.h"
 #include "gateway/io/errors.h"
-#include "gateway/io/together.h"
+#include "gateway/io/signal.h"
 
 namespace postern::smtp {
 namespace {
@@ -64,6 +64,9 @@ io::Task<void> Session::converse() {
       break;
     }
   }
+  // Who said QUIT says no more (RFC 5321 4.1.1.10), so closing at once destroys no reply; over TLS the close_notify
+  // is still to come.
+  if (quit_ && !stream_.is_tls() && stream_.buffered().empty()) co_return;
   co_await stream_.shutdown(reply_deadline());
 }
 
@@ -160,20 +163,13 @@ io::Task<void> Session::wait_for_quit() {
   }
 }
 
-io::Task<void> Session::wait_for_input() {
-  bool spoke = co_await stream_.readable(in(settings_->command_timeout));
-  if (!spoke) throw io::TimedOut();
-}
-
-io::Task<void> Session::wait_for_drain() {
-  while (!*services_.draining) co_await services_.drain->wait(Deadline::max());
-}
-
 // Nothing when the line was bad and its reply was said, or when the program ends.
 io::Task<std::optional<std::string>> Session::read_command() {
   if (stream_.buffered().empty()) {
-    auto first = co_await io::first_of(wait_for_input(), wait_for_drain());
-    if (first == 1) {
+    auto heard = io::Heard::signal;
+    if (!*services_.draining) heard = co_await stream_.listen(in(settings_->command_timeout), *services_.drain);
+    if (heard == io::Heard::nothing) throw io::TimedOut();
+    if (heard == io::Heard::signal) {
       co_await say(reply::shutting_down(settings_->hostname));
       finished_ = true;
       co_return std::nullopt;
@@ -236,7 +232,7 @@ io::Task<std::optional<Reply>> Session::handle(Command command) {
     case Verb::expn: co_return Reply(502, "5.5.1", "EXPN is not offered");
     case Verb::help: co_return Reply(214, "2.0.0", "See RFC 5321");
     case Verb::auth: co_return Reply(502, "5.5.1", "AUTH is not offered on this port");
-    case Verb::quit: finished_ = true; co_return Reply(221, "2.0.0", settings_->hostname + " closing");
+    case Verb::quit: finished_ = quit_ = true; co_return Reply(221, "2.0.0", settings_->hostname + " closing");
     default: co_return reply::unknown_command();
   }
 }

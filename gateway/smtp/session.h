@@ -42,11 +42,8 @@ class Session {
   io::Task<std::string> read_proxy_header();
   io::Task<bool> waited_for_greeting();
   io::Task<void> wait_for_quit();           // RFC 5321 3.1: 503 to anything else
-  io::Task<void> wait_for_input();
-  io::Task<void> wait_for_drain();
   io::Task<std::optional<std::string>> read_command();
   io::Task<std::optional<Reply>> handle(Command command);   // nothing: all was said
-
 
   Reply cmd_helo(const Command& command);
   io::Task<Reply> cmd_mail(std::string argument);
@@ -83,6 +80,7 @@ class Session {
   std::uint64_t errors_ = 0;
   std::uint64_t idle_commands_ = 0;        // since the last message: NOOP, RSET, VRFY ... are not endless
   bool finished_ = false;
+  bool quit_ = false;
 };
 
 }  // namespace postern::smtp

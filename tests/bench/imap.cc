@@ -121,7 +121,7 @@ io::Task<void> serve_for_ever(test::ImapWorld& world) {
   std::fflush(stdout);
   for (;;) {
     auto accepted = co_await listener.accept();
-    io::Loop::current().spawn(imap::serve(io::Stream(std::move(accepted)), world.services, false), "imap");
+    io::Loop::current().spawn(imap::serve(std::move(accepted), world.services, false), "imap");
   }
 }
 

@@ -223,7 +223,7 @@ io::Task<StreamPair> stream_pair() {
   io::Listener listener(std::move(socket).value());
   auto client = co_await io::Stream::connect(io::local_of(listener.fd()), in(5s));
   auto accepted = co_await listener.accept();
-  co_return StreamPair(std::move(client), io::Stream(std::move(accepted)));
+  co_return StreamPair(std::move(client), std::move(accepted));
 }
 
 }  // namespace postern::test

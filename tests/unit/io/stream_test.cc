@@ -28,7 +28,7 @@ Task<Pair> connected() {
   io::Listener listener(std::move(io::listen_on(endpoint).value()));
   auto client = co_await Stream::connect(io::local_of(listener.fd()), in(5s));
   auto accepted = co_await listener.accept();
-  co_return Pair(std::move(client), Stream(std::move(accepted)));
+  co_return Pair(std::move(client), std::move(accepted));
 }
 
 Task<std::vector<io::Line>> lines_of(std::string sent, std::size_t limit, std::size_t count) {

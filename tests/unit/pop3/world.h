@@ -132,7 +132,7 @@ struct World {
     io::Listener listener(std::move(io::listen_on(*Endpoint::parse("127.0.0.1:0")).value()));
     auto stream = co_await io::Stream::connect(io::local_of(listener.fd()), in(5s));
     auto accepted = co_await listener.accept();
-    loop.spawn(serve(io::Stream(std::move(accepted)), services, implicit_tls), "pop3", [this] { ++ended; });
+    loop.spawn(serve(std::move(accepted), services, implicit_tls), "pop3", [this] { ++ended; });
     co_return std::make_unique<Client>(std::move(stream));
   }
   io::Task<std::unique_ptr<Client>> logged_in() {

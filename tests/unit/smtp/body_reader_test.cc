@@ -22,8 +22,7 @@ struct Outcome {
 Task<Outcome> feed(std::string octets, std::size_t piece, std::uint64_t limit) {
   io::Listener listener(std::move(io::listen_on(*Endpoint::parse("127.0.0.1:0")).value()));
   auto client = co_await io::Stream::connect(io::local_of(listener.fd()), in(5s));
-  auto accepted = co_await listener.accept();
-  io::Stream server(std::move(accepted));
+  auto server = co_await listener.accept();
   io::Draft draft("/tmp");
   BodyLimits limits{limit, 5s, in(20s)};
   Outcome out;
@@ -49,8 +48,7 @@ Outcome read(const std::string& octets, std::size_t piece = 1 << 20, std::uint64
 Task<Outcome> chunk(std::string octets, std::uint64_t length, char last) {
   io::Listener listener(std::move(io::listen_on(*Endpoint::parse("127.0.0.1:0")).value()));
   auto client = co_await io::Stream::connect(io::local_of(listener.fd()), in(5s));
-  auto accepted = co_await listener.accept();
-  io::Stream server(std::move(accepted));
+  auto server = co_await listener.accept();
   io::Draft draft("/tmp");
   BodyLimits limits{1 << 20, 5s, in(20s)};
   co_await client.write(octets, in(5s));

@@ -119,7 +119,7 @@ struct World {
     io::Listener listener(std::move(io::listen_on(*Endpoint::parse("127.0.0.1:0")).value()));
     auto stream = co_await io::Stream::connect(io::local_of(listener.fd()), in(5s));
     auto accepted = co_await listener.accept();
-    loop.spawn(serve(io::Stream(std::move(accepted))), "smtp", [this] { ++ended; });
+    loop.spawn(serve(std::move(accepted)), "smtp", [this] { ++ended; });
     co_return std::make_unique<Peer>(std::move(stream));
   }
   // The same with MAIL and RCPT behind it.
