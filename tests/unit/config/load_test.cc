@@ -224,4 +224,7 @@ TEST_CASE("a letter that TOML does not allow outside of quotes is told with its 
   CHECK(loaded.mistakes[0].starts_with("postern.toml:3: "));
   auto good = config::parse("hostname = \"mx.corp.example\"\n[domains.\"b\xc3\xbc" "cher.example\"]\n", "postern.toml");
   CHECK(good.mistakes == std::vector<std::string>());
+  auto torn = config::parse("hostname = \"mx.corp.example\"\nname = 2mx\"\xef\xb7\xbf\"\n", "postern.toml");
+  REQUIRE(torn.mistakes.size() == 1);
+  CHECK(torn.mistakes[0].starts_with("postern.toml:2: "));
 }
