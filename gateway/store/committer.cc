@@ -14,7 +14,10 @@ namespace {
 constexpr std::size_t kMaxGroupJobs = 2048;
 constexpr std::size_t kMaxGroupOctets = 16 << 20;
 constexpr std::size_t kMaxGroupRows = 16 << 10;
-constexpr std::chrono::milliseconds kMaxLinger{2};
+constexpr std::chrono::milliseconds kMaxLinger{4};
+constexpr int kLingerFor = 4;                // times what the last group took
+constexpr std::size_t kGrowAfter = 8;        // groups that came together in time
+constexpr std::size_t kWorthWaiting = 3;     // two are faster when they take turns
 
 bool is_no_space(const std::error_code& error) {
   return error == std::errc::no_space_on_device || error == std::error_code(EDQUOT, std::generic_category());
@@ -48,6 +51,7 @@ void Committer::submit(std::shared_ptr<Job> job) {
   {
     std::lock_guard lock(mutex_);
     queue_.push_back(std::move(job));
+    if (queue_.size() < awaited_) return;
   }
   wake_.notify_one();
 }
@@ -77,23 +81,33 @@ void Committer::run() {
   for (;;) {
     auto jobs = take();
     if (jobs.empty()) return;
-    bool company = jobs.size() > 1;
+    auto count = jobs.size();
     std::lock_guard busy(busy_);
     auto begin = std::chrono::steady_clock::now();
     commit(std::move(jobs));
-    auto took = std::chrono::steady_clock::now() - begin;
-    linger_ = company ? std::min<std::chrono::nanoseconds>(took, kMaxLinger) : std::chrono::nanoseconds(0);
+    company_.linger = std::min<std::chrono::nanoseconds>(kLingerFor * (std::chrono::steady_clock::now() - begin), kMaxLinger);
+    company_.expect(count);
   }
+}
+
+// A group that came together in time is expected again, now and then with some more; one that did not is what
+// there is.
+void Committer::Company::expect(std::size_t count) {
+  bool in_time = count >= expected;
+  together = in_time ? together + 1 : 0;
+  expected = count < kWorthWaiting ? 0 : count;
+  if (expected == 0 || together < kGrowAfter) return;
+  together = 0;
+  expected += expected / 2 + 1;
 }
 
 Committer::Jobs Committer::take() {
   std::unique_lock lock(mutex_);
   wake_.wait(lock, [this] { return stop_ || !queue_.empty(); });
-  if (linger_.count() > 0 && !stop_) {
-    // Not on the condition: each submit() would wake this thread, which is what is to be saved.
-    lock.unlock();
-    std::this_thread::sleep_for(linger_);
-    lock.lock();
+  if (company_.expected > 0) {
+    awaited_ = company_.expected;   // only the last of them wakes this thread
+    wake_.wait_for(lock, company_.linger, [this] { return stop_ || queue_.size() >= awaited_; });
+    awaited_ = 0;
   }
   Jobs jobs;
   std::size_t octets = 0;

@@ -122,14 +122,21 @@ class Committer {
   // The committer's thread only: the free space at the last look less what was written since.
   std::uint64_t space_left_ = 0;
   Deadline next_look_{};
-  // How long the next group waits for company: as long as the last one took, if that one had some.
-  // A sync costs what it costs, however many messages share it.
-  std::chrono::nanoseconds linger_{0};
+  // Two syncs cost the same however many messages share them, so a group waits for as many changes as came
+  // together last time, if they were three or more.  The committer's thread only.
+  struct Company {
+    std::size_t expected = 0;
+    std::size_t together = 0;              // groups in a row that had all that were expected
+    std::chrono::nanoseconds linger{0};    // at most this long, by what the last group took
+    void expect(std::size_t count);        // after a group of so many
+  };
+  Company company_;
 
   std::mutex busy_;      // held while a group is in progress
   mutable std::mutex mutex_;   // guards the rest
   std::condition_variable wake_;
   std::deque<std::shared_ptr<Job>> queue_;
+  std::size_t awaited_ = 0;   // the committer sleeps until so many are queued, if it lingers
   State state_;
   bool stop_ = false;
   std::thread thread_;
