@@ -41,10 +41,13 @@ ZONE = {
 }
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def free_ports(names):
+    """Different ones: all are held until the last is found."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in names]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return {name: each.getsockname()[1] for name, each in zip(names, sockets)}
 
 
 class Gateway:
@@ -56,7 +59,7 @@ class Gateway:
         self.dns_process = None
         self.keep = keep
         self.environment = dict(os.environ, **(environment or {}))
-        self.ports = {name: free_port() for name in ("smtp", "imap", "imaps", "pop3", "pop3s", "admin")}
+        self.ports = free_ports(("smtp", "imap", "imaps", "pop3", "pop3s", "admin"))
         self.zone = dict(ZONE, **(zone or {}))
         try:
             self.dns_port = self._start_dns() if dns == "server" else dns
