@@ -19,50 +19,47 @@ class DotReader {
 
   enum class Step { more, end, bare_newline };
 
-  // Consumes as much of `have` as can be judged; `used` says how much.
+  // Consumes as much of `have` as can be judged; `used` says how much.  What lies between two dots that go is
+  // kept in one piece.
   Step take(std::string_view have, std::size_t& used) {
+    std::size_t kept = 0;   // octets of `have` that are kept, or gone
     used = 0;
-    for (;;) {
+    auto step = Step::more;
+    while (used < have.size()) {
       auto rest = have.substr(used);
-      if (rest.empty()) return Step::more;
       if (line_start_ && rest.front() == '.') {
-        if (rest.size() < 3 && std::string_view(".\r\n").starts_with(rest)) return Step::more;
-        if (rest.starts_with(".\r\n")) {
-          used += 3;
-          return Step::end;
-        }
-        ++used;  // RFC 5321 4.5.2: the first dot of a longer line goes
+        if (rest.size() < 3 && std::string_view(".\r\n").starts_with(rest)) break;
+        keep(have.substr(kept, used - kept));
+        bool end = rest.starts_with(".\r\n");
+        used += end ? 3 : 1;  // RFC 5321 4.5.2: the first dot of a longer line goes
+        kept = used;
+        if (end) return Step::end;
         line_start_ = false;
         continue;
       }
       auto newline = find_octet(rest, '\n');
       auto line = newline == std::string_view::npos ? rest : rest.substr(0, newline + 1);
       auto cr = find_octet(line, '\r');
-      if (newline == std::string_view::npos) {
-        if (cr == std::string_view::npos) {
-          keep(line);
-          used += line.size();
-          line_start_ = false;
-          return Step::more;
-        }
-        if (cr + 1 != line.size()) return Step::bare_newline;
-        keep(line.substr(0, cr));   // the CR waits for its LF
-        used += cr;
-        if (cr > 0) line_start_ = false;
-        return Step::more;
+      bool whole = newline != std::string_view::npos;
+      bool has_cr = cr != std::string_view::npos;
+      if (whole ? !has_cr || cr + 2 != line.size() : has_cr && cr + 1 != line.size()) {
+        step = Step::bare_newline;
+        break;
       }
-      if (cr == std::string_view::npos || cr + 2 != line.size()) return Step::bare_newline;
-      keep(line);
-      used += line.size();
-      line_start_ = true;
+      std::size_t taken = whole || !has_cr ? line.size() : cr;   // a CR waits for its LF
+      used += taken;
+      if (taken > 0) line_start_ = whole;
+      if (!whole) break;
     }
+    keep(have.substr(kept, used - kept));
+    return step;
   }
 
   BodyEnd verdict() const { return failed_ ? BodyEnd::no_space : too_big_ ? BodyEnd::too_big : BodyEnd::complete; }
 
  private:
   void keep(std::string_view octets) {
-    if (too_big_ || failed_) return;
+    if (octets.empty() || too_big_ || failed_) return;
     if (draft_.size() + octets.size() > limit_) {
       too_big_ = true;
       return;
