@@ -31,11 +31,11 @@ store::AccountId Deliverer::redirected(Judged& message, std::size_t recipient) c
   return 0;
 }
 
-io::Task<store::Change> Deliverer::deliver(Judged message, std::string reply) {
+io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std::string reply) {
   PlanAccounts accounts;
   accounts.quarantine = quarantine_;
-  for (std::size_t i = 0; i < message.recipients.size(); ++i) {
-    auto account = store_.account(message.recipients[i].account);
+  for (std::size_t i = 0; i < message->recipients.size(); ++i) {
+    auto account = store_.account(message->recipients[i].account);
     // Removed between RCPT and now: the whole message waits at the sender's rather than losing a copy.
     if (!account) {
       store::Change gone;
@@ -44,19 +44,19 @@ io::Task<store::Change> Deliverer::deliver(Judged message, std::string reply) {
       co_return gone;
     }
     accounts.recipients.push_back(account->id);
-    accounts.redirects.push_back(redirected(message, i));
+    accounts.redirects.push_back(redirected(*message, i));
   }
-  auto delivery = plan(message, accounts, hostname_);
-  delivery.rows.push_back(trace_row(message, reply));
+  auto delivery = plan(*message, accounts, hostname_);
+  delivery.rows.push_back(trace_row(*message, reply));
   auto delivered = co_await store_.deliver(std::move(delivery));
   co_return delivered;
 }
 
-io::Task<void> Deliverer::record(Judged message, std::string reply) {
+io::Task<void> Deliverer::record(std::shared_ptr<const Judged> message, std::string reply) {
   std::vector<store::Row> rows;
-  rows.push_back(trace_row(message, reply));
+  rows.push_back(trace_row(*message, reply));
   auto written = co_await store_.write(std::move(rows));
-  if (!written.ok()) log::warning("trace.lost", {{"message", message.id}, {"what", written.text}});
+  if (!written.ok()) log::warning("trace.lost", {{"message", message->id}, {"what", written.text}});
 }
 
 }  // namespace postern::delivery

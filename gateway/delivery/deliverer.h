@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "gateway/delivery/plan.h"
@@ -18,11 +19,11 @@ class Deliverer {
 
   // One atomic, durable commit for all recipients: when it is done the caller may say 250.
   // Otherwise nothing was stored.  The trace goes with it; `reply` is the text that will be said.
-  // A copy that a rule redirects to nobody of ours is held for its recipient, class policy.
-  io::Task<store::Change> deliver(Judged message, std::string reply);
+  // A copy that a rule redirects to nobody of ours is held for its recipient, class policy: `message` says so then.
+  io::Task<store::Change> deliver(std::shared_ptr<Judged> message, std::string reply);
 
   // The trace of a message that was refused or deferred; a failure is logged, the refusal stands.
-  io::Task<void> record(Judged message, std::string reply);
+  io::Task<void> record(std::shared_ptr<const Judged> message, std::string reply);
 
  private:
   store::AccountId redirected(Judged& message, std::size_t recipient) const;

@@ -2,8 +2,6 @@
 #include "gateway/io/listener.h"
 
 #include <event2/event.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -27,11 +25,7 @@ Task<Stream> Listener::accept() {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     Fd fd(::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (fd.valid()) {
-      int one = 1;
-      setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-      co_return Stream(std::move(fd), from_sockaddr(address));
-    }
+    if (fd.valid()) co_return Stream(std::move(fd), from_sockaddr(address));
     if (errno == EAGAIN) {
       if (!edge_) edge_ = std::make_unique<Edge>(socket_.get(), EV_READ);
       co_await edge_->wait(Deadline::max());

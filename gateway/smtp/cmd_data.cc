@@ -126,36 +126,36 @@ io::Task<Reply> Session::finish_body(BodyEnd end, io::Draft& draft) {
 }
 
 io::Task<Reply> Session::judge_and_deliver(Octets received) {
-  delivery::Judged message;
+  auto judged = std::make_shared<delivery::Judged>();
+  auto& message = *judged;
   message.id = transaction_->id;
   message.client = client_;
   message.sender = transaction_->sender;
   message.recipients = transaction_->recipients;
-  message.received = received;
+  message.received = std::move(received);
   message.when = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-  message.verdict = co_await examination_->on_message(client_, message.id, received, message.recipients);
+  message.verdict = co_await examination_->on_message(client_, message.id, message.received, message.recipients);
   ++services_.counters->messages;
-  services_.counters->octets += received.size();
+  services_.counters->octets += message.received.size();
   const auto& verdict = message.verdict;
   if (verdict.verdict == "reject" || verdict.verdict == "defer") {
     count(*services_.counters, verdict);
     Reply answer = verdict.verdict == "reject" ? Reply(550, "5.7.1", verdict.reply)
                                                : Reply(451, verdict.error ? "4.7.0" : "4.7.1", verdict.reply);
     log_verdict(message, answer);
-    co_await services_.deliverer->record(std::move(message), answer.text());
+    co_await services_.deliverer->record(judged, answer.text());
     co_return answer;
   }
   Reply answer(250, "2.0.0", "Accepted as " + message.id);
-  delivery::Judged logged = message;
-  auto stored = co_await services_.deliverer->deliver(std::move(message), answer.text());
+  auto stored = co_await services_.deliverer->deliver(judged, answer.text());
   if (stored.ok()) {
-    count(*services_.counters, logged.verdict);
+    count(*services_.counters, verdict);
   } else {
     ++services_.counters->deferred;
     answer = store_trouble(stored);
-    log::error("smtp.not_stored", {{"session", client_.session}, {"message", logged.id}, {"what", stored.text}});
+    log::error("smtp.not_stored", {{"session", client_.session}, {"message", message.id}, {"what", stored.text}});
   }
-  log_verdict(logged, answer);
+  log_verdict(message, answer);
   co_return answer;
 }
 
