@@ -46,6 +46,7 @@ class Examination : public smtp::Examination {
   io::Task<void> judge_message(Combined& combined);
   io::Task<void> deliver_stage(Combined& combined);
   io::Task<void> complete_facts();
+  std::string message_key() const;
 
   Judge& judge_;
   Judge::InForce force_;
@@ -210,6 +211,15 @@ io::Task<void> Examination::judge_message(Combined& combined) {
   if (!combined.decided()) co_await deliver_stage(combined);
 }
 
+// What a message that is tried again is known by.
+std::string Examination::message_key() const {
+  std::string key = "message " + scene_.sender.address;
+  for (const auto& recipient : scene_.recipients) key += " " + recipient.address;
+  const auto* message_id = scene_.header.find("Message-ID");
+  if (message_id != nullptr) key += " " + mail::unfolded(message_id->raw).substr(0, 200);
+  return key;
+}
+
 io::Task<smtp::MessageVerdict> Examination::on_message(smtp::Client client, std::string id, Octets received,
                                                        std::vector<smtp::Recipient> recipients) {
   scene_.client = std::move(client);
@@ -236,11 +246,7 @@ io::Task<smtp::MessageVerdict> Examination::on_message(smtp::Client client, std:
   scene_.hits = combined.hits;
   co_await judge_message(combined);
 
-  std::string key = "message " + scene_.sender.address;
-  for (const auto& recipient : scene_.recipients) key += " " + recipient.address;
-  const auto* message_id = scene_.header.find("Message-ID");
-  if (message_id != nullptr) key += " " + mail::unfolded(message_id->raw).substr(0, 200);
-  if (combined.error() && failed_long_ago(key)) tainted_ = true;
+  if (combined.error() && failed_long_ago(message_key())) tainted_ = true;
   if (tainted_) combined.quarantine_failed();
 
   smtp::MessageVerdict verdict = combined.finish(id);
