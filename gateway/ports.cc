@@ -1,0 +1,61 @@
+#include "gateway/ports.h"
+
+#include "gateway/io/socket.h"
+
+namespace postern {
+namespace {
+
+Result<std::vector<Socket>> bind_all(config::Listen& listen) {
+  std::vector<Socket> out;
+  auto bind = [&](Protocol protocol, std::vector<Endpoint>& endpoints) -> Status {
+    for (auto& endpoint : endpoints) {
+      auto fd = io::bind_to(endpoint);
+      if (!fd) return fd.error();
+      endpoint.port = io::local_of(fd->get()).port;   // port 0: the next loop takes the same
+      out.push_back({protocol, std::move(*fd)});
+    }
+    return {};
+  };
+  for (auto [protocol, endpoints] : {std::pair(Protocol::smtp, &listen.smtp), std::pair(Protocol::imap, &listen.imap),
+                                     std::pair(Protocol::imaps, &listen.imaps), std::pair(Protocol::pop3, &listen.pop3),
+                                     std::pair(Protocol::pop3s, &listen.pop3s)}) {
+    auto bound = bind(protocol, *endpoints);
+    if (!bound) return bound.error();
+  }
+  return out;
+}
+
+}  // namespace
+
+admin::Service service_of(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::smtp: return admin::Service::smtp;
+    case Protocol::imap:
+    case Protocol::imaps: return admin::Service::imap;
+    case Protocol::pop3:
+    case Protocol::pop3s: return admin::Service::pop3;
+  }
+  return admin::Service::smtp;
+}
+
+Result<std::vector<std::vector<Socket>>> bind_for_loops(config::Listen& listen, std::size_t loops) {
+  std::vector<std::vector<Socket>> out;
+  for (std::size_t i = 0; i < loops; ++i) {
+    auto bound = bind_all(listen);
+    if (!bound) return bound.error();
+    out.push_back(std::move(*bound));
+  }
+  return out;
+}
+
+Status listen_on_all(const std::vector<std::vector<Socket>>& sockets, const io::Fd& admin_socket) {
+  for (const auto& of_loop : sockets) {
+    for (const auto& socket : of_loop) {
+      auto listening = io::start_listening(socket.fd);
+      if (!listening) return listening;
+    }
+  }
+  return admin_socket.valid() ? io::start_listening(admin_socket) : Status();
+}
+
+}  // namespace postern

@@ -1,0 +1,106 @@
+#include "gateway/reload.h"
+
+#include <utility>
+
+#include "gateway/base/log.h"
+
+namespace postern {
+namespace {
+
+smtp::Settings smtp_settings(const config::Config& config) {
+  smtp::Settings out;
+  out.hostname = config.hostname;
+  out.draft_directory = config.data;
+  out.max_size = config.smtp.max_size;
+  out.recipients_per_message = config.limits.recipients_per_message;
+  out.errors_per_session = config.limits.errors_per_session;
+  out.xclient = config.smtp.xclient;
+  out.trusted = config.smtp.trusted;
+  out.proxy = config.smtp.proxy;
+  out.greet_delay = config.smtp.greet_delay;
+  return out;
+}
+
+smtp::LimitSettings limit_settings(const config::Limits& limits) {
+  return {limits.connections_per_address, limits.connections_per_network, limits.connection_rate_per_address.count,
+          limits.connection_rate_per_address.window};
+}
+
+// Readers are many behind one address and come back all the time; who guesses passwords meets directory::Logins.
+smtp::LimitSettings reader_limit_settings(const config::Limits& limits) {
+  smtp::LimitSettings out;
+  out.connections_per_address = limits.reader_connections_per_address;
+  out.connections_per_network = 0;
+  out.connections_in_window = 0;
+  return out;
+}
+
+// Names what a reload cannot change.
+std::string restart_needed(const config::Config& old, const config::Config& now) {
+  std::string out;
+  auto look = [&out](const char* key, bool same) {
+    if (!same) out += (out.empty() ? "" : ", ") + std::string(key);
+  };
+  look("hostname", old.hostname == now.hostname);
+  look("data", old.data == now.data);
+  look("rules", old.rules == now.rules);
+  look("user", old.user == now.user && old.group == now.group);
+  look("[dns]", old.dns.servers == now.dns.servers && old.dns.timeout == now.dns.timeout);
+  look("[tls] allow_plaintext_login", old.tls.allow_plaintext_login == now.tls.allow_plaintext_login);
+  look("[imap]", old.imap.max_append == now.imap.max_append && old.imap.idle_timeout == now.imap.idle_timeout);
+  look("[limits] free_disk", old.limits.free_disk == now.limits.free_disk);
+  look("[antivirus]", old.antivirus.database == now.antivirus.database && old.antivirus.scanners == now.antivirus.scanners &&
+                          old.antivirus.timeout == now.antivirus.timeout);
+  look("[budgets]", old.budgets.cpu == now.budgets.cpu && old.budgets.memory == now.budgets.memory &&
+                        old.budgets.dns_questions == now.budgets.dns_questions && old.budgets.stage == now.budgets.stage);
+  return out;
+}
+
+// RFC 5321 4.5.1: a domain that came first with this configuration has a postmaster too.
+io::Task<void> find_postmaster(directory::Directory& directory) {
+  auto prepared = co_await directory.prepare();
+  if (!prepared) log::error("reload.postmaster", {{"what", prepared.error().text}});
+}
+
+}  // namespace
+
+void apply_settings(Shared& shared) {
+  shared.settings.set(std::make_shared<smtp::Settings>(smtp_settings(shared.config)));
+  shared.limits.set(limit_settings(shared.config.limits));
+  shared.reader_limits.set(reader_limit_settings(shared.config.limits));
+}
+
+Status load_tls(Shared& shared) {
+  if (!shared.config.tls.configured()) return {};
+  auto context = io::TlsContext::server(shared.config.tls.certificate, shared.config.tls.key);
+  if (!context) return context.error();
+  shared.tls.set(*context);
+  return {};
+}
+
+void reload(Shared& shared) {
+  auto loaded = config::load(shared.config.file);
+  for (const auto& mistake : loaded.mistakes) log::error("reload.refused", {{"what", mistake}});
+  if (!loaded.ok()) return;
+  for (const auto& warning : loaded.warnings) log::warning("config", {{"what", warning}});
+  auto later = restart_needed(shared.config, loaded.config);
+  if (!later.empty()) log::warning("reload.later", {{"what", later + " changed: in force after a restart"}});
+  auto old_tls = std::exchange(shared.config.tls, loaded.config.tls);
+  auto tls = load_tls(shared);
+  if (!tls) {
+    shared.config.tls = old_tls;
+    log::error("reload.certificate", {{"what", tls.error().text}, {"now", "the old certificate stays"}});
+  }
+  shared.config.limits = loaded.config.limits;
+  shared.config.smtp = loaded.config.smtp;
+  shared.config.domains = loaded.config.domains;
+  shared.config.postmaster = loaded.config.postmaster;
+  apply_settings(shared);
+  shared.directory->configure(shared.config);
+  shared.main.spawn(find_postmaster(*shared.directory), "postmaster");
+  log::set_level(loaded.config.log.level);
+  shared.workers.run_detached([&shared] { admin::reload_rules(shared.judging->rules); });
+  log::info("reload", {{"config", shared.config.file}});
+}
+
+}  // namespace postern

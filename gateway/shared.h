@@ -1,0 +1,72 @@
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "gateway/admin/authenticator.h"
+#include "gateway/admin/judging.h"
+#include "gateway/admin/room.h"
+#include "gateway/admin/watch.h"
+#include "gateway/base/clock.h"
+#include "gateway/config/config.h"
+#include "gateway/delivery/deliverer.h"
+#include "gateway/directory/directory.h"
+#include "gateway/directory/logins.h"
+#include "gateway/imap/services.h"
+#include "gateway/io/loop.h"
+#include "gateway/io/tls.h"
+#include "gateway/io/worker_pool.h"
+#include "gateway/pop3/services.h"
+#include "gateway/smtp/limits.h"
+#include "gateway/smtp/services.h"
+#include "gateway/smtp/settings.h"
+#include "gateway/store/store.h"
+
+namespace postern {
+
+// The newest of something immutable, for readers on all loops.
+template <class T>
+class Newest {
+ public:
+  std::shared_ptr<const T> get() const {
+    std::lock_guard lock(mutex_);
+    return value_;
+  }
+  void set(std::shared_ptr<const T> value) {
+    std::lock_guard lock(mutex_);
+    value_ = std::move(value);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const T> value_;
+};
+
+// What all loops share, in the order in which it is built; destroyed the other way round.
+struct Shared {
+  explicit Shared(config::Config loaded) : config(std::move(loaded)) {}
+
+  config::Config config;
+  io::WorkerPool workers{std::max(2U, std::thread::hardware_concurrency())};
+  io::Loop main;                             // signals, control socket, metrics, antivirus
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<directory::Directory> directory;
+  std::unique_ptr<directory::Logins> logins;
+  std::unique_ptr<delivery::Deliverer> deliverer;
+  std::unique_ptr<admin::Judging> judging;
+  std::unique_ptr<admin::Authenticator> authenticator;
+  smtp::ConnectionLimits limits{smtp::LimitSettings()};
+  smtp::ConnectionLimits reader_limits{smtp::LimitSettings()};
+  admin::Room room{admin::session_capacity()};
+  smtp::Counters counters;
+  imap::Recent recent{Clock::system().now()};
+  pop3::Maildrops maildrops;
+  Newest<smtp::Settings> settings;
+  Newest<io::TlsContext> tls;
+  admin::Overload overload;
+  Time started = Clock::system().now();
+};
+
+}  // namespace postern
