@@ -51,6 +51,9 @@ void Edge::Wait::disarm() {
   if (!std::exchange(armed_, false)) return;
   edge_.waiter_ = {};
   event_remove_timer(&edge_.event_);
+  // A timer that ran out in this very turn has taken the event out of epoll, and its call is still to come: both
+  // are undone, so that the next wait registers anew.
+  if (event_pending(&edge_.event_, EV_TIMEOUT, nullptr) != 0) event_del(&edge_.event_);
 }
 
 }  // namespace postern::io

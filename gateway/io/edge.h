@@ -13,8 +13,9 @@ namespace postern::io {
 timeval time_left(Deadline when);
 
 // One direction of a descriptor, registered at the first wait and for as long as this lives, so that a wait costs
-// no epoll_ctl: only its timer moves.  Edge-triggered: a wait is to be entered only after the descriptor has said
-// EAGAIN.  One task waits at a time.  To be destroyed before the descriptor is closed.
+// no epoll_ctl unless its deadline passes: only its timer moves.  Edge-triggered: a wait is to be entered only after
+// the descriptor has said EAGAIN.  One task waits at a time.  To be destroyed before the descriptor is closed and
+// before its loop, on the loop's thread.
 class Edge {
  public:
   Edge(int fd, short what);   // EV_READ or EV_WRITE; on the loop of this thread

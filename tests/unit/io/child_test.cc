@@ -11,6 +11,7 @@
 #include "gateway/io/errors.h"
 #include "gateway/io/loop.h"
 #include "gateway/io/packets.h"
+#include "gateway/io/together.h"
 #include "tests/support/catch.h"
 
 using namespace postern;
@@ -149,6 +150,37 @@ TEST_CASE("a sender waits while the other side does not read, until its deadline
     for (int i = 0; i < 1000; ++i) loop.block_on(a.send(big, {}, in(20ms)));
   };
   CHECK_THROWS_AS(fill(), io::TimedOut);
+}
+
+namespace {
+
+io::Task<void> wait_readable(io::PacketSocket& socket, Deadline deadline) { co_await socket.readable(deadline); }
+io::Task<void> wait_until(Deadline deadline) { co_await io::sleep_until(deadline); }
+
+io::Task<void> send_soon(io::PacketSocket& socket) {
+  co_await io::sleep_until(in(1ms));
+  std::string octets = "x";
+  co_await socket.send(octets, {}, in(5s));
+}
+
+// Both deadlines fall into one turn of the loop; then the packet must still be noticed.
+io::Task<bool> hears_after_abandoned_wait(io::PacketSocket& a, io::PacketSocket& b) {
+  auto deadline = in(2ms);
+  co_await io::first_of(wait_readable(b, deadline), wait_until(deadline));
+  io::Loop::current().spawn(send_soon(a), "send");
+  bool heard = co_await b.readable(in(5s));
+  auto packet = co_await b.receive(in(5s));
+  co_return heard && packet.octets == "x";
+}
+
+}  // namespace
+
+TEST_CASE("a wait that was abandoned at its deadline leaves the socket audible") {
+  io::Loop loop;
+  auto pair = io::PacketSocket::pair();
+  REQUIRE(pair.has_value());
+  auto& [a, b] = *pair;
+  for (int i = 0; i < 50; ++i) REQUIRE(loop.block_on(hears_after_abandoned_wait(a, b)));
 }
 
 TEST_CASE("blocking packets work without a loop") {
