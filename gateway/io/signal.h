@@ -38,10 +38,11 @@ class Signal {
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> waiter);
     bool await_resume() const noexcept { return woken_; }
-    void unlink();   // waits no more
+    bool woken() const { return woken_; }
 
    private:
     friend class Signal;
+    void unlink();
     std::shared_ptr<Waiters> waiters_;
     Deadline when_;
     std::coroutine_handle<> waiter_;

@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -233,40 +234,50 @@ Task<bool> Stream::readable(Deadline deadline) {
   }
 }
 
-// Resumed by whatever comes first, and deaf to the others from then on.
+// Resumed by whatever comes first.  The signals stay linked over all rounds of a listen(): one that is notified
+// while input comes that is no octet, such as half a TLS record, must still be heard.
 struct Stream::Listening {
-  Edge::Wait input;
   Signal::Wait first;
   std::optional<Signal::Wait> second;
+  std::optional<Edge::Wait> input;
+  bool linked = false;
 
-  Listening(Edge& edge, Deadline deadline, Signal& a, Signal* b) : input(edge, deadline), first(a, Deadline::max()) {
+  Listening(Signal& a, Signal* b) : first(a, Deadline::max()) {
     if (b != nullptr) second.emplace(*b, Deadline::max());
   }
-  bool await_ready() const noexcept { return false; }
+  Listening& for_input(Edge& edge, Deadline deadline) {
+    input.emplace(edge, deadline);
+    return *this;
+  }
+  bool await_ready() const noexcept { return first.woken() || (second && second->woken()); }
   void await_suspend(std::coroutine_handle<> waiter) {
-    input.await_suspend(waiter);
+    input->await_suspend(waiter);
+    if (std::exchange(linked, true)) return;
     first.await_suspend(waiter);
     if (second) second->await_suspend(waiter);
   }
   Heard await_resume() {
-    input.disarm();
-    first.unlink();
-    if (second) second->unlink();
-    if (input.fired()) return Heard::input;
-    if (first.await_resume()) return Heard::signal;
-    return second && second->await_resume() ? Heard::other : Heard::nothing;
+    input->disarm();
+    if (first.woken()) return Heard::signal;
+    if (second && second->woken()) return Heard::other;
+    return input->fired() ? Heard::input : Heard::nothing;
   }
 };
 
 Task<Heard> Stream::listen(Deadline deadline, Signal& signal, Signal* other) {
+  Listening listening(signal, other);
   for (;;) {
     auto input = take_in();
     if (input == Input::more) co_return Heard::input;
     if (input == Input::over) throw Closed(over_);
-    Listening listening(edge_for(input), deadline, signal, other);
-    auto heard = co_await listening;
+    auto heard = co_await listening.for_input(edge_for(input), deadline);
     if (heard != Heard::input) co_return heard;
   }
+}
+
+bool Stream::is_quiet() const {
+  int unread = 0;
+  return buffered().empty() && ::ioctl(fd_.get(), FIONREAD, &unread) == 0 && unread == 0;
 }
 
 Edge& Stream::edge_for(Input input) { return input == Input::not_before_output ? edges_->write : edges_->read; }

@@ -59,6 +59,8 @@ class Stream {
   // fill(), but also until `signal` or `other` (which may be null) is notified, and the deadline is an answer.
   // Both must outlive the task.
   Task<Heard> listen(Deadline deadline, Signal& signal, Signal* other = nullptr);
+  // Nothing of the peer's lies unread, neither here nor in the kernel: closing sends no RST.
+  bool is_quiet() const;
   // Is there a whole line in the buffer already (pipelining)?
   bool has_line() const { return buffered().find('\n') != std::string_view::npos; }
 

@@ -66,7 +66,7 @@ io::Task<void> Session::converse() {
   }
   // Who said QUIT says no more (RFC 5321 4.1.1.10), so closing at once destroys no reply; over TLS the close_notify
   // is still to come.
-  if (quit_ && !stream_.is_tls() && stream_.buffered().empty()) co_return;
+  if (quit_ && !stream_.is_tls() && stream_.is_quiet()) co_return;
   co_await stream_.shutdown(reply_deadline());
 }
 

@@ -4,6 +4,7 @@
 #include "gateway/io/errors.h"
 #include "gateway/io/listener.h"
 #include "gateway/io/loop.h"
+#include "gateway/io/signal.h"
 #include "gateway/io/socket.h"
 #include "gateway/io/stream.h"
 #include "gateway/io/together.h"
@@ -78,7 +79,39 @@ Task<bool> early_talker(bool talks) {
   co_return spoke;
 }
 
+Task<void> notify_soon(io::Signal& signal) {
+  co_await io::sleep_until(in(2ms));
+  signal.notify();
+}
+
+Task<io::Heard> heard_first(bool input, bool signal, bool other) {
+  auto pair = co_await connected();
+  io::Signal a, b;
+  if (input) co_await pair.client.write("x", in(1s));
+  if (signal) Loop::current().spawn(notify_soon(a), "notify");
+  if (other) Loop::current().spawn(notify_soon(b), "notify");
+  auto heard = co_await pair.server.listen(in(50ms), a, &b);
+  co_await io::sleep_until(in(5ms));   // the notifiers end before the signals
+  co_return heard;
+}
+
+Task<void> listen_to_nobody() {
+  auto pair = co_await connected();
+  io::Signal never;
+  { Stream gone(std::move(pair.client)); }
+  co_await pair.server.listen(in(5s), never);
+}
+
 }  // namespace
+
+TEST_CASE("listening ends with input, either signal or the deadline, and throws Closed at the end") {
+  Loop loop;
+  CHECK(loop.block_on(heard_first(true, false, false)) == io::Heard::input);
+  CHECK(loop.block_on(heard_first(false, true, false)) == io::Heard::signal);
+  CHECK(loop.block_on(heard_first(false, false, true)) == io::Heard::other);
+  CHECK(loop.block_on(heard_first(false, false, false)) == io::Heard::nothing);
+  CHECK_THROWS_AS(loop.block_on(listen_to_nobody()), io::Closed);
+}
 
 TEST_CASE("lines come with the truth about their ends") {
   Loop loop;
