@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -12,17 +13,19 @@
 #include "gateway/base/check.h"
 #include "gateway/io/edge.h"
 #include "gateway/io/errors.h"
+#include "gateway/io/loop.h"
 
 namespace postern::io {
 namespace {
 
 constexpr std::size_t kControl = CMSG_SPACE(sizeof(int) * kMaxPacketDescriptors);
 
-enum class Attempt { done, again, closed };
+enum class Attempt { done, again, no_memory, closed };
 
 Attempt attempt_of(ssize_t result) {
   if (result >= 0) return Attempt::done;
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? Attempt::again : Attempt::closed;
+  if (errno == ENOBUFS) return Attempt::no_memory;
+  return errno == EAGAIN || errno == EWOULDBLOCK ? Attempt::again : Attempt::closed;
 }
 
 Attempt send_once(int fd, std::string_view octets, std::span<const int> descriptors, int flags) {
@@ -122,6 +125,11 @@ Task<void> PacketSocket::send(std::string_view octets, std::span<const int> desc
     Attempt attempt = send_once(fd_.get(), octets, descriptors, MSG_DONTWAIT);
     if (attempt == Attempt::done) co_return;
     if (attempt == Attempt::closed) throw Closed("the other end of a unix socket is gone");
+    if (attempt == Attempt::no_memory) {   // the kernel's, and no edge tells when there is some
+      if (std::chrono::steady_clock::now() >= deadline) throw TimedOut();
+      co_await sleep_until(std::min(deadline, in(std::chrono::milliseconds(10))));
+      continue;
+    }
     bool ready = co_await edge(write_, EV_WRITE).wait(deadline);
     if (!ready) throw TimedOut();
   }
@@ -142,6 +150,7 @@ Task<bool> PacketSocket::readable(Deadline deadline) {
   for (;;) {
     char octet = 0;
     auto got = ::recv(fd_.get(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got < 0 && errno == EINTR) continue;
     if (got >= 0 || attempt_of(got) == Attempt::closed) co_return true;
     bool ready = co_await edge(read_, EV_READ).wait(deadline);
     if (!ready) co_return false;
