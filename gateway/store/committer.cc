@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMaxGroupJobs = 2048;
 constexpr std::size_t kMaxGroupOctets = 16 << 20;
 constexpr std::size_t kMaxGroupRows = 16 << 10;
+// A steady stream comes to wait this long: some latency for a fraction of the syncs.
 constexpr std::chrono::milliseconds kMaxLinger{4};
 constexpr int kLingerFor = 4;                // times what the last group took
 constexpr std::size_t kGrowAfter = 8;        // groups that came together in time
@@ -81,10 +82,9 @@ void Committer::run() {
   for (;;) {
     auto jobs = take();
     if (jobs.empty()) return;
-    auto count = jobs.size();
     std::lock_guard busy(busy_);
     auto begin = std::chrono::steady_clock::now();
-    commit(std::move(jobs));
+    auto count = commit(std::move(jobs));
     company_.linger = std::min<std::chrono::nanoseconds>(kLingerFor * (std::chrono::steady_clock::now() - begin), kMaxLinger);
     company_.expect(count);
   }
@@ -98,7 +98,7 @@ void Committer::Company::expect(std::size_t count) {
   expected = count < kWorthWaiting ? 0 : count;
   if (expected == 0 || together < kGrowAfter) return;
   together = 0;
-  expected += expected / 2 + 1;
+  expected = std::min(expected + expected / 2 + 1, kMaxGroupJobs);
 }
 
 Committer::Jobs Committer::take() {
@@ -119,7 +119,7 @@ Committer::Jobs Committer::take() {
   return jobs;
 }
 
-void Committer::commit(Jobs jobs) {
+std::size_t Committer::commit(Jobs jobs) {
   Jobs done;
   if (rows_ == nullptr) {
     std::string problem = state().problem;
@@ -134,6 +134,7 @@ void Committer::commit(Jobs jobs) {
     for (auto& job : jobs) queue_.push_back(std::move(job));
   }
   acknowledge(done);
+  return done.size();
 }
 
 void Committer::refuse_when_low(Jobs& jobs, Jobs& done) {

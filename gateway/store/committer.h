@@ -103,7 +103,7 @@ class Committer {
   using Jobs = std::vector<std::shared_ptr<Job>>;
   void run();
   Jobs take();
-  void commit(Jobs jobs);
+  std::size_t commit(Jobs jobs);   // how many are done
   bool try_commit(Jobs& jobs, Jobs& done);
   bool gather(Group& group, Jobs& jobs, Jobs& done, std::vector<bool>& complete);
   bool write(Group& group, Jobs& jobs, Jobs& done);
