@@ -22,7 +22,11 @@ void count(Counters& counters, const MessageVerdict& verdict) {
 
 void log_verdict(const delivery::Judged& message, const Reply& answer) {
   std::string rules;
-  for (const auto& hit : message.verdict.hits) rules += (rules.empty() ? "" : ",") + hit.rule;
+  std::string_view last;
+  for (const auto& hit : message.verdict.hits) {
+    if (hit.rule != last) rules += (rules.empty() ? "" : ",") + hit.rule;
+    last = hit.rule;
+  }
   log::info("smtp.message", {{"session", message.client.session}, {"message", message.id}, {"ip", message.client.ip.to_string()},
                              {"from", message.sender.address}, {"recipients", std::to_string(message.recipients.size())},
                              {"size", std::to_string(message.received.size())}, {"verdict", message.verdict.verdict},
