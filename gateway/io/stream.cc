@@ -245,10 +245,7 @@ struct Stream::Listening {
   Listening(Signal& a, Signal* b) : first(a, Deadline::max()) {
     if (b != nullptr) second.emplace(*b, Deadline::max());
   }
-  Listening& for_input(Edge& edge, Deadline deadline) {
-    input.emplace(edge, deadline);
-    return *this;
-  }
+  void for_input(Edge& edge, Deadline deadline) { input.emplace(edge, deadline); }
   bool await_ready() const noexcept { return first.woken() || (second && second->woken()); }
   void await_suspend(std::coroutine_handle<> waiter) {
     input->await_suspend(waiter);
@@ -270,7 +267,8 @@ Task<Heard> Stream::listen(Deadline deadline, Signal& signal, Signal* other) {
     auto input = take_in();
     if (input == Input::more) co_return Heard::input;
     if (input == Input::over) throw Closed(over_);
-    auto heard = co_await listening.for_input(edge_for(input), deadline);
+    listening.for_input(edge_for(input), deadline);
+    auto heard = co_await listening;
     if (heard != Heard::input) co_return heard;
   }
 }
