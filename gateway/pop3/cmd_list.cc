@@ -29,7 +29,9 @@ std::string Session::listing(std::size_t index, bool unique_ids) const {
 io::Task<void> Session::cmd_list(std::string argument, bool unique_ids) {
   if (!argument.empty()) {
     auto index = find(parse_message_number(argument));
-    co_await say(index ? Reply::ok(listing(*index, unique_ids)) : Reply::err("No such message"));
+    auto reply = Reply::err("No such message");
+    if (index) reply = Reply::ok(listing(*index, unique_ids));
+    co_await say(std::move(reply));
     co_return;
   }
   stream_.enqueue("+OK List follows\r\n");
