@@ -77,6 +77,8 @@ io::Task<bool> Session::come_in() {
       log::warning("smtp.proxy", {{"session", client_.session}, {"ip", connected_from_.to_string()}, {"what", problem}});
       co_return false;
     }
+    connected_from_ = client_.ip;
+    behind_proxy_ = true;
   }
   client_.trusted = any_contains(settings_->trusted, client_.ip);
   std::string refusal = services_.overload();
@@ -120,8 +122,8 @@ io::Task<bool> Session::come_in() {
 
 // A stranger is made to wait once; who has shown patience within a day is not.
 io::Task<bool> Session::waited_for_greeting() {
-  bool behind_proxy = any_contains(settings_->proxy, connected_from_);   // its first octets came with the header
-  bool known = implicit_tls_ || behind_proxy || client_.trusted || may_xclient() || settings_->greet_delay.count() == 0 ||
+  // Behind a proxy the first octets came with its header.
+  bool known = implicit_tls_ || behind_proxy_ || client_.trusted || may_xclient() || settings_->greet_delay.count() == 0 ||
                services_.limits->is_patient(client_.ip);
   if (known) co_return true;
   bool spoke = co_await stream_.readable(in(settings_->greet_delay));

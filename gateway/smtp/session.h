@@ -72,7 +72,8 @@ class Session {
   const Services& services_;
   std::shared_ptr<const Settings> settings_;
   bool implicit_tls_;
-  IpAddress connected_from_;               // the real peer: XCLIENT and PROXY do not change it
+  IpAddress connected_from_;               // the peer, or whom its PROXY header names; XCLIENT does not change it
+  bool behind_proxy_ = false;
   Client client_;
   std::unique_ptr<Examination> examination_;
   ConnectionLimits::Place place_;

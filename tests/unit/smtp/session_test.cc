@@ -46,6 +46,21 @@ io::Task<std::string> asked_to_send(World& world) {
   co_return answer.substr(0, 3);
 }
 
+// The last lines of the replies to EHLO and XCLIENT, behind a PROXY header.
+io::Task<std::vector<std::string>> proxied(World& world, std::string from) {
+  auto peer = co_await world.connect();
+  co_await peer->send("PROXY TCP4 " + from + " 127.0.0.1 4711 25\r\n");
+  co_await peer->reply();
+  std::vector<std::string> out;
+  auto offered = co_await peer->ask("EHLO client.example");
+  out.push_back(std::move(offered));
+  auto answer = co_await peer->ask("XCLIENT ADDR=192.0.2.1");
+  out.push_back(std::move(answer));
+  peer.reset();
+  co_await world.wait_ended(1);
+  co_return out;
+}
+
 io::Task<void> hang_up(World& world) {
   auto peer = co_await world.connect();
   peer.reset();
@@ -90,6 +105,17 @@ TEST_CASE("who speaks before the greeting is an early talker, who hangs up is no
   gone.settings.greet_delay = 10s;
   gone.loop.block_on(hang_up(gone));
   CHECK(gone.counters.early_talkers == 0);
+}
+
+TEST_CASE("who comes through a proxy has the rights of its own address, not of the proxy's") {
+  for (bool ours : {false, true}) {
+    World world;
+    world.settings.proxy = {*Network::parse("127.0.0.0/8")};
+    world.settings.xclient = {*Network::parse("127.0.0.0/8"), *Network::parse("192.0.2.0/24")};
+    auto said = world.loop.block_on(proxied(world, ours ? "192.0.2.77" : "198.51.100.7"));
+    CHECK((said[0].substr(0, 11) == "250 XCLIENT") == ours);
+    CHECK(said[1].substr(0, 3) == (ours ? "220" : "500"));
+  }
 }
 
 TEST_CASE("the chunks of a message share the time that a body has") {
