@@ -1,6 +1,8 @@
 #include "gateway/reload.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "gateway/base/log.h"
 
@@ -35,6 +37,19 @@ smtp::LimitSettings reader_limit_settings(const config::Limits& limits) {
   return out;
 }
 
+// The one in force has the ports that were found for 0.
+bool same_endpoints(const std::vector<Endpoint>& in_force, const std::vector<Endpoint>& wanted) {
+  return std::equal(in_force.begin(), in_force.end(), wanted.begin(), wanted.end(), [](const Endpoint& a, const Endpoint& b) {
+    return a.address == b.address && (a.port == b.port || b.port == 0);
+  });
+}
+
+bool same_ports(const config::Listen& old, const config::Listen& now) {
+  auto same = [&](auto services) { return same_endpoints(old.*services, now.*services); };
+  return same(&config::Listen::smtp) && same(&config::Listen::imap) && same(&config::Listen::imaps) && same(&config::Listen::pop3) &&
+         same(&config::Listen::pop3s) && old.admin == now.admin;
+}
+
 // Names what a reload cannot change.
 std::string restart_needed(const config::Config& old, const config::Config& now) {
   std::string out;
@@ -45,6 +60,7 @@ std::string restart_needed(const config::Config& old, const config::Config& now)
   look("data", old.data == now.data);
   look("rules", old.rules == now.rules);
   look("user", old.user == now.user && old.group == now.group);
+  look("[listen]", same_ports(old.listen, now.listen));
   look("[dns]", old.dns.servers == now.dns.servers && old.dns.timeout == now.dns.timeout);
   look("[tls] allow_plaintext_login", old.tls.allow_plaintext_login == now.tls.allow_plaintext_login);
   look("[imap]", old.imap.max_append == now.imap.max_append && old.imap.idle_timeout == now.imap.idle_timeout);

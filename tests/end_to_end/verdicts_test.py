@@ -107,6 +107,10 @@ class Ends(unittest.TestCase):
                 f.write(text.replace('hostname = "mx.example.test"', 'hostname = "mx2.example.test"'))
             gateway.process.send_signal(signal.SIGHUP)
             gateway.wait_log('event=reload.later what="hostname changed: in force after a restart"')
+            with open(gateway.path("postern.toml"), "w") as f:
+                f.write(text.replace(f"127.0.0.1:{gateway.ports['imap']}", "127.0.0.1:1"))
+            gateway.process.send_signal(signal.SIGHUP)
+            gateway.wait_log('event=reload.later what="[listen] changed: in force after a restart"')
 
     def test_a_domain_that_a_reload_puts_first_has_a_postmaster(self):
         with Gateway() as gateway:
