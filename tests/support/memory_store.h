@@ -139,7 +139,7 @@ class MemoryStore : public store::Store {
       for (const auto& piece : item.pieces) record += piece.view();
       auto& placed = out.placed.emplace_back();
       for (auto& target : item.targets) {
-        auto info = mailbox(target.account, target.mailbox);
+        auto info = target.use != store::SpecialUse::none ? mailbox(target.account, target.use) : mailbox(target.account, target.mailbox);
         if (!info) info = add_mailbox(target.account, target.mailbox, store::SpecialUse::none);
         store::MessageRow row;
         row.header_prefix = target.header_prefix;
