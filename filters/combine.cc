@@ -91,7 +91,7 @@ bool Combined::error() const {
   return all_defer && std::find(recipient_errors_.begin(), recipient_errors_.end(), true) != recipient_errors_.end();
 }
 
-void Combined::quarantine_failed() {
+void Combined::hold_all() {
   bool refused = action_ == Action::reject;
   if (refused || action_ == Action::quarantine) return;  // a rule that did work has decided
   action_ = Action::quarantine;
@@ -100,6 +100,21 @@ void Combined::quarantine_failed() {
   recipient_errors_.assign(recipients.size(), false);
   for (auto& copy : recipients) {
     if (copy.action != Action::quarantine) quarantine(copy, "policy");
+  }
+}
+
+void Combined::hold(std::size_t recipient) {
+  auto& copy = recipients[recipient];
+  if (copy.action == Action::accept || copy.action == Action::none) quarantine(copy, "policy");
+}
+
+void Combined::hold_rejected() {
+  if (action_ == Action::reject) {
+    action_ = Action::quarantine;
+    class_ = "policy";
+  }
+  for (auto& copy : recipients) {
+    if (copy.action == Action::reject) quarantine(copy, "policy");
   }
 }
 

@@ -30,8 +30,12 @@ class Combined {
   bool decided() const { return action_ != smtp::Action::none; }
   // It would be deferred because a rule failed.
   bool error() const;
-  // Failed for too long: into everybody's quarantine, class policy, instead of one more 451.
-  void quarantine_failed();
+  // Into everybody's quarantine, class policy, instead of one more 451; what a rule rejected or quarantined stays so.
+  void hold_all();
+  // Into this recipient's, where he would get it.
+  void hold(std::size_t recipient);
+  // LMTP, where a rejection comes too late: the copies that rules reject are held.
+  void hold_rejected();
 
   smtp::MessageVerdict finish(std::string_view id);
 

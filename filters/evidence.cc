@@ -46,6 +46,13 @@ io::Task<Virus> scan_within(ScanVirus scan, Octets octets, std::chrono::millisec
 
 io::Task<Virus> no_scanner() { co_return Virus(); }
 
+// RFC 7208 2.6.1: no result where no address can be checked.
+io::Task<Spf> spf_of_nobody() {
+  Spf none;
+  none.problem = "the client's address is not known";
+  co_return none;
+}
+
 Reputation failed_reputation(std::string problem) {
   log::error("fact.failed", {{"fact", "reputation"}, {"what", std::move(problem)}});
   Reputation out;
@@ -84,7 +91,7 @@ Virus failed_virus(std::string problem) {
   return out;
 }
 
-io::Task<Dmarc> compute_dmarc(dns::Resolver& resolver, Octets octets, std::shared_ptr<Memo<Spf>> spf,
+io::Task<Dmarc> compute_dmarc(dns::Resolver& resolver, bool client_known, Octets octets, std::shared_ptr<Memo<Spf>> spf,
                               std::shared_ptr<Memo<Dkim>> dkim, std::uint64_t salt, std::chrono::milliseconds wait) {
   spf->start();
   dkim->start();
@@ -95,7 +102,13 @@ io::Task<Dmarc> compute_dmarc(dns::Resolver& resolver, Octets octets, std::share
   // Only pct= asks which share a message falls into.
   auto partial = [](const DmarcDiscovery& found) { return found.record.percent < 100; };
   unsigned sample = std::any_of(records.begin(), records.end(), partial) ? dmarc_sample(octets.view(), salt) : 0;
-  co_return judge_dmarc(authors, records, *spf_fact, *dkim_fact, sample);
+  Dmarc out = judge_dmarc(authors, records, *spf_fact, *dkim_fact, sample);
+  if (!client_known && out.result == DmarcResult::fail) {   // SPF could have passed
+    out.result = DmarcResult::none;
+    out.policy = DmarcPolicy::none;
+    out.problem = "not signed by its author's domain, and the client's address is not known";
+  }
+  co_return out;
 }
 
 class OneConnection : public ConnectionEvidence {
@@ -200,7 +213,7 @@ std::unique_ptr<ConnectionEvidence> Evidence::connection(const smtp::Client& cli
 }
 
 std::shared_ptr<Memo<Spf>> Evidence::spf_memo(const smtp::Client& client, const smtp::Sender& sender) {
-  std::string key = client.ip.to_string() + '\n' + client.helo + '\n' + sender.address;
+  std::string key = (client.known ? client.ip.to_string() : "") + '\n' + client.helo + '\n' + sender.address;
   auto found = spf_by_session_.find(client.session);
   if (found != spf_by_session_.end()) {
     if (found->second->key == key) return found->second->spf;
@@ -208,9 +221,12 @@ std::shared_ptr<Memo<Spf>> Evidence::spf_memo(const smtp::Client& client, const 
     spf_by_session_.erase(found);
   }
   SpfQuery query(client.ip, client.helo, sender.address, config_.hostname);
-  auto make = [&resolver = resolver_, query, wait = config_.spf, options = config_.spf_options] {
+  auto ask = [&resolver = resolver_, query, wait = config_.spf, options = config_.spf_options] {
     return check_spf(resolver, query, in(wait), options);
   };
+  auto unknown = [] { return spf_of_nobody(); };
+  Memo<Spf>::Make make = std::move(ask);
+  if (!client.known) make = std::move(unknown);
   auto memo = std::make_shared<Memo<Spf>>("fact spf", std::move(make), failed_spf);
   if (client.session.empty()) return memo;  // nothing to know it by again
   if (spf_by_age_.size() >= kMaxRememberedSpf) {
@@ -229,8 +245,8 @@ std::unique_ptr<MessageEvidence> Evidence::message(const smtp::Client& client, c
     return verify_dkim(received, resolver, workers, clock.now(), in(wait));
   };
   facts.dkim = std::make_shared<Memo<Dkim>>("fact dkim", std::move(dkim), failed_dkim);
-  auto dmarc = [&resolver = resolver_, received, spf = facts.spf, dkim_memo = facts.dkim, salt = config_.dmarc_salt, wait = config_.dmarc] {
-    return compute_dmarc(resolver, received, spf, dkim_memo, salt, wait);
+  auto dmarc = [&resolver = resolver_, known = client.known, received, spf = facts.spf, dkim_memo = facts.dkim, salt = config_.dmarc_salt, wait = config_.dmarc] {
+    return compute_dmarc(resolver, known, received, spf, dkim_memo, salt, wait);
   };
   facts.dmarc = std::make_shared<Memo<Dmarc>>("fact dmarc", std::move(dmarc), failed_dmarc);
   auto virus = [scan = scan_, received, wait = config_.virus] {

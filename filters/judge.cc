@@ -34,13 +34,14 @@ class Examination : public smtp::Examination {
  private:
   // What stage rcpt said of one recipient.
   struct Known {
+    bool held = false;
     double points = 0;
     std::vector<smtp::Hit> hits;
   };
 
   void begin(const smtp::Client& client);
   void end_transaction();
-  smtp::Decision decide(StageOutcome& outcome, std::string_view identity);
+  smtp::Decision decide(StageOutcome& outcome, std::string_view identity, bool& held);
   bool failed_long_ago(std::string_view identity);
   std::string identity(std::string_view more) const;
   io::Task<void> judge_message(Combined& combined);
@@ -56,8 +57,8 @@ class Examination : public smtp::Examination {
   std::vector<smtp::Hit> connect_hits_;
   std::vector<smtp::Hit> mail_hits_;
   std::map<std::string, Known> known_;   // by recipient address
-  bool connect_tainted_ = false;         // a rule failed again and again: to be quarantined, not refused
-  bool tainted_ = false;
+  bool connect_held_ = false;            // the message to come is to be quarantined, not refused
+  bool held_ = false;
 };
 
 void Examination::begin(const smtp::Client& client) {
@@ -87,7 +88,7 @@ void Examination::end_transaction() {
   mail_points_ = 0;
   mail_hits_.clear();
   known_.clear();
-  tainted_ = connect_tainted_;
+  held_ = connect_held_;
 }
 
 std::string Examination::identity(std::string_view more) const {
@@ -107,12 +108,13 @@ bool Examination::failed_long_ago(std::string_view more) {
   return false;
 }
 
-// Before the message there is nothing to quarantine: what fails for long is let on, and the message
-// that comes of it goes to quarantine.
-smtp::Decision Examination::decide(StageOutcome& outcome, std::string_view what) {
+// Before the message there is nothing to quarantine: what fails for long, and by LMTP what is rejected, is let
+// on, and the message that comes of it goes to quarantine.
+smtp::Decision Examination::decide(StageOutcome& outcome, std::string_view what, bool& held) {
   smtp::Decision decision;
-  if (outcome.error && failed_long_ago(what)) {
-    tainted_ = true;
+  bool rejected_late = outcome.action == Action::reject && scene_.client.lmtp;
+  if (rejected_late || (outcome.error && failed_long_ago(what))) {
+    held = true;
     return decision;
   }
   decision.action = outcome.action;
@@ -130,13 +132,13 @@ io::Task<smtp::Decision> Examination::on_connect(smtp::Client client) {
   scene_.use(force_.state);
   connect_points_ = 0;
   connect_hits_.clear();
-  connect_tainted_ = tainted_ = false;
+  connect_held_ = held_ = false;
   scene_.id = client.session;
   begin(client);
   StageOutcome outcome = co_await run_stage(judge_, force_, scene_, Stage::connect, 0);
   connect_points_ = outcome.points;
-  smtp::Decision decision = decide(outcome, "connect");
-  connect_tainted_ = tainted_;
+  smtp::Decision decision = decide(outcome, "connect", held_);
+  connect_held_ = held_;
   connect_hits_ = std::move(outcome.hits);
   co_return decision;
 }
@@ -151,7 +153,7 @@ io::Task<smtp::Decision> Examination::on_mail(smtp::Client client, smtp::Sender 
   scene_.message = judge_.evidence().message(client, sender, Octets());
   StageOutcome outcome = co_await run_stage(judge_, force_, scene_, Stage::mail, 0);
   mail_points_ = outcome.points;
-  smtp::Decision decision = decide(outcome, "mail " + sender.address);
+  smtp::Decision decision = decide(outcome, "mail " + sender.address, held_);
   mail_hits_ = std::move(outcome.hits);
   co_return decision;
 }
@@ -162,12 +164,13 @@ io::Task<smtp::Decision> Examination::on_rcpt(smtp::Client client, smtp::Recipie
   std::size_t index = scene_.recipients.size() - 1;
   StageOutcome outcome = co_await run_stage(judge_, force_, scene_, Stage::rcpt, index);
   std::string address = scene_.recipients[index].address;
-  smtp::Decision decision = decide(outcome, "rcpt " + scene_.sender.address + " " + address);
+  bool held = false;
+  smtp::Decision decision = decide(outcome, "rcpt " + scene_.sender.address + " " + address, held);
   if (decision.refuses()) {
     scene_.release_recipients();
     scene_.recipients.pop_back();
   } else {
-    known_[address] = Known{outcome.points, std::move(outcome.hits)};
+    known_[address] = Known{held, outcome.points, std::move(outcome.hits)};
   }
   co_return decision;
 }
@@ -246,8 +249,13 @@ io::Task<smtp::MessageVerdict> Examination::on_message(smtp::Client client, std:
   scene_.hits = combined.hits;
   co_await judge_message(combined);
 
-  if (combined.error() && failed_long_ago(message_key())) tainted_ = true;
-  if (tainted_) combined.quarantine_failed();
+  if (scene_.client.lmtp) combined.hold_rejected();
+  if (combined.error() && failed_long_ago(message_key())) held_ = true;
+  if (held_) combined.hold_all();
+  for (std::size_t i = 0; i < scene_.recipients.size(); ++i) {
+    auto known = known_.find(scene_.recipients[i].address);
+    if (known != known_.end() && known->second.held) combined.hold(i);
+  }
 
   smtp::MessageVerdict verdict = combined.finish(id);
   verdict.generation = force_.edition->generation->hash();

@@ -16,7 +16,7 @@ Result<std::vector<Socket>> bind_all(config::Listen& listen) {
     }
     return {};
   };
-  for (auto [protocol, endpoints] : {std::pair(Protocol::smtp, &listen.smtp), std::pair(Protocol::imap, &listen.imap),
+  for (auto [protocol, endpoints] : {std::pair(Protocol::smtp, &listen.smtp), std::pair(Protocol::lmtp, &listen.lmtp), std::pair(Protocol::imap, &listen.imap),
                                      std::pair(Protocol::imaps, &listen.imaps), std::pair(Protocol::pop3, &listen.pop3),
                                      std::pair(Protocol::pop3s, &listen.pop3s)}) {
     auto bound = bind(protocol, *endpoints);
@@ -29,7 +29,8 @@ Result<std::vector<Socket>> bind_all(config::Listen& listen) {
 
 admin::Service service_of(Protocol protocol) {
   switch (protocol) {
-    case Protocol::smtp: return admin::Service::smtp;
+    case Protocol::smtp:
+    case Protocol::lmtp: return admin::Service::smtp;
     case Protocol::imap:
     case Protocol::imaps: return admin::Service::imap;
     case Protocol::pop3:

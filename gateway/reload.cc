@@ -46,8 +46,8 @@ bool same_endpoints(const std::vector<Endpoint>& in_force, const std::vector<End
 
 bool same_ports(const config::Listen& old, const config::Listen& now) {
   auto same = [&](auto services) { return same_endpoints(old.*services, now.*services); };
-  return same(&config::Listen::smtp) && same(&config::Listen::imap) && same(&config::Listen::imaps) && same(&config::Listen::pop3) &&
-         same(&config::Listen::pop3s) && old.admin == now.admin;
+  return same(&config::Listen::smtp) && same(&config::Listen::lmtp) && same(&config::Listen::imap) && same(&config::Listen::imaps) &&
+         same(&config::Listen::pop3) && same(&config::Listen::pop3s) && old.admin == now.admin;
 }
 
 // Names what a reload cannot change.

@@ -60,8 +60,8 @@ std::string Unit::overload(admin::Service service) const {
 
 // `seat` counts the session until it has ended.
 io::Task<void> Unit::serve_one(Protocol protocol, io::Stream stream, admin::Room::Seat) {
-  if (protocol == Protocol::smtp) {
-    smtp::Session session(std::move(stream), smtp_, false);
+  if (protocol == Protocol::smtp || protocol == Protocol::lmtp) {
+    smtp::Session session(std::move(stream), smtp_, false, protocol == Protocol::lmtp ? smtp::Dialect::lmtp : smtp::Dialect::smtp);
     co_await session.run();
     co_return;
   }

@@ -1,4 +1,5 @@
--- Who is calling?  Stage connect runs before the greeting, stage mail knows HELO too.
+-- Who is calling?  Stage connect runs before the greeting, stage mail knows HELO too.  By LMTP from a relay that does
+-- not say who gave it the message, conn.known is false and the address is the relay's.
 
 -- DNS lists.  All are asked at once; the first in this order that lists the address counts.  Read their
 -- terms of use: most are free only for small sites, and refuse questions that come by a public resolver.
@@ -12,7 +13,7 @@ rule "dnsbl" {
   on    = "connect",
   about = "Refuse known spam sources; dial-up ranges only cost points.",
   check = function(conn)
-    if conn.trusted then return end
+    if conn.trusted or not conn.known then return end
     local zone, code = dns.first_listed(conn.ip, zones)
     if not zone then return end
     if dial_up[code] then return score(3, "a dial-up range by " .. zone) end
@@ -49,12 +50,18 @@ test "a dead list lists nobody" {
   want  = { verdict = "none" },
 }
 
+test "a relay's own address is asked of nobody" {
+  given = { ip = "198.51.100.9", known = false },
+  dns   = { ["9.100.51.198.zen.spamhaus.org A"] = "127.0.0.2" },
+  want  = { verdict = "none" },
+}
+
 rule "reverse-name" {
   on    = "mail",
   about = "A mail server has a name that leads back to its address.",
   check = function(mail)
     local conn = mail.conn
-    if conn.trusted or conn.login then return end
+    if conn.trusted or conn.login or not conn.known then return end
     if conn.reverse == "none" then return score(1, conn.ip .. " has no reverse name") end
     if conn.reverse == "unconfirmed" then return score(0.5, "the name " .. conn.ptr .. " does not lead back to " .. conn.ip) end
   end,
@@ -79,7 +86,7 @@ rule "helo" {
   about = "HELO names the client: a bare address or a name without a dot is what infected machines say.",
   check = function(mail)
     local conn = mail.conn
-    if conn.trusted or conn.login then return end
+    if conn.trusted or conn.login or not conn.known then return end
     local helo = conn.helo
     if helo:find("^%d+%.%d+%.%d+%.%d+$") then return score(1.5, "HELO is a bare address: " .. helo) end
     if not helo:find("[.:]") then return score(1, "HELO is no full name: " .. helo) end

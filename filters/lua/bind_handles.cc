@@ -169,7 +169,7 @@ void push_hits(lua_State* lua, const std::vector<smtp::Hit>& hits) {
 // --- fields
 
 enum class Field {
-  ip, name, helo, tls, port, login, trusted, ptr, reverse,                                        // conn
+  ip, name, helo, tls, port, login, trusted, known, ptr, reverse,                                 // conn
   conn, sender, sender_domain, recipients, size, id, spf,                                         // mail, from stage mail on
   subject, from, from_name, from_domain, to, list_id, message_id, header, text, links, attachments,  // with the body
   dkim, dmarc, arc, virus, bayes, score, hits,
@@ -182,7 +182,7 @@ struct Named {
 };
 constexpr Named kConnectionFields[] = {
     {"ip", Field::ip}, {"name", Field::name}, {"helo", Field::helo}, {"tls", Field::tls}, {"port", Field::port},
-    {"login", Field::login}, {"trusted", Field::trusted}, {"ptr", Field::ptr}, {"reverse", Field::reverse}};
+    {"login", Field::login}, {"trusted", Field::trusted}, {"known", Field::known}, {"ptr", Field::ptr}, {"reverse", Field::reverse}};
 constexpr Named kMailFields[] = {
     {"conn", Field::conn}, {"sender", Field::sender}, {"sender_domain", Field::sender_domain}, {"recipients", Field::recipients},
     {"size", Field::size}, {"id", Field::id}, {"spf", Field::spf}, {"subject", Field::subject}, {"from", Field::from},
@@ -287,6 +287,7 @@ bool push_connection_field(lua_State* lua, Scene& scene, Field field, io::Task<v
       }
       return true;
     case Field::trusted: lua_pushboolean(lua, client.trusted ? 1 : 0); return true;
+    case Field::known: lua_pushboolean(lua, client.known ? 1 : 0); return true;
     default: break;
   }
   if (scene.reputation == nullptr) {

@@ -297,8 +297,9 @@ void read_client(lua_State* lua, int given, TestCase& test) {
   test.client.helo = text(lua, given, "helo").value_or("mail.sender.example");
   test.client.tls.version = text(lua, given, "tls").value_or("");
   test.client.login = text(lua, given, "login").value_or("");
-  if (field(lua, given, "trusted")) {
-    test.client.trusted = lua_toboolean(lua, -1) != 0;
+  for (auto [name, flag] : {std::pair("trusted", &test.client.trusted), std::pair("known", &test.client.known)}) {
+    if (!field(lua, given, name)) continue;
+    *flag = lua_toboolean(lua, -1) != 0;
     lua_pop(lua, 1);
   }
   if (auto name = text(lua, given, "name")) {
@@ -412,7 +413,7 @@ void read_all(lua_State* lua, TestCase& test) {
   read_clock(lua, table, test);
   if (!field(lua, table, "given")) lua_newtable(lua);
   int given = lua_gettop(lua);
-  only(lua, given, "given", {"ip", "name", "ptr", "helo", "tls", "login", "trusted", "sender", "recipients", "rcpt", "groups", "subject", "from",
+  only(lua, given, "given", {"ip", "name", "ptr", "helo", "tls", "login", "trusted", "known", "sender", "recipients", "rcpt", "groups", "subject", "from",
                              "to", "message_id", "list_id", "header", "text", "raw", "size", "spf", "dkim", "dmarc", "links", "attachments", "score"});
   read_client(lua, given, test);
   read_message(lua, given, test);

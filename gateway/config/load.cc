@@ -85,7 +85,7 @@ void read_listen(Section section, Config& config) {
   auto& report = section.report();
   const std::vector<Service> services = {
       {"smtp", &listen.smtp, 25, false, true},         {"submission", &listen.submission, 587, false, false},
-      {"submissions", &listen.submissions, 465, true, false}, {"lmtp", &listen.lmtp, 24, false, false},
+      {"submissions", &listen.submissions, 465, true, false}, {"lmtp", &listen.lmtp, 24, false, true},
       {"imap", &listen.imap, 143, false, true},        {"imaps", &listen.imaps, 993, true, true},
       {"pop3", &listen.pop3, 110, false, true},        {"pop3s", &listen.pop3s, 995, true, true},
   };

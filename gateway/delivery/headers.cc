@@ -39,15 +39,17 @@ std::string copy_verdict(const smtp::RecipientVerdict& copy) {
 
 std::string received_field(const Judged& message, const std::string& hostname) {
   mail::ReceivedInfo info;
-  info.helo = message.client.helo;
-  info.client = message.client.ip;
-  info.client_name = message.verdict.client_name;
+  const auto& peer = message.relay ? *message.relay : message.client;
+  info.helo = peer.helo;
+  info.client = peer.ip;
+  if (!message.relay) info.client_name = message.verdict.client_name;
   info.by = hostname;
   info.id = message.id;
   if (message.recipients.size() == 1) info.recipient = message.recipients.front().address;
-  if (!message.client.tls.version.empty()) info.tls = message.client.tls.version + " " + message.client.tls.cipher;
-  info.extended = message.client.esmtp;
-  info.authenticated = !message.client.login.empty();
+  if (!peer.tls.version.empty()) info.tls = peer.tls.version + " " + peer.tls.cipher;
+  info.extended = peer.esmtp;
+  info.lmtp = peer.lmtp;
+  info.authenticated = !peer.login.empty();
   info.utf8 = message.sender.smtputf8;
   info.when = message.when;
   return mail::received_field(info);

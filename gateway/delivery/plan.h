@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace postern::delivery {
 struct Judged {
   std::string id;
   smtp::Client client;
+  std::optional<smtp::Client> relay;  // who handed it over, where XFORWARD named another as client
   smtp::Sender sender;
   std::vector<smtp::Recipient> recipients;
   Octets received;                    // as received

@@ -51,11 +51,23 @@ io::Task<Reply> Session::cmd_data(std::string argument) {
   co_await stream_.flush(reply_deadline());
   io::Draft draft(settings_->draft_directory);
   auto end = co_await read_body(stream_, draft, body_limits());
+  auto accepted = std::move(transaction_->accepted);
   auto answer = co_await finish_body(end, draft);
-  co_return answer;
+  co_return for_each_recipient(std::move(answer), accepted);
+}
+
+// RFC 2033 4.2: a reply for each RCPT that had 250, in their order, also when the connection ends with it.  All but
+// the last are enqueued.
+Reply Session::for_each_recipient(Reply answer, const std::vector<std::string>& accepted) {
+  if (!is_lmtp()) return answer;
+  auto to = [&](const std::string& address) { return answer.with_text("<" + printable(address, 256) + "> " + answer.text()); };
+  for (std::size_t i = 0; i + 1 < accepted.size(); ++i) stream_.enqueue(to(accepted[i]).wire());
+  return to(accepted.back());
 }
 
 io::Task<Reply> Session::cmd_bdat(std::string argument) {
+  // Not offered by LMTP; the octets that follow are not to be read as commands.
+  if (is_lmtp()) co_return Reply(502, "5.5.1", "BDAT is not offered by LMTP").then_close();
   auto parts = words(argument);
   auto octets = parts.empty() ? std::nullopt : parse_number(parts[0]);
   bool last = parts.size() == 2 && iequals(parts[1], "LAST");
@@ -133,12 +145,13 @@ io::Task<Reply> Session::judge_and_deliver(Octets received) {
   auto judged = std::make_shared<delivery::Judged>();
   auto& message = *judged;
   message.id = transaction_->id;
-  message.client = client_;
+  message.client = origin();
+  if (forwarded_) message.relay = client_;
   message.sender = transaction_->sender;
   message.recipients = transaction_->recipients;
   message.received = std::move(received);
   message.when = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-  message.verdict = co_await examination_->on_message(client_, message.id, message.received, message.recipients);
+  message.verdict = co_await examination_->on_message(message.client, message.id, message.received, message.recipients);
   ++services_.counters->messages;
   services_.counters->octets += message.received.size();
   const auto& verdict = message.verdict;

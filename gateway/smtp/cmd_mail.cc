@@ -38,7 +38,14 @@ io::Task<Reply> Session::cmd_mail(std::string argument) {
   if (problem) co_return *problem;
   if (parsed->needs_utf8 && !sender.smtputf8) co_return Reply(553, "5.6.7", "Such an address needs SMTPUTF8");
   sender.address = parsed->path.text();
-  auto decision = co_await examination_->on_mail(client_, sender);
+  if (!examination_) {
+    auto door = co_await examine_anew();
+    if (door.refuses()) {
+      examination_.reset();
+      co_return refused_by_rule(Stage::connect, door);
+    }
+  }
+  auto decision = co_await examination_->on_mail(origin(), sender);
   if (decision.refuses()) co_return refused_by_rule(Stage::mail, decision);
   transaction_.emplace();
   transaction_->id = new_id();

@@ -35,7 +35,7 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   }
   if (parsed->needs_utf8 && !transaction_->sender.smtputf8) co_return Reply(553, "5.6.7", "Such an address needs SMTPUTF8");
   auto limit = settings_->recipients_per_message;
-  if (limit != 0 && transaction_->recipients.size() >= limit) co_return Reply(452, "4.5.3", "Too many recipients");
+  if (limit != 0 && std::max(transaction_->recipients.size(), transaction_->accepted.size()) >= limit) co_return Reply(452, "4.5.3", "Too many recipients");
   auto address = parsed->path.text();
   auto resolved = services_.directory->resolve(parsed->path.local, parsed->path.domain);
   auto refused = refusal(resolved.kind, address);
@@ -49,11 +49,12 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   recipient.address = std::move(address);
   recipient.account = account->address;
   recipient.groups = account->groups;
-  auto decision = co_await examination_->on_rcpt(client_, recipient);
+  auto decision = co_await examination_->on_rcpt(origin(), recipient);
   if (decision.action == Action::reject) ++services_.counters->recipients_refused;
   if (decision.refuses()) co_return refused_by_rule(Stage::rcpt, decision);
   bool known = std::any_of(transaction_->recipients.begin(), transaction_->recipients.end(),
                            [&](const Recipient& other) { return other.address == recipient.address; });
+  if (is_lmtp()) transaction_->accepted.push_back(recipient.address);
   if (!known) transaction_->recipients.push_back(std::move(recipient));
   co_return Reply(250, "2.1.5", "Recipient OK");
 }

@@ -1,5 +1,5 @@
-// XCLIENT: a trusted proxy or test says who the client really is.  Attributes as Postfix documents
-// them: NAME ADDR PORT PROTO HELO LOGIN, values in xtext, [UNAVAILABLE] and [TEMPUNAVAIL].
+// XCLIENT and XFORWARD: a trusted proxy, relay or test says who the client really is.  Attributes as Postfix
+// documents them, values in xtext, [UNAVAILABLE] and [TEMPUNAVAIL].
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/smtp/session.h"
@@ -26,7 +26,7 @@ Status set_attribute(Client& client, std::string_view key, std::string_view valu
   } else if (iequals(key, "LOGIN")) {
     client.login = unavailable(value) ? "" : std::string(value);
   } else if (iequals(key, "PROTO")) {
-    if (!iequals(value, "SMTP") && !iequals(value, "ESMTP")) return Error("PROTO is SMTP or ESMTP");
+    if (!unavailable(value) && !iequals(value, "SMTP") && !iequals(value, "ESMTP")) return Error("PROTO is SMTP or ESMTP");
     client.esmtp = iequals(value, "ESMTP");
   } else if (!iequals(key, "NAME") && !iequals(key, "DESTADDR") && !iequals(key, "DESTPORT")) {
     // NAME is taken and not believed: the forward-confirmed name is looked up when a rule asks.
@@ -35,21 +35,41 @@ Status set_attribute(Client& client, std::string_view key, std::string_view valu
   return {};
 }
 
+// What only XFORWARD has.
+Status set_forwarded(Client& client, std::string_view key, std::string_view value) {
+  if (iequals(key, "LOGIN")) return Error("LOGIN is no attribute of XFORWARD");
+  if (iequals(key, "IDENT")) return {};   // the relay's queue id: its own log has it
+  if (iequals(key, "SOURCE")) {
+    client.trusted = iequals(value, "LOCAL");
+    return {};
+  }
+  if (iequals(key, "ADDR")) client.known = !unavailable(value);
+  return set_attribute(client, key, value);
+}
+
+using SetAttribute = Status(Client&, std::string_view, std::string_view);
+
+Status take_attributes(Client& client, std::string_view argument, SetAttribute& set_one) {
+  auto attributes = words(argument);
+  if (attributes.empty()) return Error("Attributes are missing: attribute=value ...");
+  for (auto attribute : attributes) {
+    auto equals = attribute.find('=');
+    if (equals == std::string_view::npos) return Error("It takes attribute=value");
+    auto value = decode_xtext(attribute.substr(equals + 1));
+    if (!value) return Error("The value is no xtext");
+    auto set = set_one(client, attribute.substr(0, equals), *value);
+    if (!set) return set;
+  }
+  return {};
+}
+
 }  // namespace
 
 io::Task<Reply> Session::cmd_xclient(std::string argument) {
   if (transaction_) co_return reply::bad_sequence("A message is under way");
-  auto attributes = words(argument);
-  if (attributes.empty()) co_return reply::syntax("Syntax: XCLIENT attribute=value ...");
   Client client = client_;
-  for (auto attribute : attributes) {
-    auto equals = attribute.find('=');
-    if (equals == std::string_view::npos) co_return reply::syntax("XCLIENT takes attribute=value");
-    auto value = decode_xtext(attribute.substr(equals + 1));
-    if (!value) co_return reply::syntax("XCLIENT value is no xtext");
-    auto set = set_attribute(client, attribute.substr(0, equals), *value);
-    if (!set) co_return reply::syntax(set.error().text);
-  }
+  auto taken = take_attributes(client, argument, set_attribute);
+  if (!taken) co_return reply::syntax(taken.error().text);
   client_ = std::move(client);
   client_.trusted = any_contains(settings_->trusted, client_.ip);
   log::info("smtp.xclient", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"helo", client_.helo}});
@@ -63,6 +83,22 @@ io::Task<Reply> Session::cmd_xclient(std::string argument) {
   auto door = co_await examination_->on_connect(client_);
   if (door.refuses()) co_return Reply(at_the_door(door)).then_close();
   co_return greeting();
+}
+
+// Names the client of the next transaction, in one line or several; the right to it is the relay's, and so is the session.
+Reply Session::cmd_xforward(const std::string& argument) {
+  if (transaction_) return reply::bad_sequence("A message is under way");
+  Client named;
+  named.session = client_.session;
+  named.lmtp = client_.lmtp;
+  named.ip = client_.ip;
+  named.known = false;   // until ADDR says more
+  if (forwarded_) named = *forwarded_;
+  auto taken = take_attributes(named, argument, set_forwarded);
+  if (!taken) return reply::syntax(taken.error().text);
+  forwarded_ = std::move(named);
+  examination_.reset();   // stage connect waits for MAIL: it is to hear of the whole
+  return reply::ok();
 }
 
 }  // namespace postern::smtp

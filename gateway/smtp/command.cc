@@ -17,7 +17,8 @@ constexpr std::array kVerbs{
     Known{"HELO", Verb::helo}, Known{"EHLO", Verb::ehlo}, Known{"MAIL", Verb::mail},         Known{"RCPT", Verb::rcpt},
     Known{"DATA", Verb::data}, Known{"BDAT", Verb::bdat}, Known{"RSET", Verb::rset},         Known{"NOOP", Verb::noop},
     Known{"QUIT", Verb::quit}, Known{"VRFY", Verb::vrfy}, Known{"EXPN", Verb::expn},         Known{"HELP", Verb::help},
-    Known{"AUTH", Verb::auth}, Known{"STARTTLS", Verb::starttls}, Known{"XCLIENT", Verb::xclient}};
+    Known{"AUTH", Verb::auth}, Known{"STARTTLS", Verb::starttls}, Known{"XCLIENT", Verb::xclient},
+    Known{"LHLO", Verb::lhlo}, Known{"XFORWARD", Verb::xforward}};
 
 }  // namespace
 

@@ -10,7 +10,7 @@
 
 namespace postern::smtp {
 
-enum class Verb { helo, ehlo, mail, rcpt, data, bdat, rset, noop, quit, vrfy, expn, help, starttls, auth, xclient, unknown };
+enum class Verb { helo, ehlo, lhlo, mail, rcpt, data, bdat, rset, noop, quit, vrfy, expn, help, starttls, auth, xclient, xforward, unknown };
 
 // A command line cut in verb and argument; the argument is trimmed, otherwise as sent.
 struct Command {

@@ -43,9 +43,11 @@ struct Hit {
 struct Client {
   std::string session;    // id in the log
   IpAddress ip;
+  bool known = true;      // false: `ip` is only our relay's, which did not say whose the message is
   std::uint16_t port = 0;
   std::string helo;       // as given; empty before HELO/EHLO
   bool esmtp = false;
+  bool lmtp = false;      // RFC 2033: a server of ours has taken the message; a rejection would only make it write a bounce
   io::TlsInfo tls;        // empty version: plaintext
   std::string login;      // authenticated user, or empty
   bool trusted = false;   // in smtp.trusted
@@ -67,7 +69,7 @@ struct Recipient {
 };
 
 // What the stages connect, mail and rcpt give.  A refusal's `reply` is ready to be sent: the
-// strongest harmless reason, without code.
+// strongest harmless reason, without code.  By LMTP nothing is rejected: what comes of it is held.
 struct Decision {
   Action action = Action::none;      // never quarantine
   std::string reply;

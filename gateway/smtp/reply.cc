@@ -23,6 +23,12 @@ Reply::Reply(int code, std::string_view enhanced, std::string text) : code_(code
   lines_.push_back(harmless(std::move(text)));
 }
 
+Reply Reply::with_text(std::string text) const {
+  Reply out(code_, enhanced_, std::move(text));
+  out.closes_ = closes_;
+  return out;
+}
+
 Reply& Reply::and_line(std::string text) {
   lines_.push_back(harmless(std::move(text)));
   return *this;

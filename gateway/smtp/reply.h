@@ -18,6 +18,7 @@ class Reply {
   int code() const { return code_; }
   bool is_error() const { return code_ >= 400; }
   bool closes() const { return closes_; }     // the connection ends after it
+  Reply with_text(std::string text) const;    // the same code, one line
   const std::string& text() const { return lines_.front(); }
   // As sent, every line with CRLF.  Control octets and line ends inside a text become spaces:
   // a reason that a rule made from a header must not forge a second reply.

@@ -16,13 +16,15 @@ constexpr std::uint64_t kMaxIdleCommands = 100;
 
 }  // namespace
 
-Session::Session(io::Stream stream, const Services& services, bool implicit_tls)
-    : stream_(std::move(stream)), services_(services), settings_(services.settings()), implicit_tls_(implicit_tls) {
+Session::Session(io::Stream stream, const Services& services, bool implicit_tls, Dialect dialect)
+    : stream_(std::move(stream)), services_(services), settings_(services.settings()), implicit_tls_(implicit_tls), dialect_(dialect) {
   auto peer = stream_.peer();
   connected_from_ = peer.address;
   client_.session = new_id();
   client_.ip = peer.address;
   client_.port = peer.port;
+  client_.lmtp = is_lmtp();
+  client_.known = !is_lmtp();   // a relay's address says nothing of the sender
   ++services_.counters->connections;
   ++services_.counters->open;
 }
@@ -59,7 +61,7 @@ io::Task<void> Session::converse() {
     if (answer->closes()) break;
     // Only 5xx are the client's mistakes: whoever hears 452 for the thousand-and-first recipient must be
     // able to send to the thousand that were taken (RFC 5321 4.5.3.1.10).
-    if (answer->code() >= 500 && ++errors_ >= settings_->errors_per_session && settings_->errors_per_session != 0) {
+    if (answer->code() >= 500 && too_many(++errors_, settings_->errors_per_session)) {
       co_await say(reply::too_many_errors());
       break;
     }
@@ -71,7 +73,7 @@ io::Task<void> Session::converse() {
 }
 
 io::Task<bool> Session::come_in() {
-  if (any_contains(settings_->proxy, connected_from_)) {
+  if (!is_lmtp() && any_contains(settings_->proxy, connected_from_)) {
     auto problem = co_await read_proxy_header();
     if (!problem.empty()) {
       log::warning("smtp.proxy", {{"session", client_.session}, {"ip", connected_from_.to_string()}, {"what", problem}});
@@ -80,18 +82,23 @@ io::Task<bool> Session::come_in() {
     connected_from_ = client_.ip;
     behind_proxy_ = true;
   }
-  client_.trusted = any_contains(settings_->trusted, client_.ip);
-  std::string refusal = services_.overload();
+  client_.trusted = !is_lmtp() && any_contains(settings_->trusted, client_.ip);
+  int code = 421;
   std::string enhanced = "4.3.2";
+  std::string refusal = services_.overload();
   if (refusal.empty() && *services_.draining) refusal = settings_->hostname + " is shutting down, try again later";
-  if (refusal.empty()) {
+  if (refusal.empty() && is_lmtp()) {
+    code = 554;
+    enhanced = "5.7.1";
+    refusal = refuse_stranger();
+  } else if (refusal.empty()) {
     place_ = services_.limits->enter(client_.ip, refusal);
     enhanced = "4.7.0";
   }
   if (!refusal.empty()) {
     log::info("smtp.refused", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"why", refusal}});
     ++services_.counters->refused_connections;
-    co_await say(Reply(421, enhanced, refusal).then_close());
+    co_await say(Reply(code, enhanced, refusal).then_close());
     co_await stream_.shutdown(reply_deadline());
     co_return false;
   }
@@ -107,8 +114,11 @@ io::Task<bool> Session::come_in() {
     co_await stream_.shutdown(reply_deadline());
     co_return false;
   }
-  examination_ = services_.judge->examine();
-  auto door = co_await examination_->on_connect(client_);
+  if (is_lmtp()) {   // the relay is not judged: whom it names with XFORWARD is, at MAIL
+    co_await say(greeting());
+    co_return true;
+  }
+  auto door = co_await examine_anew();
   if (door.refuses()) {
     note_refusal(Stage::connect, door);
     co_await say(at_the_door(door));
@@ -120,10 +130,23 @@ io::Task<bool> Session::come_in() {
   co_return true;
 }
 
+// LMTP hands over what was taken already, and nothing of it is refused: only a server of ours may.
+std::string Session::refuse_stranger() const {
+  bool ours = client_.ip.is_loopback() || any_contains(settings_->trusted, client_.ip) || any_contains(settings_->xclient, client_.ip);
+  return ours ? "" : "LMTP is for servers of ours; [smtp] trusted does not name " + client_.ip.to_string();
+}
+
+io::Task<Decision> Session::examine_anew() {
+  if (forwarded_ && forwarded_->known && any_contains(settings_->trusted, forwarded_->ip)) forwarded_->trusted = true;
+  examination_ = services_.judge->examine();
+  auto door = co_await examination_->on_connect(origin());
+  co_return door;
+}
+
 // A stranger is made to wait once; who has shown patience within a day is not.
 io::Task<bool> Session::waited_for_greeting() {
   // Behind a proxy the first octets came with its header.
-  bool known = implicit_tls_ || behind_proxy_ || client_.trusted || may_xclient() || settings_->greet_delay.count() == 0 ||
+  bool known = is_lmtp() || implicit_tls_ || behind_proxy_ || client_.trusted || may_xclient() || settings_->greet_delay.count() == 0 ||
                services_.limits->is_patient(client_.ip);
   if (known) co_return true;
   bool spoke = co_await stream_.readable(in(settings_->greet_delay));
@@ -132,7 +155,7 @@ io::Task<bool> Session::waited_for_greeting() {
   co_return !spoke;
 }
 
-Reply Session::greeting() const { return {220, "", settings_->hostname + " ESMTP Postern"}; }
+Reply Session::greeting() const { return {220, "", settings_->hostname + (is_lmtp() ? " LMTP Postern" : " ESMTP Postern")}; }
 
 Reply Session::at_the_door(const Decision& decision) const {
   if (decision.action == Action::reject) return {554, "5.7.1", decision.reply};
@@ -188,8 +211,7 @@ io::Task<std::optional<std::string>> Session::read_command() {
     problem = Reply(500, "5.5.2", "NUL is not allowed");
   }
   if (!problem) co_return std::move(line.text);
-  ++errors_;
-  if (errors_ >= settings_->errors_per_session && settings_->errors_per_session != 0) {
+  if (too_many(++errors_, settings_->errors_per_session)) {
     problem = reply::too_many_errors();
     finished_ = true;
   }
@@ -200,7 +222,7 @@ io::Task<std::optional<std::string>> Session::read_command() {
 io::Task<std::optional<Reply>> Session::handle(Command command) {
   if (*services_.draining) co_return reply::shutting_down(settings_->hostname);
   bool works = command.verb == Verb::mail || command.verb == Verb::rcpt || command.verb == Verb::data || command.verb == Verb::bdat;
-  if (!works && ++idle_commands_ > kMaxIdleCommands) co_return reply::too_many_errors();
+  if (!works && too_many(idle_commands_++, kMaxIdleCommands)) co_return reply::too_many_errors();
   if (command.verb == Verb::mail) {
     auto answer = co_await cmd_mail(std::move(command.argument));
     co_return answer;
@@ -227,7 +249,11 @@ io::Task<std::optional<Reply>> Session::handle(Command command) {
   }
   switch (command.verb) {
     case Verb::helo:
-    case Verb::ehlo: co_return cmd_helo(command);
+    case Verb::ehlo:
+    case Verb::lhlo: co_return cmd_helo(command);
+    case Verb::xforward:
+      if (may_xforward()) co_return cmd_xforward(command.argument);
+      co_return reply::unknown_command();
     case Verb::rset: co_return cmd_rset();
     case Verb::noop: co_return reply::ok();
     case Verb::vrfy: co_return cmd_vrfy(command.argument);
@@ -253,9 +279,18 @@ Reply Session::cmd_rset() {
 void Session::forget_transaction() {
   transaction_.reset();
   if (examination_) examination_->on_reset();
+  if (!forwarded_) return;
+  forwarded_.reset();
+  examination_.reset();
 }
 
-bool Session::may_xclient() const { return any_contains(settings_->xclient, connected_from_); }
+bool Session::may_xclient() const { return !is_lmtp() && any_contains(settings_->xclient, connected_from_); }
+bool Session::may_xforward() const { return is_lmtp() || may_xclient(); }
+
+// A server of ours that hands over a long queue is not to be stopped by what some of its recipients earn it.
+bool Session::too_many(std::uint64_t count, std::uint64_t limit) const {
+  return !is_lmtp() && limit != 0 && count >= limit;
+}
 
 BodyLimits Session::body_limits() const {
   return {settings_->max_size, settings_->data_timeout, in(settings_->body_timeout)};

@@ -13,11 +13,15 @@
 
 namespace postern::smtp {
 
+// What is spoken on a port: RFC 5321, or RFC 2033 with servers of ours.
+enum class Dialect { smtp, lmtp };
+
 // The envelope of one mail transaction, RFC 5321 3.3.
 struct Transaction {
   std::string id;
   Sender sender;
   std::vector<Recipient> recipients;
+  std::vector<std::string> accepted;      // LMTP: the recipient of each RCPT that had 250, RFC 2033 4.2
   std::unique_ptr<io::Draft> draft;       // between BDAT chunks
   Deadline body_ends{};                   // set with the draft: a body in chunks has no more time than one by DATA
   char last_octet = 0;
@@ -30,7 +34,7 @@ struct Transaction {
 class Session {
  public:
   // `implicit_tls`: the handshake comes first.  `services` must outlive the session.
-  Session(io::Stream stream, const Services& services, bool implicit_tls);
+  Session(io::Stream stream, const Services& services, bool implicit_tls, Dialect dialect = Dialect::smtp);
   ~Session();
 
   // Ends when the connection is over; throws io::Closed and io::TimedOut.
@@ -52,12 +56,15 @@ class Session {
   io::Task<Reply> cmd_bdat(std::string argument);
   io::Task<std::optional<Reply>> cmd_starttls(std::string argument);
   io::Task<Reply> cmd_xclient(std::string argument);
+  Reply cmd_xforward(const std::string& argument);
   Reply cmd_vrfy(const std::string& argument) const;
   Reply cmd_rset();
 
   // cmd_data and cmd_bdat: what the end of a body means.
   io::Task<Reply> finish_body(BodyEnd end, io::Draft& draft);
   io::Task<Reply> judge_and_deliver(Octets received);
+  Reply for_each_recipient(Reply answer, const std::vector<std::string>& accepted);
+  io::Task<Decision> examine_anew();        // stage connect for origin()
   Reply greeting() const;
   Reply at_the_door(const Decision& decision) const;
   Reply refused_by_rule(Stage stage, const Decision& decision) const;
@@ -65,6 +72,11 @@ class Session {
   BodyLimits body_limits() const;
   void forget_transaction();
   bool may_xclient() const;
+  bool may_xforward() const;
+  std::string refuse_stranger() const;      // why LMTP is not spoken with this client, or ""
+  bool is_lmtp() const { return dialect_ == Dialect::lmtp; }
+  bool too_many(std::uint64_t count, std::uint64_t limit) const;
+  const Client& origin() const { return forwarded_ ? *forwarded_ : client_; }   // whom the judge hears of
   io::Task<void> say(const Reply& reply);
   Deadline reply_deadline() const { return in(settings_->reply_timeout); }
 
@@ -72,10 +84,12 @@ class Session {
   const Services& services_;
   std::shared_ptr<const Settings> settings_;
   bool implicit_tls_;
+  Dialect dialect_;
   IpAddress connected_from_;               // the peer, or whom its PROXY header names; XCLIENT does not change it
   bool behind_proxy_ = false;
-  Client client_;
-  std::unique_ptr<Examination> examination_;
+  Client client_;                          // who is connected, or whom PROXY or XCLIENT name
+  std::optional<Client> forwarded_;        // whom XFORWARD names, for one transaction
+  std::unique_ptr<Examination> examination_;   // nothing: begins with MAIL
   ConnectionLimits::Place place_;
   std::optional<Transaction> transaction_;
   std::uint64_t errors_ = 0;

@@ -7,7 +7,7 @@ rule "rate" {
   about = "More than 100 messages of one host in ten minutes have to wait.",
   check = function(mail)
     local conn = mail.conn
-    if conn.trusted or conn.login then return end
+    if conn.trusted or conn.login or not conn.known then return end
     if count("rate " .. conn.ip, window) > most then return defer("too many messages from " .. conn.ip .. ", please slow down") end
   end,
 }

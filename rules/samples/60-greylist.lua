@@ -10,7 +10,7 @@ rule "greylist" {
   about = "A doubtful message from an unknown host has to be sent twice.",
   check = function(mail)
     local conn = mail.conn
-    if conn.trusted or conn.login or mail.score < 2 or mail.dmarc.result == "pass" then return end
+    if conn.trusted or conn.login or not conn.known or mail.score < 2 or mail.dmarc.result == "pass" then return end
     -- The /24 of an IPv4 address, roughly the /48 of an IPv6 address: big senders try again from another host.
     local network = conn.ip:match("^(%d+%.%d+%.%d+)%.") or conn.ip:sub(1, 14)
     if recall("grey passed " .. network) then return end

@@ -256,6 +256,23 @@ TEST_CASE("SPF of the stage mail is used again for the message") {
   CHECK(w.loop.block_on(spf_word(*moved)) == "fail");
 }
 
+TEST_CASE("of a client that is not known there is no SPF, and DMARC does not fail for want of it") {
+  World w;
+  auto key = test::DkimTestKey::ed25519();
+  REQUIRE(w.zone.zone().add_line("sel._domainkey.example.com TXT " + key.record()));
+  Evidence evidence(w.zone, nullptr, w.clock, w.config, {});
+  for (const char* relay : {"192.0.2.1", "203.0.113.1"}) {   // SPF would pass, and fail
+    smtp::Client client = client_at(relay, relay);
+    client.known = false;
+    auto plain = evidence.message(client, sender_of("alice@example.com"), Octets(kMail));
+    CHECK(w.loop.block_on(spf_word(*plain)) == "none");
+    CHECK(w.loop.block_on(dmarc_word(*plain)) == "none");
+    auto is_signed = evidence.message(client, sender_of("alice@example.com"), Octets(dkim_field(kMail, key, {}) + kMail));
+    CHECK(w.loop.block_on(dmarc_word(*is_signed)) == "pass");
+  }
+  CHECK(w.asked("example.com TXT") == 0);
+}
+
 TEST_CASE("each fact has its error case when DNS is silent") {
   World w;
   SlowResolver slow(w.zone);

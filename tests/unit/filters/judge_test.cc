@@ -38,6 +38,58 @@ end }
   CHECK(decision.why == "unknown field \"nothing\" of string");
 }
 
+TEST_CASE("what rules reject at any stage is held when it came by LMTP") {
+  struct {
+    const char* stage;
+    const char* arguments;
+  } cases[] = {{"connect", "conn"}, {"mail", "mail"}, {"rcpt", "mail, rcpt"}, {"message", "mail"}, {"verdict", "mail"}, {"deliver", "mail, rcpt"}};
+  for (const auto& c : cases) {
+    INFO(c.stage);
+    RuleBench bench("rule \"no\" { on = \"" + std::string(c.stage) + "\", check = function(" + c.arguments + ") return reject \"not this\" end }");
+    bench.client.lmtp = true;
+    CHECK(bench.connect().action == Action::none);
+    CHECK(bench.mail().action == Action::none);
+    CHECK(bench.rcpt().action == Action::none);
+    auto verdict = bench.message();
+    CHECK(verdict.verdict == "quarantine");
+    REQUIRE(verdict.recipients.size() == 1);
+    CHECK(verdict.recipients[0].action == Action::quarantine);
+    CHECK(verdict.recipients[0].folder == "Quarantine");
+    CHECK(verdict.recipients[0].quarantine_class == "policy");
+    REQUIRE(verdict.hits.size() == 1);
+    CHECK(verdict.hits[0].why == "not this");
+    // The next message of the session is judged for itself; the connection stays what it is.
+    bench.client.lmtp = false;
+    CHECK((bench.mail().action == Action::reject) == (std::string_view(c.stage) == "mail"));
+  }
+}
+
+TEST_CASE("by LMTP only the copy of the recipient that a rule refuses is held") {
+  RuleBench bench(R"(
+rule "not-ben" { on = "rcpt", check = function(mail, rcpt)
+  if rcpt.address == "ben@example.org" then return reject "not for Ben" end
+end }
+)");
+  bench.client.lmtp = true;
+  bench.recipients.push_back({"ida@example.org", "ida@example.org", {}});
+  auto verdict = bench.all();
+  REQUIRE(verdict.recipients.size() == 2);
+  CHECK(verdict.recipients[0].action == Action::quarantine);
+  CHECK(verdict.recipients[1].action == Action::accept);
+}
+
+TEST_CASE("a virus stays of class virus and a deferral a deferral though the message came by LMTP") {
+  RuleBench virus(R"(
+rule "no" { on = "mail", check = function(mail) return reject "not this" end }
+rule "virus" { on = "message", check = function(mail) return quarantine("a virus", "virus") end }
+)");
+  virus.client.lmtp = true;
+  CHECK(virus.all().recipients[0].quarantine_class == "virus");
+  RuleBench later(R"(rule "later" { on = "message", check = function(mail) return defer "later" end })");
+  later.client.lmtp = true;
+  CHECK(later.all().verdict == "defer");
+}
+
 TEST_CASE("a rule set without rules examines nothing") {
   RuleBench bench("-- nothing yet");
   bench.evidence.spf.result = SpfResult::fail;

@@ -113,7 +113,7 @@ TEST_CASE("who comes through a proxy has the rights of its own address, not of t
     world.settings.proxy = {*Network::parse("127.0.0.0/8")};
     world.settings.xclient = {*Network::parse("127.0.0.0/8"), *Network::parse("192.0.2.0/24")};
     auto said = world.loop.block_on(proxied(world, ours ? "192.0.2.77" : "198.51.100.7"));
-    CHECK((said[0].substr(0, 11) == "250 XCLIENT") == ours);
+    CHECK((said[0].substr(0, 12) == "250 XFORWARD") == ours);
     CHECK(said[1].substr(0, 3) == (ours ? "220" : "500"));
   }
 }

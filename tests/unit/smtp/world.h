@@ -1,7 +1,10 @@
 #pragma once
 
+#include <sys/socket.h>
+
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "gateway/delivery/deliverer.h"
 #include "gateway/directory/directory.h"
@@ -23,19 +26,31 @@ using namespace std::chrono_literals;
 struct Answers {
   Decision connect, mail, rcpt;
   MessageVerdict message;   // without recipients: ham into everybody's INBOX
+  std::string refuses_at_connect;   // this address
+  std::vector<Client> seen;         // at stage connect, then at stage message
 };
 
 class SaidExamination : public Examination {
  public:
-  explicit SaidExamination(const Answers& answers) : answers_(answers) {}
-  io::Task<Decision> on_connect(Client) override { co_return answers_.connect; }
+  explicit SaidExamination(Answers& answers) : answers_(answers) {}
+  io::Task<Decision> on_connect(Client client) override {
+    answers_.seen.push_back(client);
+    auto decision = answers_.connect;
+    if (client.ip.to_string() == answers_.refuses_at_connect) {
+      decision.action = Action::reject;
+      decision.reply = "not you";
+    }
+    co_return decision;
+  }
   io::Task<Decision> on_mail(Client, Sender) override { co_return answers_.mail; }
   io::Task<Decision> on_rcpt(Client, Recipient) override { co_return answers_.rcpt; }
-  io::Task<MessageVerdict> on_message(Client, std::string, Octets, std::vector<Recipient> recipients) override {
+  io::Task<MessageVerdict> on_message(Client client, std::string, Octets, std::vector<Recipient> recipients) override {
+    answers_.seen.push_back(std::move(client));
     MessageVerdict out = answers_.message;
     for (const auto& recipient : recipients) {
       RecipientVerdict copy;
       copy.address = recipient.address;
+      if (out.verdict == "reject") copy.action = Action::reject;
       out.recipients.push_back(std::move(copy));
     }
     co_return out;
@@ -43,7 +58,7 @@ class SaidExamination : public Examination {
   void on_reset() override {}
 
  private:
-  const Answers& answers_;
+  Answers& answers_;
 };
 
 class SaidJudge : public Judge {
@@ -84,6 +99,8 @@ struct World {
   Counters counters;
   io::Signal drain;
   bool draining = false;
+  Dialect dialect = Dialect::smtp;
+  std::string peer_address;   // where the client seems to be; empty: loopback, by TCP
   Services services;
   int ended = 0;
 
@@ -111,11 +128,18 @@ struct World {
   ~World() { loop.block_on(postern::test::ended(loop)); }
 
   io::Task<void> serve(io::Stream stream) {
-    Session session(std::move(stream), services, false);
+    Session session(std::move(stream), services, false, dialect);
     co_await session.run();
   }
   // A connected session that runs on the loop.
   io::Task<std::unique_ptr<Peer>> connect() {
+    if (!peer_address.empty()) {
+      int ends[2];
+      REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+      io::Stream far(io::Fd(ends[1]), Endpoint{*IpAddress::parse(peer_address), 4711});
+      loop.spawn(serve(std::move(far)), "smtp", [this] { ++ended; });
+      co_return std::make_unique<Peer>(io::Stream(io::Fd(ends[0])));
+    }
     io::Listener listener(std::move(io::listen_on(*Endpoint::parse("127.0.0.1:0")).value()));
     auto stream = co_await io::Stream::connect(io::local_of(listener.fd()), in(5s));
     auto accepted = co_await listener.accept();
