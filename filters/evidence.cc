@@ -160,17 +160,13 @@ class OneMessage : public MessageEvidence {
 
   const std::vector<Link>& links() override {
     if (links_) return *links_;
-    links_.emplace();
+    LinkFinder finder;
     for (const auto& part : table().parts) {
       if (part.kind != mail::Part::Kind::leaf || !part.is("text", "html")) continue;
-      find_links_in_html(mail::part_text(octets_.view(), part, kMaxHtmlForLinks), *links_);
+      finder.in_html(mail::part_text(octets_.view(), part, kMaxHtmlForLinks));
     }
-    std::vector<Link> in_text;
-    find_links_in_text(text(), in_text);
-    for (auto& link : in_text) {
-      auto same = [&](const Link& other) { return other.url == link.url; };
-      if (links_->size() < kMaxLinks && std::none_of(links_->begin(), links_->end(), same)) links_->push_back(std::move(link));
-    }
+    finder.in_text(text());
+    links_ = finder.take();
     return *links_;
   }
 

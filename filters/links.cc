@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "gateway/base/text.h"
 #include "gateway/mail/html.h"
@@ -14,22 +15,11 @@ namespace {
 constexpr std::size_t kMaxShown = 200;
 constexpr std::size_t kMaxInner = 4096;   // HTML looked at for what a link shows
 constexpr std::size_t kMaxTag = kMaxUrl * 4;
-constexpr std::size_t kMaxAnchors = kMaxLinks * 4;      // of one page, each target as often as it comes
-constexpr std::size_t kMaxLookAhead = 1024 * 1024;      // in vain, for the ends of tags
+constexpr std::size_t kMaxTargets = kMaxLinks * 4;
+constexpr std::size_t kMaxLookAhead = 1024 * 1024;
 
 bool ends_url(char c) {
   return static_cast<unsigned char>(c) <= ' ' || std::string_view("<>\"'`{}|\\^").find(c) != std::string_view::npos;
-}
-
-void add(std::vector<Link>& links, std::string url, std::string shown) {
-  if (links.size() >= kMaxLinks || url.empty() || url.size() > kMaxUrl) return;
-  auto same = [&](const Link& link) { return link.url == url && link.text == shown; };
-  if (std::any_of(links.begin(), links.end(), same)) return;
-  Link link;
-  link.host = host_of(url);
-  link.url = std::move(url);
-  link.text = std::move(shown);
-  links.push_back(std::move(link));
 }
 
 // A closing mark belongs to the sentence, unless the URL opened it.
@@ -77,29 +67,6 @@ std::optional<std::string_view> attribute(std::string_view tag, std::string_view
   return std::nullopt;
 }
 
-// Where the tag that begins at `open` ("<") ends: behind its ">", quotes respected.  A page of tags without an end
-// uses up `patience`; then the next ">" is taken, quoted or not.
-std::size_t end_of_tag(std::string_view html, std::size_t open, std::size_t& patience) {
-  html = html.substr(0, open + kMaxTag);
-  if (patience == 0) {
-    std::size_t close = html.find('>', open);
-    return close == std::string_view::npos ? open + 1 : close + 1;
-  }
-  char quote = '\0';
-  for (std::size_t i = open + 1; i < html.size(); ++i) {
-    char c = html[i];
-    if (quote != '\0') {
-      if (c == quote) quote = '\0';
-    } else if (c == '"' || c == '\'') {
-      quote = c;
-    } else if (c == '>') {
-      return i + 1;
-    }
-  }
-  patience -= std::min(patience, html.size() - open);
-  return open + 1;
-}
-
 std::string decoded(std::string_view attribute_value) {
   return std::string(trimmed(mail::html_to_text(attribute_value, kMaxUrl + 1)));
 }
@@ -124,10 +91,100 @@ std::string host_of(std::string_view url) {
   return ascii ? *ascii : ascii_lowered(host);
 }
 
-void find_links_in_text(std::string_view text, std::vector<Link>& links) {
+// One pass over the tags of a page.
+class LinkFinder::Page {
+ public:
+  Page(std::string_view html, LinkFinder& finder) : html_(html), finder_(finder) {}
+
+  void run() {
+    std::size_t at = 0;
+    while (anchor_ || wants_more()) {
+      std::size_t open = html_.find('<', at);
+      // Never inside of the tag before: half a tag would be shown.
+      if (anchor_ && std::min(open, html_.size()) >= anchor_->begin + kMaxInner) close_anchor(std::max(at, anchor_->begin + kMaxInner));
+      if (open == std::string_view::npos) break;
+      if (html_.substr(open, 4) == "<!--") {
+        std::size_t close = html_.find("-->", open + 4);
+        at = close == std::string_view::npos ? html_.size() : close + 3;
+        continue;
+      }
+      at = end_of_tag(open);
+      std::string_view tag = html_.substr(open + 1, at - open - 1);
+      if (tag.ends_with('>')) tag.remove_suffix(1);
+      read(tag, open, at);
+    }
+    if (anchor_) close_anchor(html_.size());
+  }
+
+ private:
+  // An <a> whose end is still to come; what it shows begins at `begin`.
+  struct Anchor {
+    std::size_t begin = 0;
+    std::string url;
+  };
+
+  bool wants_more() const { return !finder_.full() && finder_.targets_ < kMaxTargets; }
+
+  void read(std::string_view tag, std::size_t begin, std::size_t end) {
+    std::string_view element = tag.substr(0, tag.find_first_of(" \t\r\n/", 1));
+    bool anchor = iequals(element, "a");
+    bool form = iequals(element, "form");
+    // Anchors do not nest (HTML 13.2.6.4.7: a second one ends the first), so each octet is shown by one at most.
+    if (anchor_ && (anchor || iequals(element, "/a"))) close_anchor(begin);
+    if (!wants_more() || (!anchor && !form && !iequals(element, "area"))) return;
+    auto target = attribute(tag, form ? "action" : "href");
+    if (!target || target->size() > kMaxUrl * 2) return;
+    ++finder_.targets_;
+    std::string url = decoded(*target);
+    if (url.empty() || url.front() == '#') return;
+    if (anchor) {
+      anchor_ = Anchor{end, std::move(url)};
+    } else {
+      finder_.add(std::move(url), "");
+    }
+  }
+
+  void close_anchor(std::size_t end) {
+    std::string_view inner = html_.substr(anchor_->begin, end - anchor_->begin);
+    finder_.add(std::move(anchor_->url), std::string(trimmed(mail::html_to_text(inner, kMaxShown))));
+    anchor_.reset();
+  }
+
+  // Where the tag that begins at `open` ("<") ends: behind its ">", quotes respected.  Once a message of tags without
+  // an end has used up our patience, the next ">" is taken, quoted or not.
+  std::size_t end_of_tag(std::size_t open) {
+    if (finder_.looked_ahead_ >= kMaxLookAhead) {
+      if (next_close_ <= open) next_close_ = std::min(html_.find('>', open), html_.size());
+      return next_close_ - open < kMaxTag && next_close_ < html_.size() ? next_close_ + 1 : open + 1;
+    }
+    std::size_t end = std::min(html_.size(), open + kMaxTag);
+    char quote = '\0';
+    for (std::size_t i = open + 1; i < end; ++i) {
+      char c = html_[i];
+      if (quote != '\0') {
+        if (c == quote) quote = '\0';
+      } else if (c == '"' || c == '\'') {
+        quote = c;
+      } else if (c == '>') {
+        return i + 1;
+      }
+    }
+    finder_.looked_ahead_ += end - open;
+    return open + 1;
+  }
+
+  std::string_view html_;
+  LinkFinder& finder_;
+  std::optional<Anchor> anchor_;
+  std::size_t next_close_ = 0;  // the ">" that was found last
+};
+
+void LinkFinder::in_html(std::string_view html) { Page(html, *this).run(); }
+
+void LinkFinder::in_text(std::string_view text) {
   std::size_t at = 0;
   std::size_t slashes = text.find("://");
-  while (at < text.size() && links.size() < kMaxLinks) {
+  while (at < text.size() && !full() && candidates_ < kMaxTargets) {
     // Both kinds have a mark that is rare in prose; look back from it.
     if (slashes < at) slashes = text.find("://", at);
     std::size_t www = ifind(text.substr(0, slashes), "www.", at);
@@ -152,42 +209,22 @@ void find_links_in_text(std::string_view text, std::vector<Link>& links) {
     std::size_t end = begin;
     while (end < text.size() && !ends_url(text[end])) ++end;
     std::string_view url = without_punctuation(text.substr(begin, end - begin));
-    if (url.size() > 8 || (url.size() > 4 && istarts_with(url, "www."))) add(links, std::string(url), "");
+    bool whole = url.size() > 8 || (url.size() > 4 && istarts_with(url, "www."));
+    ++candidates_;
+    if (whole && url.size() <= kMaxUrl && !known_.contains(std::string(url))) add(std::string(url), "");
     at = std::max(end, begin + 4);
   }
 }
 
-void find_links_in_html(std::string_view html, std::vector<Link>& links) {
-  std::size_t at = 0;
-  std::size_t anchors = 0;
-  std::size_t patience = kMaxLookAhead;
-  while (links.size() < kMaxLinks && anchors < kMaxAnchors) {
-    std::size_t open = html.find('<', at);
-    if (open == std::string_view::npos) return;
-    if (html.substr(open, 4) == "<!--") {
-      std::size_t close = html.find("-->", open + 4);
-      at = close == std::string_view::npos ? html.size() : close + 3;
-      continue;
-    }
-    std::size_t end = end_of_tag(html, open, patience);
-    at = end;
-    std::string_view tag = html.substr(open + 1, end - open - 1);
-    if (tag.ends_with('>')) tag.remove_suffix(1);
-    std::string_view element = tag.substr(0, tag.find_first_of(" \t\r\n/"));
-    bool anchor = iequals(element, "a");
-    if (!anchor && !iequals(element, "area") && !iequals(element, "form")) continue;
-    auto target = attribute(tag, iequals(element, "form") ? "action" : "href");
-    if (!target || target->size() > kMaxUrl * 2) continue;
-    ++anchors;
-    std::string shown;
-    if (anchor) {
-      std::string_view inner = html.substr(end, kMaxInner);
-      shown = trimmed(mail::html_to_text(inner.substr(0, ifind(inner, "</a")), kMaxShown));
-    }
-    std::string url = decoded(*target);
-    if (url.empty() || url.front() == '#') continue;
-    add(links, std::move(url), std::move(shown));
-  }
+void LinkFinder::add(std::string url, std::string shown) {
+  if (full() || url.empty() || url.size() > kMaxUrl) return;
+  if (!known_.insert(url + '\n' + shown).second) return;
+  known_.insert(url);
+  Link link;
+  link.host = host_of(url);
+  link.url = std::move(url);
+  link.text = std::move(shown);
+  links_.push_back(std::move(link));
 }
 
 }  // namespace postern::filters

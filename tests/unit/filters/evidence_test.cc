@@ -2,7 +2,6 @@
 #include "filters/evidence.h"
 
 #include "filters/auth_header.h"
-#include "filters/links.h"
 #include "gateway/dns/fixed_resolver.h"
 #include "gateway/io/loop.h"
 #include "gateway/io/together.h"
@@ -352,81 +351,6 @@ TEST_CASE("text, links and attachments are those of the parts") {
   CHECK(attachments[0].size == 7);
   CHECK(attachments[1].name == "notes.txt");
   CHECK(attachments[1].size == 3);
-}
-
-TEST_CASE("links of prose end where the sentence goes on") {
-  struct Case { const char* text; std::vector<std::string> urls; };
-  const Case cases[] = {
-      {"go to http://a.example.", {"http://a.example"}},
-      {"(http://a.example/x)", {"http://a.example/x"}},
-      {"http://a.example/x_(y) and", {"http://a.example/x_(y)"}},
-      {"<HTTPS://A.example/?q=1>", {"HTTPS://A.example/?q=1"}},
-      {"www.a.example, www.b.example!", {"www.a.example", "www.b.example"}},
-      {"ftp://a.example awww.b.example", {}},
-      {"http:// www. http://", {}},
-      {"http://a.example http://a.example", {"http://a.example"}},
-      {"xhttp://a.example", {"http://a.example"}},
-      {"http://www.a.example/", {"http://www.a.example/"}},
-      {"", {}},
-  };
-  for (const Case& c : cases) {
-    CAPTURE(c.text);
-    std::vector<Link> links;
-    find_links_in_text(c.text, links);
-    std::vector<std::string> urls;
-    for (const auto& link : links) urls.push_back(link.url);
-    CHECK(urls == c.urls);
-  }
-}
-
-TEST_CASE("links of HTML are found however they are written") {
-  struct Case { const char* html; std::vector<std::string> urls; };
-  const Case cases[] = {
-      {"<a href=\"http://a.example\">x</a>", {"http://a.example"}},
-      {"<A\nclass='>' HREF = 'http://a.example' >x", {"http://a.example"}},
-      {"<a href=http://a.example/x>x</a>", {"http://a.example/x"}},
-      {"<area href=http://a.example/m>", {"http://a.example/m"}},
-      {"<form action=http://a.example/f>", {"http://a.example/f"}},
-      {"<a href=\"mailto:x@a.example\">", {"mailto:x@a.example"}},
-      {"<!-- <a href=\"http://no.example\"> -->", {}},
-      {"<a name=x>", {}},
-      {"<a href=\"#top\">", {}},
-      {"<abbr href=\"http://no.example\">", {}},
-      {"<a href=\"http://a.example", {}},
-      {"< a <a<a href", {}},
-      {"<a = = href==>", {"="}},
-  };
-  for (const Case& c : cases) {
-    CAPTURE(c.html);
-    std::vector<Link> links;
-    find_links_in_html(c.html, links);
-    std::vector<std::string> urls;
-    for (const auto& link : links) urls.push_back(link.url);
-    CHECK(urls == c.urls);
-  }
-}
-
-TEST_CASE("the number of links is bounded") {
-  std::string text, html;
-  for (int i = 0; i < 2000; ++i) {
-    text += "http://h" + std::to_string(i) + ".example/ ";
-    html += "<a href=http://h" + std::to_string(i) + ".example/>x</a>";
-  }
-  std::vector<Link> in_text, in_html;
-  find_links_in_text(text, in_text);
-  find_links_in_html(html, in_html);
-  CHECK(in_text.size() == kMaxLinks);
-  CHECK(in_html.size() == kMaxLinks);
-}
-
-TEST_CASE("a URL's host is what a browser would ask for") {
-  CHECK(host_of("http://User@A.Example:8080/x") == "a.example");
-  CHECK(host_of("http://bank.example@evil.example/") == "evil.example");
-  CHECK(host_of("https://b\xc3\xbc" "cher.example.") == "xn--bcher-kva.example");
-  CHECK(host_of("//a.example/x") == "a.example");
-  CHECK(host_of("http://[2001:db8::1]:80/") == "[2001:db8::1]");
-  CHECK(host_of("mailto:x@a.example") == "");
-  CHECK(host_of("") == "");
 }
 
 TEST_CASE("Authentication-Results tells every fact in the words of RFC 8601") {
