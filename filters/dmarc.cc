@@ -17,7 +17,6 @@
 namespace postern::filters {
 namespace {
 
-// A name longer than this is no author's: the bound keeps hostile From fields cheap.
 constexpr std::size_t kMaxFromAddresses = 200;
 constexpr std::size_t kMaxRecord = 8192;
 constexpr std::size_t kMaxRecordTags = 64;
@@ -184,7 +183,9 @@ Authors author_domains(std::string_view message) {
   while (reader.next(field)) {
     if (!iequals(field.name, "From")) continue;
     any_field = true;
-    for (const auto& address : mail::parse_address_list(field.raw, kMaxFromAddresses)) {
+    auto list = mail::parse_address_list(field.raw, kMaxFromAddresses);
+    if (list.size() == kMaxFromAddresses) out.problem = "From names too many addresses";
+    for (const auto& address : list) {
       if (address.kind != mail::HeaderAddress::Kind::mailbox) continue;
       any_address = true;
       // "Doe, John <john@example.com>" gives an entry without a domain; the one that has it counts.
@@ -194,18 +195,18 @@ Authors author_domains(std::string_view message) {
         out.problem = "the domain of From is invalid";
         continue;
       }
-      if (std::find(out.domains.begin(), out.domains.end(), *domain) == out.domains.end()) out.domains.push_back(*domain);
+      if (std::find(out.domains.begin(), out.domains.end(), *domain) != out.domains.end()) continue;
+      if (out.domains.size() == kMaxAuthorDomains) {
+        out.problem = "From names too many domains";
+        break;
+      }
+      out.domains.push_back(*domain);
     }
-    if (out.domains.size() > kMaxAuthorDomains) break;
   }
-  if (out.domains.size() > kMaxAuthorDomains) {
-    out.domains.clear();
-    out.problem = "From names too many domains";
-  } else if (!out.problem.empty()) {
-    out.domains.clear();
-  } else if (!any_field) {
+  if (!out.problem.empty() || !out.domains.empty()) return out;
+  if (!any_field) {
     out.problem = "there is no From";
-  } else if (out.domains.empty()) {
+  } else {
     out.problem = any_address ? "the address in From has no domain" : "there is no address in From";
   }
   return out;
@@ -257,15 +258,18 @@ io::Task<std::vector<DmarcDiscovery>> discover_dmarc(dns::Resolver& resolver, st
 Dmarc judge_dmarc(const Authors& authors, const std::vector<DmarcDiscovery>& records, const Spf& spf, const Dkim& dkim,
                   unsigned sample) {
   Dmarc out;
-  if (records.empty()) {
-    out.result = DmarcResult::permerror;
-    out.problem = authors.problem;
-    return out;
-  }
-  out = judge_author(records.front(), spf, dkim, sample);
   for (const auto& record : records) {
     Dmarc other = judge_author(record, spf, dkim, sample);
-    if (severity(other) > severity(out)) out = std::move(other);
+    if (out.domain.empty() || severity(other) > severity(out)) out = std::move(other);
+  }
+  if (authors.problem.empty()) return out;
+  // What is wrong with From must not hide the forgery of an author that it does name, nor be hidden by one that passes.
+  if (out.result == DmarcResult::pass || out.result == DmarcResult::none || out.result == DmarcResult::permerror) {
+    out.result = DmarcResult::permerror;
+    out.record_domain.clear();
+    out.problem = authors.problem;
+  } else if (out.problem.empty()) {
+    out.problem = authors.problem;
   }
   return out;
 }

@@ -14,7 +14,8 @@
 namespace postern::filters {
 
 // The domains of the RFC5322.From field(s), in order, each once, as A-labels.  RFC 7489 6.6.1.
-// Mostly one; none with `problem` when there is no From, no address in it or no valid domain.
+// Mostly one; `problem` when there is no From, no address in it, an invalid domain, or more of them than
+// kMaxAuthorDomains.  The valid ones are there all the same: readers see them.
 struct Authors {
   std::vector<std::string> domains;
   std::string problem;
@@ -62,7 +63,8 @@ io::Task<std::vector<DmarcDiscovery>> discover_dmarc(dns::Resolver& resolver, st
 //              of pct= gets one step less, 6.6.4)
 //   none       the domain publishes no policy, or more than one record
 //   temperror  the record could not be had, or an aligned SPF or DKIM result could not
-//   permerror  no author, or a record without a valid policy
+//   permerror  From is at fault (authors.problem; then record_domain is empty) and no author fails, or a record
+//              without a valid policy
 Dmarc judge_dmarc(const Authors& authors, const std::vector<DmarcDiscovery>& records, const Spf& spf, const Dkim& dkim,
                   unsigned sample);
 

@@ -52,7 +52,7 @@ struct Dmarc {
   DmarcPolicy policy = DmarcPolicy::none;  // of fail, or what temperror may turn out to be: sp and pct are in it
   DmarcPolicy published = DmarcPolicy::none;
   std::string domain;        // RFC5322.From domain
-  std::string record_domain; // where the record was found; empty: there is none, or it could not be had
+  std::string record_domain; // where the record was found; empty: there is none, it could not be had, or From is at fault
   bool spf_aligned = false;
   bool dkim_aligned = false;
   std::string problem;

@@ -65,6 +65,9 @@ rule "dmarc" {
       if dmarc.policy ~= "none" or dmarc.record_domain == "" then return defer("DMARC cannot be checked now: " .. dmarc.problem) end
       return
     end
+    -- A From that names nobody who could be asked, or too many, escapes every policy.  Without record_domain
+    -- it is From that is wrong; else it is the domain's record, for which the author's mail need not suffer.
+    if dmarc.result == "permerror" and dmarc.record_domain == "" then return score(3, "DMARC cannot be checked: " .. dmarc.problem) end
     if dmarc.result ~= "fail" then return end
     -- Mailing lists break signatures, but anybody can say that he is one: lists/partners.txt is for those
     -- that our people read.
@@ -117,6 +120,27 @@ test "a domain whose policy cannot be had waits" {
 
 test "a domain that only watches does not wait" {
   given = { dmarc = { result = "temperror", policy = "none", record_domain = "shop.example", problem = "no answer" } },
+  want  = { verdict = "none" },
+}
+
+test "a From without an author costs points" {
+  given = { dmarc = { result = "permerror", problem = "there is no address in From" } },
+  want  = { rule = "dmarc", score = 3, why = "no address" },
+}
+
+test "a From with an author whose mail passes and with an invalid one costs points" {
+  given = { dmarc = { result = "permerror", domain = "shop.example", problem = "the domain of From is invalid" } },
+  want  = { rule = "dmarc", score = 3 },
+}
+
+test "an invalid second address does not hide a forgery" {
+  given = { from = "service@bank.example, x@a..b",
+            dmarc = { result = "fail", policy = "reject", domain = "bank.example", problem = "the domain of From is invalid" } },
+  want  = { verdict = "reject", rule = "dmarc" },
+}
+
+test "a domain with a broken record says nothing" {
+  given = { dmarc = { result = "permerror", record_domain = "shop.example", problem = "p= is no policy" } },
   want  = { verdict = "none" },
 }
 

@@ -68,6 +68,11 @@ TEST_CASE("the author's domain is that of From") {
       {"From: Doe, John <john@example.com>\r\n", {"example.com"}, false},
       {"From: a@b\xc3\xbc" "cher.example\r\n", {"xn--bcher-kva.example"}, false},
       {"From: friends: a@example.com;\r\n", {"example.com"}, false},
+      {"From: a@bank.example, x@a..b\r\n", {"bank.example"}, true},
+      {"From: x@a..b, a@bank.example\r\n", {"bank.example"}, true},
+      {"From: us: x@a..b, a@bank.example;\r\n", {"bank.example"}, true},
+      {"From: a@bank.example\r\nFrom: x@a..b\r\n", {"bank.example"}, true},
+      {"From: x@a..b\r\n", {}, true},
       {"From: undisclosed:;\r\n", {}, true},
       {"From: alice\r\n", {}, true},
       {"From: a@[192.0.2.1]\r\n", {}, true},
@@ -90,12 +95,18 @@ TEST_CASE("the author's domain is that of From") {
   }
 }
 
-TEST_CASE("From with too many domains has none") {
+TEST_CASE("of too many domains or addresses the first are authors, and it is a problem") {
   std::string from = "From: ";
-  for (int i = 0; i < 10; ++i) from += "a@d" + std::to_string(i) + ".example, ";
+  for (int i = 0; i < 6; ++i) from += "a@d" + std::to_string(i) + ".example, ";
   Authors out = author_domains(from + "\r\n\r\n");
-  CHECK(out.domains.empty());
-  CHECK(out.problem.find("too many") != std::string::npos);
+  CHECK(out.domains == std::vector<std::string>{"d0.example", "d1.example", "d2.example", "d3.example", "d4.example"});
+  CHECK(out.problem.find("too many domains") != std::string::npos);
+
+  std::string padded = "From: ";
+  for (int i = 0; i < 300; ++i) padded += "a@d.example, ";
+  out = author_domains(padded + "service@bank.example\r\n\r\n");
+  CHECK(out.domains == std::vector<std::string>{"d.example"});
+  CHECK(out.problem.find("too many addresses") != std::string::npos);
 }
 
 TEST_CASE("a record begins with v=DMARC1 and is read leniently behind it") {
@@ -274,6 +285,29 @@ TEST_CASE("of several authors the strictest outcome counts") {
   CHECK(out.domain == "b.example");
   check.dkim_fact = dkim(DkimResult::pass, "b.example");
   CHECK(check.run().result == DmarcResult::pass);
+}
+
+TEST_CASE("an invalid address beside an author hides no forgery of his, and no pass hides it") {
+  for (const char* header : {"From: service@bank.example, x@a..b\r\n\r\n", "From: x@a..b, service@bank.example\r\n\r\n",
+                             "From: us: x@a..b, service@bank.example;\r\n\r\n", "From: x@a..b\r\nFrom: service@bank.example\r\n\r\n"}) {
+    CAPTURE(header);
+    DmarcDiscovery record;
+    record.state = DmarcDiscovery::State::found;
+    record.author = record.record_domain = "bank.example";
+    record.record.policy = DmarcPolicy::reject;
+    Authors authors = author_domains(header);
+    REQUIRE(authors.domains == std::vector<std::string>{"bank.example"});
+    Dmarc forged = judge_dmarc(authors, {record}, {}, {}, 0);
+    CHECK(forged.result == DmarcResult::fail);
+    CHECK(forged.policy == DmarcPolicy::reject);
+    CHECK(forged.domain == "bank.example");
+    CHECK(forged.problem == "the domain of From is invalid");
+
+    Dmarc honest = judge_dmarc(authors, {record}, spf(SpfResult::pass, "bank.example"), {}, 0);
+    CHECK(honest.result == DmarcResult::permerror);
+    CHECK(honest.record_domain.empty());
+    CHECK(honest.problem == "the domain of From is invalid");
+  }
 }
 
 TEST_CASE("without an author DMARC cannot be evaluated") {
