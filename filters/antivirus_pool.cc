@@ -201,10 +201,14 @@ void Antivirus::Core::lost(Slot& slot, const std::shared_ptr<Waiting>& waiting, 
   if (guilty) change_state([](AntivirusState& s) { ++s.crashes; });
   waiting->crashes += guilty ? 1 : 0;
   waiting->moves += guilty ? 0 : 1;
-  if (waiting->crashes >= kMaxCrashes || waiting->moves >= kMaxMoves) {
-    return Waiting::finish(waiting, failed(hung ? "scan failed: two scanners hung or crashed on this message"
-                                                : "scan failed: two scanners crashed on this message"));
+  if (waiting->crashes >= kMaxCrashes) {
+    // No retry helps: each would cost two scanners more.
+    Virus virus;
+    virus.state = Virus::State::limit;
+    virus.problem = hung ? "two scanners hung or crashed on this message" : "two scanners crashed on this message";
+    return Waiting::finish(waiting, std::move(virus));
   }
+  if (waiting->moves >= kMaxMoves) return Waiting::finish(waiting, failed("every scanner was dead before it got the message"));
   queued_octets_ += waiting->job.message.size();
   queue_.push_front(waiting);
   work_.notify();

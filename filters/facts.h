@@ -59,7 +59,8 @@ struct Dmarc {
 };
 
 struct Virus {
-  // limit: the message itself is too much to look through (a bomb, parts too deep); no retry helps.
+  // limit: the message itself is too much to look through (a bomb, parts too deep, it takes too long or costs
+  // scanner after scanner); no retry helps.
   enum class State { off, clean, found, limit, error } state = State::off;
   std::string name;          // of the signature, when found
   std::string problem;       // why not scanned, when limit or error

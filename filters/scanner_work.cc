@@ -51,7 +51,7 @@ class Job {
 
 bool Job::ask(std::string_view octets, const std::string& name, ScanMode mode) {
   if (Clock::now() >= end_) {
-    keep_first(error_, "", "the scan takes too long");
+    keep_first(exceeded_, "", "the scan takes too long");
     return true;
   }
   EngineAnswer answer = engine_.scan(octets, name, mode);

@@ -23,6 +23,11 @@ test "a bomb is quarantined" {
   want    = { verdict = "quarantine", class = "policy", rule = "virus", why = "150 MiB" },
 }
 
+test "a message that costs two scanners is quarantined" {
+  scanner = { limit = "two scanners crashed on this message" },
+  want    = { verdict = "quarantine", class = "policy", rule = "virus", why = "two scanners" },
+}
+
 test "what could not be scanned waits" {
   scanner = { error = "scanner away" },
   want    = { verdict = "defer", rule = "virus" },

@@ -84,7 +84,7 @@ struct Limits {
 struct Antivirus {
   std::string database = "/var/lib/clamav";
   std::uint64_t scanners = 2;   // 0: nothing is scanned
-  Milliseconds timeout{20'000};   // for one message; then "scan failed"
+  Milliseconds timeout{20'000};   // for one message, twice: then it is quarantined
 };
 
 // [budgets]: what one rule may spend on one message.

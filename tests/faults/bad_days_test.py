@@ -108,9 +108,9 @@ class Scanner(unittest.TestCase):
             for pid in scanner_pids(gateway):
                 os.kill(pid, signal.SIGSTOP)
             code, text = gateway.send(with_attachment(EICAR.encode()))
-            self.assertIn(code, (250, 451), text)
-            if code == 250:
-                self.assertEqual(len(gateway.json_lines("quarantine", "list")), 1)
+            # The second scanner that hangs settles it, or one that was started anew finds the virus.
+            self.assertEqual(code, 250, text)
+            self.assertEqual(len(gateway.json_lines("quarantine", "list")), 1)
             self.assertEqual(gateway.folder("INBOX")[1:], [])
 
     def test_without_signatures_start_and_status_say_so_and_mail_is_deferred(self):

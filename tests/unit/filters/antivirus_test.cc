@@ -132,7 +132,7 @@ TEST_CASE_METHOD(Ready, "no scanner at all switches scanning off") {
   CHECK(scan(mail_with_attachment("eicar.com", eicar())).state == Virus::State::off);
 }
 
-TEST_CASE_METHOD(Ready, "what takes longer than its time, and a part outside of the message, are errors") {
+TEST_CASE_METHOD(Ready, "what takes longer than its time is too much, and a part outside of the message an error") {
   auto engine = filters::Engine::load(options.database, filters::EngineLimits(), options.scratch);
   REQUIRE(engine.has_value());
   filters::WorkLimits limits;
@@ -141,7 +141,7 @@ TEST_CASE_METHOD(Ready, "what takes longer than its time, and a part outside of 
   CHECK(filters::scan_pieces(*engine, "hello", {piece}, limits).state == filters::wire::State::clean);
   limits.message_milliseconds = 0;
   auto late = filters::scan_pieces(*engine, "hello", {piece}, limits);
-  CHECK(late.state == filters::wire::State::error);
+  CHECK(late.state == filters::wire::State::limit);
   CHECK(late.text == "the scan takes too long");
   piece.offset = 1;
   auto outside = filters::scan_pieces(*engine, "hello", {piece}, limits);
@@ -283,12 +283,12 @@ TEST_CASE_METHOD(Ready, "a message whose scanner crashes once is scanned by anot
   CHECK(wait_until_ready());
 }
 
-TEST_CASE_METHOD(Ready, "a message that costs two scanners is a failed scan") {
+TEST_CASE_METHOD(Ready, "a message that costs two scanners is too much, which no retry helps") {
   options.scanners = 1;
   REQUIRE(wait_until_ready());
   Virus virus = loop.block_on(scan_and_signal(*this, slow_mail(), SIGKILL, 2));
-  CHECK(virus.state == Virus::State::error);
-  CHECK(virus.problem == "not scanned: scan failed: two scanners crashed on this message");
+  CHECK(virus.state == Virus::State::limit);
+  CHECK(virus.problem == "two scanners crashed on this message");
   CHECK(antivirus().state().crashes == 2);
   REQUIRE(wait_until_ready());
   CHECK(scan(mail_with("", "x\r\n")).state == Virus::State::clean);
