@@ -22,12 +22,12 @@ struct RegexMatch {
 };
 
 // A compiled Perl-compatible pattern (PCRE2 with its JIT).  Immutable; safe from any thread.
-// Matching is bounded by match and depth limits: a pattern that backtracks without end is an
-// error of the rule that uses it, not a standstill.
+// A search is bounded in time (10 ms) and depth: a pattern that backtracks without end, at one place or
+// a little at each, is an error of the rule that uses it, not a standstill.
 class Regex {
  public:
   // Flags: i (letter case), m (^ and $ at lines), s (. takes newlines), x (extended).  Text is
-  // taken as UTF-8; what is no UTF-8 is matched octet by octet.
+  // taken as UTF-8; octets that are none match nothing.  \G, (*COMMIT) and (*SKIP) are refused.
   static Result<std::shared_ptr<const Regex>> compile(std::string_view pattern, std::string_view flags);
   ~Regex();
   Regex(const Regex&) = delete;
