@@ -7,36 +7,32 @@
 #include <utility>
 #include <vector>
 
+#include "filters/content.h"
 #include "filters/dkim.h"
 #include "filters/dmarc.h"
-#include "filters/links.h"
 #include "filters/reputation.h"
 #include "gateway/base/log.h"
-#include "gateway/base/text.h"
 #include "gateway/io/together.h"
-#include "gateway/mail/mime.h"
-#include "gateway/mail/text.h"
 
 namespace postern::filters {
 namespace {
 
 // Sessions whose SPF is remembered between MAIL and the end of DATA.
 constexpr std::size_t kMaxRememberedSpf = 2'000;
-constexpr std::size_t kMaxHtmlForLinks = 512 * 1024;
-constexpr std::size_t kMaxAttachments = 200;
 
 // The computing tasks below take values and things that outlive the loop (see Memo).
 
-io::Task<void> store_virus(ScanVirus scan, Octets octets, std::optional<Virus>& out) {
-  Virus virus = co_await scan(std::move(octets));
+io::Task<void> store_virus(ScanVirus scan, Octets octets, std::shared_ptr<Parts> parts, std::optional<Virus>& out) {
+  const mail::PartTable* table = co_await parts->get();
+  Virus virus = co_await scan(std::move(octets), *table);
   out = std::move(virus);
 }
 
 io::Task<void> wait_until(Deadline deadline) { co_await io::sleep_until(deadline); }
 
-io::Task<Virus> scan_within(ScanVirus scan, Octets octets, std::chrono::milliseconds wait) {
+io::Task<Virus> scan_within(ScanVirus scan, Octets octets, std::shared_ptr<Parts> parts, std::chrono::milliseconds wait) {
   std::optional<Virus> out;
-  co_await io::first_of(store_virus(std::move(scan), std::move(octets), out), wait_until(in(wait)));
+  co_await io::first_of(store_virus(std::move(scan), std::move(octets), std::move(parts), out), wait_until(in(wait)));
   if (out) co_return *out;
   Virus late;
   late.state = Virus::State::error;
@@ -84,6 +80,12 @@ Dmarc failed_dmarc(std::string problem) {
   return out;
 }
 
+Content failed_content(std::string problem) {
+  Content out;
+  out.problem = std::move(problem);
+  return out;
+}
+
 Virus failed_virus(std::string problem) {
   Virus out;
   out.state = Virus::State::error;
@@ -122,15 +124,6 @@ class OneConnection : public ConnectionEvidence {
   Memo<Reputation> reputation_;
 };
 
-// Octets after decoding, exact for what a mailer writes, without decoding what can be counted.
-std::uint64_t decoded_size(std::string_view message, const mail::Part& part) {
-  if (part.encoding == mail::TransferEncoding::identity) return part.body_size();
-  if (part.encoding != mail::TransferEncoding::base64) return mail::part_octets(message, part).size();
-  std::uint64_t letters = 0;
-  for (char c : mail::body_of(message, part)) letters += is_alpha(c) || is_digit(c) || c == '+' || c == '/' ? 1 : 0;
-  return letters * 3 / 4;
-}
-
 class OneMessage : public MessageEvidence {
  public:
   struct Facts {
@@ -138,6 +131,8 @@ class OneMessage : public MessageEvidence {
     std::shared_ptr<Memo<Dkim>> dkim;
     std::shared_ptr<Memo<Dmarc>> dmarc;
     std::shared_ptr<Memo<Virus>> virus;
+    std::shared_ptr<Memo<Content>> content;  // of a large message
+    std::shared_ptr<Parts> parts;
   };
   OneMessage(Octets octets, Facts facts) : octets_(std::move(octets)), facts_(std::move(facts)) {}
 
@@ -153,50 +148,20 @@ class OneMessage : public MessageEvidence {
   io::Task<const Virus*> virus() override { return facts_.virus->get(); }
   const Octets& octets() const override { return octets_; }
 
-  const std::string& text() override {
-    if (!text_) text_ = mail::readable_text(octets_.view(), table());
-    return *text_;
+  const Content* content() override {
+    if (!content_ && !facts_.parts->on_worker()) content_ = content_of(octets_.view(), facts_.parts->now());
+    return content_ ? &*content_ : decoded_;
   }
-
-  const std::vector<Link>& links() override {
-    if (links_) return *links_;
-    LinkFinder finder;
-    for (const auto& part : table().parts) {
-      if (part.kind != mail::Part::Kind::leaf || !part.is("text", "html")) continue;
-      finder.in_html(mail::part_text(octets_.view(), part, kMaxHtmlForLinks));
-    }
-    finder.in_text(text());
-    links_ = finder.take();
-    return *links_;
-  }
-
-  const std::vector<Attachment>& attachments() override {
-    if (attachments_) return *attachments_;
-    attachments_.emplace();
-    for (const auto& part : table().parts) {
-      if (part.kind == mail::Part::Kind::multipart || attachments_->size() == kMaxAttachments) continue;
-      std::string file = part.file_name();
-      bool is_text = part.type.type == "text" && file.empty();
-      if (part.kind == mail::Part::Kind::leaf && is_text && part.disposition.kind != "attachment") continue;
-      if (part.kind == mail::Part::Kind::leaf || part.kind == mail::Part::Kind::message) {
-        attachments_->push_back({std::move(file), part.type.type + "/" + part.type.subtype, decoded_size(octets_.view(), part)});
-      }
-    }
-    return *attachments_;
+  io::Task<void> decode() override {
+    const Content* content = co_await facts_.content->get();
+    decoded_ = content;
   }
 
  private:
-  const mail::PartTable& table() {
-    if (!table_) table_ = mail::parse(octets_.view());
-    return *table_;
-  }
-
   Octets octets_;
   Facts facts_;
-  std::optional<mail::PartTable> table_;
-  std::optional<std::string> text_;
-  std::optional<std::vector<Link>> links_;
-  std::optional<std::vector<Attachment>> attachments_;
+  std::optional<Content> content_;
+  const Content* decoded_ = nullptr;  // in facts_.content
 };
 
 }  // namespace
@@ -245,9 +210,12 @@ std::unique_ptr<MessageEvidence> Evidence::message(const smtp::Client& client, c
     return compute_dmarc(resolver, known, received, spf, dkim_memo, salt, wait);
   };
   facts.dmarc = std::make_shared<Memo<Dmarc>>("fact dmarc", std::move(dmarc), failed_dmarc);
-  auto virus = [scan = scan_, received, wait = config_.virus] {
-    return scan_within(scan, received, wait);
+  facts.parts = std::make_shared<Parts>(received, workers_);
+  auto virus = [scan = scan_, received, parts = facts.parts, wait = config_.virus] {
+    return scan_within(scan, received, parts, wait);
   };
+  auto content = [received, parts = facts.parts, workers = workers_] { return decode_on_worker(received, parts, *workers); };
+  facts.content = std::make_shared<Memo<Content>>("fact content", std::move(content), failed_content);
   auto off = [] { return no_scanner(); };
   Memo<Virus>::Make make_virus = std::move(off);
   if (scan_) make_virus = std::move(virus);

@@ -15,6 +15,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/dns/resolver.h"
 #include "gateway/io/worker_pool.h"
+#include "gateway/mail/mime.h"
 
 namespace postern::filters {
 
@@ -31,7 +32,8 @@ struct EvidenceConfig {
 };
 
 // Scans a message; its own error case for all that goes wrong.
-using ScanVirus = std::function<io::Task<Virus>(Octets)>;
+// The table lives until the task ends.
+using ScanVirus = std::function<io::Task<Virus>(Octets, const mail::PartTable&)>;
 
 // Computes the facts: one object a loop, used on that loop's thread only.  Everything handed in must
 // outlive the loop's tasks.  SPF that was computed at the stage mail is used again for the message of

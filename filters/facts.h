@@ -85,6 +85,14 @@ struct Attachment {
   std::uint64_t size = 0;    // decoded octets
 };
 
+// What a message holds, decoded.
+struct Content {
+  std::string text;          // readable text, UTF-8, bounded
+  std::vector<Link> links;
+  std::vector<Attachment> attachments;
+  std::string problem;       // why it could not be decoded, or ""; then the rest says nothing
+};
+
 std::string_view name(SpfResult result);
 std::string_view name(DkimResult result);
 std::string_view name(DmarcResult result);
@@ -110,9 +118,10 @@ class MessageEvidence {
   virtual io::Task<const Dmarc*> dmarc() = 0;
   virtual io::Task<const Virus*> virus() = 0;
   virtual const Octets& octets() const = 0;                 // as received
-  virtual const std::string& text() = 0;                    // readable text, UTF-8, bounded
-  virtual const std::vector<Link>& links() = 0;
-  virtual const std::vector<Attachment>& attachments() = 0;
+  // A small message is decoded when this is first asked for.  nullptr: a large one, which decode() has to be
+  // awaited for; from then on it is there.
+  virtual const Content* content() = 0;
+  virtual io::Task<void> decode() = 0;
 };
 
 // Makes evidence; the judge holds one.  `client` as known at that moment.

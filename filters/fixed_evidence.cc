@@ -27,21 +27,22 @@ class Connection : public ConnectionEvidence {
 class Message : public MessageEvidence {
  public:
   Message(FixedEvidence& source, Octets octets) : source_(source), octets_(std::move(octets)) {
-    text_ = source_.text ? *source_.text : std::string(octets_.view().substr(mail::HeaderBlock(octets_.view()).body_offset()));
+    content_.text = source_.text ? *source_.text : std::string(octets_.view().substr(mail::HeaderBlock(octets_.view()).body_offset()));
+    content_.links = source_.links;
+    content_.attachments = source_.attachments;
   }
   io::Task<const Spf*> spf() override { return give(source_, source_.spf); }
   io::Task<const Dkim*> dkim() override { return give(source_, source_.dkim); }
   io::Task<const Dmarc*> dmarc() override { return give(source_, source_.dmarc); }
   io::Task<const Virus*> virus() override { return give(source_, source_.virus); }
   const Octets& octets() const override { return octets_; }
-  const std::string& text() override { return text_; }
-  const std::vector<Link>& links() override { return source_.links; }
-  const std::vector<Attachment>& attachments() override { return source_.attachments; }
+  const Content* content() override { return &content_; }
+  io::Task<void> decode() override { co_return; }
 
  private:
   FixedEvidence& source_;
   Octets octets_;
-  std::string text_;
+  Content content_;
 };
 
 }  // namespace

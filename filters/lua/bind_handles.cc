@@ -313,11 +313,27 @@ bool push_fact(lua_State* lua, Scene& scene, const Fact* fact, io::Task<void> (*
   return true;
 }
 
-// Decoding a large message takes longer than a rule may: the first to ask for it is not to blame.
-template <class Value>
-const Value& made(lua_State* lua, Scene& scene, const Value& (MessageEvidence::*make)()) {
+// Decoding is of the message: the first rule to ask for it is not to blame.
+const Content* decoded(lua_State* lua, Scene& scene) {
   State::Uncharged pause(*State::running(lua).state);
-  return ((*scene.message).*make)();
+  return scene.message->content();
+}
+
+bool push_content(lua_State* lua, Scene& scene, Field field, io::Task<void>& task) {
+  const Content* content = decoded(lua, scene);
+  if (content == nullptr) {
+    task = scene.message->decode();
+    return false;
+  }
+  if (!content->problem.empty()) raise(lua, "the message cannot be decoded: " + content->problem);
+  if (field == Field::text) {
+    push(lua, content->text);
+  } else if (field == Field::links) {
+    push_links(lua, content->links);
+  } else {
+    push_attachments(lua, content->attachments);
+  }
+  return true;
 }
 
 bool push_mail_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& task) {
@@ -343,9 +359,9 @@ bool push_mail_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& 
     case Field::from_domain: push_from(lua, scene, field); return true;
     case Field::to: push_to(lua, scene); return true;
     case Field::header: lua_rawgeti(lua, LUA_REGISTRYINDEX, scene.header_handle()); return true;
-    case Field::text: push(lua, made(lua, scene, &MessageEvidence::text)); return true;
-    case Field::links: push_links(lua, made(lua, scene, &MessageEvidence::links)); return true;
-    case Field::attachments: push_attachments(lua, made(lua, scene, &MessageEvidence::attachments)); return true;
+    case Field::text:
+    case Field::links:
+    case Field::attachments: return push_content(lua, scene, field, task);
     case Field::spf: return push_fact(lua, scene, scene.spf, fetch_spf, push_spf, task);
     case Field::dkim: return push_fact(lua, scene, scene.dkim, fetch_dkim, push_dkim, task);
     case Field::dmarc: return push_fact(lua, scene, scene.dmarc, fetch_dmarc, push_dmarc, task);

@@ -25,8 +25,8 @@ filters::EvidenceConfig evidence_config(const config::Config& config) {
 }
 
 filters::ScanVirus scanner(filters::Antivirus& antivirus, std::chrono::milliseconds timeout) {
-  return [&antivirus, timeout](Octets message) {
-    auto job = filters::scan_job(message, mail::parse(message.view()));
+  return [&antivirus, timeout](Octets message, const mail::PartTable& table) {
+    auto job = filters::scan_job(std::move(message), table);
     return antivirus.scan(std::move(job), in(2 * timeout + std::chrono::seconds(5)));
   };
 }

@@ -20,13 +20,15 @@ std::string readable_text(std::string_view message, const PartTable& table, std:
   // HTML is longer than its text; more of it than this is padding.
   constexpr std::size_t kHtmlFactor = 4;
   std::string out;
+  std::size_t budget = limit < kNoLimit / kHtmlFactor ? limit * kHtmlFactor : kNoLimit;  // of octets to decode
   for (const Part& part : table.parts) {
     if (part.kind != Part::Kind::leaf || part.type.type != "text" || part.disposition.kind == "attachment") continue;
     std::size_t taken = out.empty() ? 0 : out.size() + 1;
     std::size_t room = limit - std::min(limit, taken);
-    if (room == 0) break;
+    if (room == 0 || budget == 0) break;
     bool html = part.type.subtype == "html";
-    std::string text = part_text(message, part, html && room < kNoLimit / kHtmlFactor ? room * kHtmlFactor : room);
+    std::string text = part_text(message, part, html ? budget : room);
+    budget -= std::min<std::size_t>(budget, part.body_size());
     if (!out.empty()) out += '\n';
     out += html ? html_to_text(text, room) : text;
   }

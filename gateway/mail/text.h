@@ -17,7 +17,8 @@ std::string part_octets(std::string_view message, const Part& part, std::size_t 
 std::string part_text(std::string_view message, const Part& part, std::size_t limit = kMaxReadableText);
 
 // What a person reads in the message: every text part that is no attachment, in order, HTML as text, UTF-8, parts
-// separated by a newline; of both halves of multipart/alternative (spam hides in either).  At most `limit` octets.
+// separated by a newline; of both halves of multipart/alternative (spam hides in either).  At most `limit` octets; parts that begin
+// behind the first four times as many octets of text parts are not decoded.
 std::string readable_text(std::string_view message, const PartTable& table, std::size_t limit = kMaxReadableText);
 
 }  // namespace postern::mail

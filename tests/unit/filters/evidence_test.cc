@@ -2,6 +2,7 @@
 #include "filters/evidence.h"
 
 #include "filters/auth_header.h"
+#include "filters/content.h"
 #include "gateway/dns/fixed_resolver.h"
 #include "gateway/io/loop.h"
 #include "gateway/io/together.h"
@@ -58,17 +59,17 @@ class SlowResolver : public dns::Resolver {
   io::Signal signal_;
 };
 
-io::Task<Virus> finds_eicar(Octets octets) {
+io::Task<Virus> finds_eicar(Octets octets, const mail::PartTable&) {
   Virus out;
   out.state = octets.view().find("hello") == std::string_view::npos ? Virus::State::clean : Virus::State::found;
   out.name = "Eicar";
   co_return out;
 }
-io::Task<Virus> breaks(Octets) {
+io::Task<Virus> breaks(Octets, const mail::PartTable&) {
   co_await io::sleep_until(in(0ms));
   throw std::runtime_error("scanner broke");
 }
-io::Task<Virus> hangs(Octets) {
+io::Task<Virus> hangs(Octets, const mail::PartTable&) {
   co_await io::sleep_until(in(1h));
   co_return Virus();
 }
@@ -170,7 +171,7 @@ TEST_CASE("nothing is computed that nobody waits for") {
   Evidence evidence(w.zone, nullptr, w.clock, w.config, breaks);
   auto message = evidence.message(client_at("192.0.2.1"), sender_of("alice@example.com"), Octets(kMail));
   auto connection = evidence.connection(client_at("192.0.2.1"));
-  CHECK(message->text().find("hello") != std::string::npos);
+  CHECK(message->content()->text.find("hello") != std::string::npos);
   CHECK(w.zone.asked().empty());
 }
 
@@ -336,21 +337,43 @@ TEST_CASE("text, links and attachments are those of the parts") {
       "--b--\r\n";
   Evidence evidence(w.zone, nullptr, w.clock, w.config, {});
   auto message = evidence.message(client_at("192.0.2.1"), sender_of("a@example.com"), Octets(mail));
-  CHECK(message->text().find("see http") != std::string::npos);
-  const auto& links = message->links();
+  REQUIRE(message->content() != nullptr);
+  CHECK(message->content()->text.find("see http") != std::string::npos);
+  const auto& links = message->content()->links;
   REQUIRE(links.size() == 3);
   CHECK(links[0].url == "https://Evil.example/?a=1&b=2");
   CHECK(links[0].host == "evil.example");
   CHECK(links[0].text == "www.bank.example");
   CHECK(links[1].url == "http://plain.example/x");
   CHECK(links[2].url == "www.bank.example");
-  const auto& attachments = message->attachments();
+  const auto& attachments = message->content()->attachments;
   REQUIRE(attachments.size() == 2);
   CHECK(attachments[0].name == "bill.pdf");
   CHECK(attachments[0].type == "application/pdf");
   CHECK(attachments[0].size == 7);
   CHECK(attachments[1].name == "notes.txt");
   CHECK(attachments[1].size == 3);
+}
+
+TEST_CASE("a large message is decoded on a worker, once it is waited for") {
+  World w;
+  io::WorkerPool workers(1);
+  std::string body;
+  while (body.size() <= kSmallMessage) body += "see http://a.example/\r\n";
+  Evidence evidence(w.zone, &workers, w.clock, w.config, {});
+  auto small = evidence.message(client_at("192.0.2.1"), sender_of("a@example.com"), Octets(kMail));
+  CHECK(small->content() != nullptr);
+  auto large = evidence.message(client_at("192.0.2.1"), sender_of("a@example.com"), Octets("Subject: x\r\n\r\n" + body));
+  CHECK(large->content() == nullptr);
+  w.loop.block_on(large->decode());
+  REQUIRE(large->content() != nullptr);
+  CHECK(large->content()->problem.empty());
+  CHECK(large->content()->text.size() == body.size());
+  CHECK(large->content()->links.size() == 1);
+  auto alone = Evidence(w.zone, nullptr, w.clock, w.config, {});
+  auto inline_one = alone.message(client_at("192.0.2.1"), sender_of("a@example.com"), large->octets());
+  REQUIRE(inline_one->content() != nullptr);
+  CHECK(inline_one->content()->text == large->content()->text);
 }
 
 TEST_CASE("Authentication-Results tells every fact in the words of RFC 8601") {
