@@ -32,6 +32,7 @@ struct AntivirusOptions {
   std::chrono::milliseconds load_timeout{600'000};           // the official database takes 10-30 s
   // For one message: after three quarters of it the scanner itself gives up, after the whole it counts as hanging.
   std::chrono::milliseconds scan_timeout{20'000};
+  std::chrono::milliseconds start_timeout{60'000};           // of one scanner
   std::chrono::milliseconds self_test_every{3'600'000};
   std::chrono::milliseconds first_pause{200};                // before a restart; doubles up to last_pause
   std::chrono::milliseconds last_pause{30'000};

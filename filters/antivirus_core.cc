@@ -12,8 +12,6 @@
 namespace postern::filters {
 namespace {
 
-constexpr std::chrono::seconds kStartScanner(60);
-
 io::Task<void> wait_for_signal(io::Signal& signal, Deadline deadline) { co_await signal.wait(deadline); }
 
 io::Task<void> wait_for_end(Loader& loader) {
@@ -165,7 +163,7 @@ io::Task<Result<std::shared_ptr<Antivirus::Core::Loaded>>> Antivirus::Core::load
 }
 
 io::Task<Result<std::unique_ptr<ScannerLink>>> Antivirus::Core::tested_scanner(Loader& loader) {
-  auto spawned = co_await loader.spawn(in(kStartScanner));
+  auto spawned = co_await loader.spawn(in(options_.start_timeout));
   if (!spawned) co_return spawned.error();
   auto link = std::move(*spawned);
   ScanJob job = eicar_job();

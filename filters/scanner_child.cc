@@ -131,8 +131,9 @@ int scanner(Engine& engine, const ScannerOptions& options, const io::Fd& socket,
 
 // --- the loader
 
-void spawn(Engine& engine, const ScannerOptions& options, const io::PacketSocket& gateway, io::Packet packet) {
+void spawn(Engine& engine, const ScannerOptions& options, const io::PacketSocket& gateway, io::Packet packet, std::uint64_t id) {
   wire::Spawned spawned;
+  spawned.id = id;
   if (packet.descriptors.size() != 2) {
     gateway.send_blocking(wire::pack(spawned, "the request came without its descriptors"));
     return;
@@ -171,9 +172,11 @@ int loader_loop(Engine& engine, const ScannerOptions& options, const io::PacketS
     reap_scanners();
     if (ready <= 0) continue;
     auto packet = gateway.receive_blocking();
-    if (!packet || !wire::unpack<wire::Spawn>(packet->octets)) return packet ? 1 : 0;
+    if (!packet) return 0;
+    auto request = wire::unpack<wire::Spawn>(packet->octets);
+    if (!request) return 1;
     sweep_scratch(options.scratch);
-    spawn(engine, options, gateway, std::move(*packet));
+    spawn(engine, options, gateway, std::move(*packet), request->id);
   }
 }
 

@@ -168,14 +168,19 @@ io::Task<Result<std::unique_ptr<ScannerLink>>> Loader::spawn(Deadline deadline) 
 
 io::Task<Result<std::unique_ptr<ScannerLink>>> Loader::ask_for_scanner(std::unique_ptr<ScannerLink> link, io::PacketSocket theirs,
                                                                        Deadline deadline) {
+  bool answered = false;
   try {
     std::array<int, 2> descriptors{theirs.fd(), link->area_.get()};
-    std::string request = wire::pack(wire::Spawn());
+    wire::Spawn wanted;
+    wanted.id = ++last_id_;
+    std::string request = wire::pack(wanted);
     co_await socket_.send(request, descriptors, deadline);
     theirs.close();
     auto packet = co_await socket_.receive(deadline);
+    answered = true;
     auto spawned = wire::unpack<wire::Spawned>(packet.octets);
-    if (!spawned || (spawned->pid != 0 && packet.descriptors.size() != 1)) co_return Error("the loader talks nonsense");
+    // The pidfd of another scanner would be killed in place of this one.
+    if (!spawned || spawned->id != wanted.id || (spawned->pid != 0 && packet.descriptors.size() != 1)) co_return Error("the loader talks nonsense");
     if (spawned->pid == 0) co_return Error("no scanner: " + clean_text(wire::text_of<wire::Spawned>(packet.octets)));
     link->pid_ = static_cast<pid_t>(spawned->pid);
     link->pidfd_ = std::move(packet.descriptors[0]);
@@ -186,7 +191,9 @@ io::Task<Result<std::unique_ptr<ScannerLink>>> Loader::ask_for_scanner(std::uniq
     link->confinement_ = text;
     co_return link;
   } catch (const io::TimedOut&) {
-    co_return Error("no scanner: it does not start in time");
+    // A late answer would be taken for the next one's, so a loader that is stuck is replaced.
+    if (!answered) child_.kill(SIGKILL);
+    co_return Error(answered ? "no scanner: it does not start in time" : "no scanner: the loader does not answer");
   } catch (const io::Closed&) {
     co_return Error("no scanner: it ended while starting");
   }

@@ -68,7 +68,8 @@ class Loader {
   // Starts `command` + arguments and waits until the database is loaded.
   static io::Task<Result<std::shared_ptr<Loader>>> start(std::vector<std::string> command, ScannerOptions options, Deadline deadline);
 
-  // A new scanner in its jail; one call after another.  `this` must outlive the task.
+  // A new scanner in its jail; one call after another.  A loader that does not answer by the deadline is killed.
+  // `this` must outlive the task.
   io::Task<Result<std::unique_ptr<ScannerLink>>> spawn(Deadline deadline);
   // `this` must outlive the task.
   io::Task<io::ChildEnd> ended(Deadline deadline) { return child_.ended(deadline); }
@@ -85,6 +86,7 @@ class Loader {
   io::Child child_;
   io::PacketSocket socket_;
   wire::Hello hello_;
+  std::uint64_t last_id_ = 0;
 };
 
 }  // namespace postern::filters

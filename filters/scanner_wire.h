@@ -42,11 +42,13 @@ struct Hello {
 struct Spawn {
   std::uint32_t magic = kMagic;
   Kind kind = Kind::spawn;
+  std::uint64_t id = 0;
 };
 
 struct Spawned {
   std::uint32_t magic = kMagic;
   Kind kind = Kind::spawned;
+  std::uint64_t id = 0;           // of the Spawn that it answers
   std::uint32_t pid = 0;          // 0: the text says why not
   std::uint32_t reserved = 0;
 };

@@ -316,14 +316,37 @@ TEST_CASE_METHOD(Ready, "a scanner that dies while idle is replaced without a me
   CHECK(antivirus().state().errors == 0);
 }
 
+namespace {
+
+// The loader is the scanners' parent.
+pid_t parent_of(pid_t scanner) {
+  std::ifstream stat("/proc/" + std::to_string(scanner) + "/stat");
+  std::string word;
+  pid_t parent = 0;
+  stat >> word >> word >> word >> parent;
+  return parent;
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(Ready, "a loader that is stuck is replaced once a scanner is wanted of it") {
+  options.start_timeout = 3s;
+  REQUIRE(wait_until_ready());
+  auto before = antivirus().state().scanner_pids;
+  pid_t loader = parent_of(before[0]);
+  REQUIRE(loader > 1);
+  REQUIRE(loader != ::getpid());
+  ::kill(loader, SIGSTOP);
+  ::kill(before[0], SIGKILL);
+  CHECK(wait_until([&](const AntivirusState& s) { return s.loads == 2 && s.scanners_alive == 2; }));
+  CHECK(scan(mail_with_attachment("eicar.com", eicar())).state == Virus::State::found);
+  CHECK(dead(loader));
+}
+
 TEST_CASE_METHOD(Ready, "a loader that dies is replaced, with its scanners") {
   REQUIRE(wait_until_ready());
   auto before = antivirus().state().scanner_pids;
-  // The loader is the scanners' parent.
-  std::ifstream stat("/proc/" + std::to_string(before[0]) + "/stat");
-  std::string word;
-  pid_t loader = 0;
-  stat >> word >> word >> word >> loader;
+  pid_t loader = parent_of(before[0]);
   REQUIRE(loader > 1);
   REQUIRE(loader != ::getpid());
   ::kill(loader, SIGKILL);
