@@ -74,7 +74,8 @@ bool enter_private_folder(const JailOptions& options) {
 
 std::optional<std::string> make_folder(const std::string& scratch) {
   std::string folder = scratch + "/" + std::string(kFolderPrefix) + std::to_string(::getpid());
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return std::nullopt;
+  // One that is there already is somebody else's: our own dead were swept away.
+  if (::mkdir(folder.c_str(), 0700) != 0) return std::nullopt;
   if (::geteuid() == 0 && ::chown(folder.c_str(), kNobody, kNobody) != 0) return std::nullopt;
   return folder;
 }
@@ -193,6 +194,9 @@ std::vector<std::string> holes_in_jail() {
   note(::open("/proc/self/status", O_RDONLY | O_CLOEXEC) < 0, "open /proc/self/status");
   note(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC) < 0, "open its own program");
   note(::open("/../../../../etc/passwd", O_RDONLY | O_CLOEXEC) < 0, "climb out of its root");
+  note(refused(::chmod("/nonexistent", 0600)), "chmod");
+  note(refused(::fchmod(-1, 0600)), "fchmod");
+  note(refused(::fchmodat(AT_FDCWD, "/nonexistent", 0600, 0)), "fchmodat");
   note(refused(::socket(AF_INET, SOCK_STREAM, 0)), "socket, internet");
   note(refused(::socket(AF_UNIX, SOCK_STREAM, 0)), "socket, unix");
   char* const arguments[] = {nullptr};
