@@ -13,8 +13,14 @@ using Clock = std::chrono::steady_clock;
 
 // Attachments from before MIME lie in the text; ClamAV's mail parser finds them.
 bool has_inline_attachment(std::string_view message) {
-  for (std::string_view mark : {"\nbegin 6", "\nbegin 7", "\nbegin 4", "\n=ybegin ", "(This file must be converted with BinHex"}) {
+  for (std::string_view mark : {"\n=ybegin ", "(This file must be converted with BinHex"}) {
     if (message.find(mark) != std::string_view::npos) return true;
+  }
+  // uuencode, whatever mode stands there: decoders do not look at it.
+  constexpr std::string_view kBegin = "\nbegin ";
+  for (auto at = message.find(kBegin); at != std::string_view::npos; at = message.find(kBegin, at + 1)) {
+    auto behind = message.substr(at + kBegin.size(), 1);
+    if (!behind.empty() && is_digit(behind.front())) return true;
   }
   return false;
 }

@@ -75,6 +75,9 @@ TEST_CASE_METHOD(Ready, "EICAR is found in every wrapping of a mail") {
       {"uuencode in the text", mail_with("", "Here it is.\r\n\r\nbegin 644 eicar.com\r\n"
                                              "M6#5/(5`E0$%06S1<4%I8-30H4%XI-T-#*3=])$5)0T%2+5-404Y$05)$+4%.\r\n"
                                              "75$E625)54RU415-4+49)3$4A)$@K2\"H`\r\n`\r\nend\r\n")},
+      {"uuencode with an odd mode", mail_with("", "Here it is.\r\n\r\nbegin 100 eicar.com\r\n"
+                                             "M6#5/(5`E0$%06S1<4%I8-30H4%XI-T-#*3=])$5)0T%2+5-404Y$05)$+4%.\r\n"
+                                             "75$E625)54RU415-4+49)3$4A)$@K2\"H`\r\n`\r\nend\r\n")},
   };
   for (auto& c : cases) {
     INFO(c.what);
