@@ -92,7 +92,7 @@ struct Budgets {
   Milliseconds cpu{20};
   Octets memory = 8ULL << 20;
   std::uint64_t dns_questions = 200;   // of all rules together
-  Milliseconds stage{30'000};          // wall time of all rules of a stage
+  Milliseconds stage{60'000};          // wall time of all rules of a stage: two scans fit in
 };
 
 // [log]

@@ -220,11 +220,22 @@ void read_antivirus(Section section, Antivirus& antivirus) {
   section.finish(kTopKeys);
 }
 
-void read_budgets(Section section, Budgets& budgets) {
+// What the rules of a loop may hold together: lua::Budgets::state_memory.
+constexpr Octets kStateMemory = 96ULL << 20;
+
+void read_budgets(Section section, Budgets& budgets, const Antivirus& antivirus) {
   section.duration("cpu", budgets.cpu, Milliseconds(1));
   section.octets("memory", budgets.memory, 256 * 1024);
   section.count("dns_questions", budgets.dns_questions, 100'000);
   section.duration("stage", budgets.stage, Milliseconds(100));
+  // A scan that crashes or hangs is tried once more, and only the second one settles the message.
+  if (antivirus.scanners != 0 && budgets.stage < 2 * antivirus.timeout + Milliseconds(5'000)) {
+    section.report().warning(section.line("stage"), "stage in [budgets] is shorter than two scans, timeout in [antivirus], and 5 s: "
+                                                    "a message that scanners hang on is deferred again and again");
+  }
+  if (budgets.memory > kStateMemory) {
+    section.report().warning(section.line("memory"), "memory in [budgets] is above the 96 MB that all rules of a loop have together");
+  }
   section.finish(kTopKeys);
 }
 
@@ -237,7 +248,7 @@ void read_rest(Section& top, Report& report, Config& config) {
   read_imap(Section(report, top.table("imap"), "[imap]"), config.imap);
   read_limits(Section(report, top.table("limits"), "[limits]"), config.limits);
   read_antivirus(Section(report, top.table("antivirus"), "[antivirus]"), config.antivirus);
-  read_budgets(Section(report, top.table("budgets"), "[budgets]"), config.budgets);
+  read_budgets(Section(report, top.table("budgets"), "[budgets]"), config.budgets, config.antivirus);
   Section log(report, top.table("log"), "[log]");
   log.level("level", config.log.level);
   log.finish(kTopKeys);

@@ -98,7 +98,7 @@ timeout = "10s"
 cpu = "5ms"
 memory = "4MiB"
 dns_questions = 50
-stage = "10s"
+stage = "30s"
 [log]
 level = "debug"
 )", "p.toml");
@@ -129,6 +129,20 @@ TEST_CASE("a service that is not built yet is said and no mistake") {
   REQUIRE(loaded.warnings.size() == 2);
   CHECK(loaded.warnings[0].find("submission is not built yet") != std::string::npos);
   CHECK(loaded.warnings[1].find("submissions is not built yet") != std::string::npos);
+}
+
+TEST_CASE("budgets that contradict each other or the antivirus are warned of") {
+  auto said = [](const std::string& text, std::string_view what) {
+    auto loaded = config::parse(std::string(kSmallest) + text, "p.toml");
+    CHECK(loaded.mistakes.empty());
+    return std::any_of(loaded.warnings.begin(), loaded.warnings.end(), [&](const auto& line) { return line.find(what) != std::string::npos; });
+  };
+  CHECK_FALSE(said("", "[budgets]"));
+  CHECK(said("\n[budgets]\nstage = \"30s\"\n", "shorter than two scans"));
+  CHECK(said("\n[antivirus]\ntimeout = \"30s\"\n", "shorter than two scans"));
+  CHECK_FALSE(said("\n[antivirus]\ntimeout = \"10s\"\n[budgets]\nstage = \"30s\"\n", "shorter than two scans"));
+  CHECK_FALSE(said("\n[antivirus]\nscanners = 0\n[budgets]\nstage = \"30s\"\n", "shorter than two scans"));
+  CHECK(said("\n[budgets]\nmemory = \"100MB\"\n", "above the 96 MB"));
 }
 
 TEST_CASE("a mistake names file, line and cure") {
