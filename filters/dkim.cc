@@ -285,12 +285,6 @@ io::Task<Dkim> verify_dkim(Octets octets, dns::Resolver& resolver, io::WorkerPoo
   co_return report(std::move(done));
 }
 
-bool Dkim::passes(std::string_view domain) const {
-  return std::any_of(signatures.begin(), signatures.end(), [&](const DkimSignature& signature) {
-    return signature.result == DkimResult::pass && iequals(signature.domain, domain);
-  });
-}
-
 bool Dkim::temporary() const {
   bool temporary = false;
   for (const auto& signature : signatures) {

@@ -40,7 +40,6 @@ struct DkimSignature {
 };
 struct Dkim {
   std::vector<DkimSignature> signatures;   // in the order of the fields, at most the cap
-  bool passes(std::string_view domain) const;
   bool temporary() const;    // no pass, and a key could not be fetched
 };
 

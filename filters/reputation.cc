@@ -1,11 +1,11 @@
-// Who a client is: reverse DNS confirmed forward (RFC 8601 3), and the name it gives in HELO.
+// Who a client is: reverse DNS confirmed forward, RFC 8601 3.
 #include "filters/reputation.h"
 
 #include <algorithm>
-#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
-#include "gateway/base/text.h"
 #include "gateway/io/together.h"
 
 namespace postern::filters {
@@ -23,27 +23,6 @@ io::Task<Leads> leads_back(dns::Resolver& resolver, std::string name, IpAddress 
     if (record.address == ip) co_return Leads::back;
   }
   co_return Leads::elsewhere;
-}
-
-// RFC 5321 4.1.2 Domain; the underscore that many real hosts carry is let pass.
-bool is_host_name(std::string_view name) {
-  if (name.empty() || name.size() > 255) return false;
-  for (std::string_view label : split(name, '.')) {
-    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
-    for (char c : label) {
-      if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '_') return false;
-    }
-  }
-  return true;
-}
-
-std::optional<IpAddress> parse_literal(std::string_view text) {
-  if (text.size() < 3 || text.front() != '[' || text.back() != ']') return std::nullopt;
-  text = text.substr(1, text.size() - 2);
-  bool v6 = istarts_with(text, "IPv6:");
-  if (v6) text.remove_prefix(5);
-  if (v6 != (text.find(':') != std::string_view::npos)) return std::nullopt;
-  return IpAddress::parse(text);
 }
 
 }  // namespace
@@ -74,58 +53,6 @@ io::Task<Reputation> look_up_reputation(dns::Resolver& resolver, IpAddress ip, D
     unknown = unknown || leads[i] == Leads::unknown;
   }
   out.reverse = unknown ? Reputation::Reverse::temperror : Reputation::Reverse::unconfirmed;
-  co_return out;
-}
-
-HeloShape inspect_helo(std::string_view helo, const IpAddress& client, const std::vector<std::string>& our_names) {
-  HeloShape out;
-  if (helo.empty()) {
-    out.problem = "no HELO was given";
-    return out;
-  }
-  if (helo.front() == '[') {
-    auto address = parse_literal(helo);
-    out.literal = out.valid = address.has_value();
-    out.literal_is_client = address && *address == client;
-    if (!address) out.problem = "HELO is no valid address literal";
-    else if (!out.literal_is_client) out.problem = "HELO is the address of another host";
-    return out;
-  }
-  std::string_view name = helo;
-  if (name.size() > 1 && name.back() == '.') name.remove_suffix(1);
-  if (IpAddress::parse(name)) {
-    out.bare_address = true;
-    out.problem = "HELO is an address without brackets";
-    return out;
-  }
-  out.ours = std::any_of(our_names.begin(), our_names.end(), [&](const std::string& ours) { return iequals(ours, name); });
-  if (!is_host_name(name)) {
-    out.problem = "HELO is no host name";
-  } else if (name.find('.') == std::string_view::npos) {
-    out.problem = "HELO is a name without a domain";
-  } else {
-    out.valid = true;
-    if (out.ours) out.problem = "HELO is our own name";
-  }
-  return out;
-}
-
-io::Task<HeloName> look_up_helo(dns::Resolver& resolver, std::string helo, IpAddress client, Deadline deadline) {
-  std::vector<io::Task<dns::Answer>> questions;
-  questions.push_back(resolver.query(helo, dns::Type::a, deadline));
-  questions.push_back(resolver.query(helo, dns::Type::aaaa, deadline));
-  questions.push_back(resolver.query(helo, dns::Type::mx, deadline));
-  std::vector<dns::Answer> answers = co_await io::together(std::move(questions));
-  HeloName out;
-  bool unknown = false;
-  for (const auto& answer : answers) {
-    if (answer.ok()) out.resolves = HeloName::Resolves::yes;
-    unknown = unknown || answer.temporary();
-    for (const auto& record : answer.records) {
-      if (record.type != dns::Type::mx && record.address == client) out.is_client = true;
-    }
-  }
-  if (out.resolves == HeloName::Resolves::no && unknown) out.resolves = HeloName::Resolves::temperror;
   co_return out;
 }
 

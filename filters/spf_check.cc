@@ -213,7 +213,6 @@ io::Task<SpfCheck::Match> SpfCheck::matches_mx(std::string target, const SpfDire
   }
   if (!count_void(*hosts, target)) co_return Match::permerror;
   if (hosts->records.size() > kMaxNames) {
-    hit_a_limit_ = true;
     problem_ = printable(target) + " has more than 10 MX (RFC 7208 4.6.4)";
     co_return Match::permerror;
   }
@@ -288,14 +287,12 @@ io::Task<std::string> SpfCheck::target_of(std::string domain, std::string spec) 
 
 bool SpfCheck::count_term(std::string_view text) {
   if (++terms_ <= kMaxTerms) return true;
-  hit_a_limit_ = true;
   problem_ = "more than 10 terms that ask DNS, the eleventh is \"" + printable(text, 80) + "\" (RFC 7208 4.6.4)";
   return false;
 }
 
 bool SpfCheck::count_void(const dns::Answer& answer, std::string_view name) {
   if (!answer.exists_not() || ++voids_ <= kMaxVoids) return true;
-  hit_a_limit_ = true;
   problem_ = "more than 2 names that do not exist, the third is " + printable(name) + " (RFC 7208 4.6.4)";
   return false;
 }

@@ -23,7 +23,6 @@ class SpfCheck {
   const std::map<std::string, SpfRecord>& records() const { return records_; }
   const SpfLookups& lookups() const { return lookups_; }
   const MacroValues& values() const { return values_; }
-  bool hit_a_limit() const { return hit_a_limit_; }
 
  private:
   struct Outcome {
@@ -63,7 +62,6 @@ class SpfCheck {
   int terms_ = 0;
   int voids_ = 0;
   int speculated_ = 0;
-  bool hit_a_limit_ = false;
   std::string problem_;
   std::map<std::string, SpfRecord> records_;
   SpfLookups lookups_;  // last: its callbacks use what stands above

@@ -89,6 +89,8 @@ rule "helo" {
     if conn.trusted or conn.login or not conn.known then return end
     local helo = conn.helo
     if helo:find("^%d+%.%d+%.%d+%.%d+$") then return score(1.5, "HELO is a bare address: " .. helo) end
+    local literal = helo:match("^%[(%d+%.%d+%.%d+%.%d+)%]$")
+    if literal and not conn.ip:find(":") and literal ~= conn.ip then return score(1, "HELO is the address of another host: " .. helo) end
     if not helo:find("[.:]") then return score(1, "HELO is no full name: " .. helo) end
   end,
 }
@@ -103,7 +105,12 @@ test "HELO without a dot costs a point" {
   want  = { rule = "helo", score = 1 },
 }
 
+test "the address of another host as HELO costs a point" {
+  given = { ip = "192.0.2.1", helo = "[198.51.100.7]", name = "mail.sender.example" },
+  want  = { rule = "helo", score = 1 },
+}
+
 test "an address literal is a proper HELO" {
-  given = { helo = "[192.0.2.1]", name = "mail.sender.example" },
+  given = { ip = "192.0.2.1", helo = "[192.0.2.1]", name = "mail.sender.example" },
   want  = { verdict = "none" },
 }

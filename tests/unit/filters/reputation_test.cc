@@ -92,57 +92,6 @@ TEST_CASE("only ten reverse names are followed") {
   CHECK(reputation_of(zone, "192.0.2.1").reverse == Reputation::Reverse::unconfirmed);
 }
 
-TEST_CASE("a HELO name is judged by its form") {
-  struct Case { const char* helo; bool valid, literal, is_client, bare, ours; };
-  const Case cases[] = {
-      {"mail.example.org", true, false, false, false, false},
-      {"mail.example.org.", true, false, false, false, false},
-      {"mail_1.example.org", true, false, false, false, false},
-      {"[192.0.2.1]", true, true, true, false, false},
-      {"[192.0.2.2]", true, true, false, false, false},
-      {"[IPv6:2001:db8::1]", true, true, false, false, false},
-      {"[2001:db8::1]", false, false, false, false, false},
-      {"[IPv6:192.0.2.1]", false, false, false, false, false},
-      {"[192.0.2.1", false, false, false, false, false},
-      {"[]", false, false, false, false, false},
-      {"192.0.2.1", false, false, false, true, false},
-      {"2001:db8::1", false, false, false, true, false},
-      {"localhost", false, false, false, false, false},
-      {"-bad.example", false, false, false, false, false},
-      {"a..example", false, false, false, false, false},
-      {".", false, false, false, false, false},
-      {"", false, false, false, false, false},
-      {"MX.corp.example", true, false, false, false, true},
-  };
-  for (const Case& c : cases) {
-    CAPTURE(c.helo);
-    HeloShape shape = inspect_helo(c.helo, *IpAddress::parse("192.0.2.1"), {"mx.corp.example"});
-    CHECK(shape.valid == c.valid);
-    CHECK(shape.literal == c.literal);
-    CHECK(shape.literal_is_client == c.is_client);
-    CHECK(shape.bare_address == c.bare);
-    CHECK(shape.ours == c.ours);
-    bool nothing_wrong = c.valid && !c.ours && (!c.literal || c.is_client);
-    CHECK(shape.problem.empty() == nothing_wrong);
-  }
-}
-
-TEST_CASE("a HELO name resolves when it has an address or an MX") {
-  dns::FixedResolver resolver;
-  REQUIRE(resolver.zone().add_text("a.example A 192.0.2.1\nmx.example MX 10 a.example\nbad.example A SERVFAIL\n"));
-  io::Loop loop;
-  auto ask = [&](const char* helo, const char* ip) {
-    return loop.block_on(look_up_helo(resolver, helo, *IpAddress::parse(ip), in(std::chrono::seconds(5))));
-  };
-  HeloName right = ask("a.example", "192.0.2.1");
-  CHECK(right.resolves == HeloName::Resolves::yes);
-  CHECK(right.is_client);
-  CHECK_FALSE(ask("a.example", "192.0.2.2").is_client);
-  CHECK(ask("mx.example", "192.0.2.1").resolves == HeloName::Resolves::yes);
-  CHECK(ask("none.example", "192.0.2.1").resolves == HeloName::Resolves::no);
-  CHECK(ask("bad.example", "192.0.2.1").resolves == HeloName::Resolves::temperror);
-}
-
 TEST_CASE("a list says its codes, sorted") {
   Lists l(kGood);
   Listing out = l.ask("198.51.100.9");
