@@ -244,7 +244,9 @@ State::Step State::resume(Running& run) {
     CHECK(run.pending.valid());
     return Step::waiting;
   }
+  run.reusable = status == LUA_OK && !run.stopped;
   if (status == LUA_OK) return Step::ended;
+  if (status < 0) stop(run, "a function of the rule language failed");  // an exception that was none of Lua's
   must_rethrow(run, status);  // says why, when it was a matter of memory
   return Step::failed;
 }
@@ -322,13 +324,14 @@ Answer State::answer(Running& run, Step step) {
 }
 
 void State::finish(Running* run) {
-  run->pending = {};
-  lua_State* lua = run->thread;
-  if (lua_status(lua) != LUA_OK) {
-    lua_resetthread(lua);
+  // Only a thread whose last run came to its end is sound: Lua forgets to allow hooks again when our hook
+  // raised the error, and resetting the thread does not mend that.  A bomb behind it would have no limit.
+  if (!run->reusable || idle_.size() >= kIdleRuns) {
+    luaL_unref(main_, LUA_REGISTRYINDEX, run->anchor);
+    std::erase_if(runs_, [run](const auto& kept) { return kept.get() == run; });
+    return;
   }
-  lua_settop(lua, 0);
-  if (run->stopped) lua_sethook(lua, &State::count_hook, LUA_MASKCOUNT, kHookEvery);
+  lua_settop(run->thread, 0);
   run->rule = nullptr;
   run->scene = nullptr;
   run->cpu_used = {};
@@ -336,18 +339,12 @@ void State::finish(Running* run) {
   run->memory = 0;
   run->steps = 0;
   run->log_lines = 0;
-  run->stopped = run->state_full = false;
-  run->stop_reason.clear();
+  run->reusable = false;
   run->made.clear();
   run->effects.clear();
   run->listings.clear();
   run->serial = 0;
-  if (idle_.size() < kIdleRuns) {
-    idle_.push_back(run);
-    return;
-  }
-  luaL_unref(main_, LUA_REGISTRYINDEX, run->anchor);
-  std::erase_if(runs_, [run](const auto& kept) { return kept.get() == run; });
+  idle_.push_back(run);
 }
 
 // --- for scenes and tests

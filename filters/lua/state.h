@@ -20,7 +20,7 @@ struct lua_Debug;
 // running rule, budgets that stop every loop and bomb.  A State is used on one thread at a time.
 namespace postern::filters::lua {
 
-// One run of one rule; its Lua thread is used again for later runs.
+// One run of one rule; a Lua thread that came to its end is used again for later runs.
 struct Running {
   State* state = nullptr;
   lua_State* thread = nullptr;
@@ -40,6 +40,7 @@ struct Running {
   std::size_t steps = 0;                     // of string and table functions since the last look at the clock
   int log_lines = 0;
 
+  bool reusable = false;                // its thread came to its end without an error
   // Set once the run must end whatever it catches: budget spent, cancelled.
   bool stopped = false;
   bool state_full = false;
@@ -75,7 +76,7 @@ class State : public std::enable_shared_from_this<State> {
   Step resume(Running& run);
   // The answer of a run that ended or failed.
   Answer answer(Running& run, Step step);
-  // Ends the run and keeps its thread for another one.
+  // Ends the run; its thread is kept for another one if it came to its end.
   void finish(Running* run);
 
   // True once the memory cap of the state was met: it has to be replaced.

@@ -90,6 +90,19 @@ end })");
   }
 }
 
+TEST_CASE("a second bomb on the same Lua thread is stopped like the first") {
+  // Ends by itself after seconds, so that a limit that is gone shows as a failure and not as a hang.
+  RuleBench bench(R"(
+rule "bomb" { on = "connect", check = function(conn)
+  for i = 1, 1e9 do end
+end })");
+  for (int i = 0; i < 3; ++i) {
+    auto begin = std::chrono::steady_clock::now();
+    CHECK(bench.connect().error);
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(2));
+  }
+}
+
 TEST_CASE("a rule may ask two hundred DNS questions for one message and no more") {
   RuleBench bench(R"(
 rule "asker" { on = "message", check = function(mail)
