@@ -10,6 +10,8 @@ namespace {
 
 using smtp::Stage;
 
+constexpr lua_Unsigned kMaxKept = 32 * 1024;   // octets of a text that a handle keeps
+
 // --- waiting for facts
 
 io::Task<void> fetch_reputation(Scene& scene) {
@@ -204,7 +206,8 @@ constexpr Kind kMailKind = {kMail, "mail", kMailFields, std::size(kMailFields)};
 constexpr Kind kRecipientKind = {kRecipient, "rcpt", kRecipientFields, std::size(kRecipientFields)};
 
 bool needs_body(Field field) { return field >= Field::subject && field <= Field::hits; }
-// These change while the handle lives; the rest is kept in its cache.
+// These change while the handle lives; the rest is kept in its cache, but for long texts: many messages
+// that wait for a scan would fill the state with them.
 bool changes(Field field) {
   return field == Field::helo || field == Field::tls || field == Field::recipients || field == Field::size || field == Field::id ||
          field == Field::score || field == Field::hits || field == Field::login;
@@ -338,7 +341,7 @@ bool push_content(lua_State* lua, Scene& scene, Field field, io::Task<void>& tas
 
 bool push_mail_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& task) {
   switch (field) {
-    case Field::conn: lua_rawgeti(lua, LUA_REGISTRYINDEX, scene.connection_handle()); return true;
+    case Field::conn: lua_rawgeti(lua, LUA_REGISTRYINDEX, scene.connection_handle(lua)); return true;
     case Field::sender: push(lua, scene.sender.address); return true;
     case Field::sender_domain: push(lua, domain_of(scene.sender.address)); return true;
     case Field::recipients: {
@@ -358,7 +361,7 @@ bool push_mail_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& 
     case Field::from_name:
     case Field::from_domain: push_from(lua, scene, field); return true;
     case Field::to: push_to(lua, scene); return true;
-    case Field::header: lua_rawgeti(lua, LUA_REGISTRYINDEX, scene.header_handle()); return true;
+    case Field::header: lua_rawgeti(lua, LUA_REGISTRYINDEX, scene.header_handle(lua)); return true;
     case Field::text:
     case Field::links:
     case Field::attachments: return push_content(lua, scene, field, task);
@@ -428,7 +431,7 @@ int index(lua_State* lua) {
     ready = push_recipient_field(lua, scene, handle->recipient, field);
   }
   if (!ready) return wait_for(lua, std::move(task), label.c_str(), again<kind>);
-  if (!changes(field)) {
+  if (!changes(field) && lua_rawlen(lua, -1) <= kMaxKept) {
     lua_pushvalue(lua, 2);
     lua_pushvalue(lua, -2);
     lua_rawset(lua, 3);

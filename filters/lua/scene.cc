@@ -86,31 +86,31 @@ void Scene::use(std::shared_ptr<State> state) {
   state_ = std::move(state);
 }
 
-int Scene::connection_handle() {
+int Scene::connection_handle(lua_State* lua) {
   if (connection_handle_.handle == nullptr) {
-    connection_handle_.handle = state_->make_handle(kConnection, *this, 0, connection_handle_.reference);
+    connection_handle_.handle = State::make_handle(lua, kConnection, *this, 0, connection_handle_.reference);
   }
   return connection_handle_.reference;
 }
 
-int Scene::mail_handle() {
+int Scene::mail_handle(lua_State* lua) {
   if (mail_handle_.handle == nullptr) {
-    mail_handle_.handle = state_->make_handle(kMail, *this, 0, mail_handle_.reference);
+    mail_handle_.handle = State::make_handle(lua, kMail, *this, 0, mail_handle_.reference);
   }
   return mail_handle_.reference;
 }
 
-int Scene::header_handle() {
+int Scene::header_handle(lua_State* lua) {
   if (header_handle_.handle == nullptr) {
-    header_handle_.handle = state_->make_handle(kHeader, *this, 0, header_handle_.reference);
+    header_handle_.handle = State::make_handle(lua, kHeader, *this, 0, header_handle_.reference);
   }
   return header_handle_.reference;
 }
 
-int Scene::recipient_handle(std::size_t index) {
+int Scene::recipient_handle(lua_State* lua, std::size_t index) {
   if (recipient_handles_.size() <= index) recipient_handles_.resize(index + 1);
   Anchored& anchored = recipient_handles_[index];
-  if (anchored.handle == nullptr) anchored.handle = state_->make_handle(kRecipient, *this, index, anchored.reference);
+  if (anchored.handle == nullptr) anchored.handle = State::make_handle(lua, kRecipient, *this, index, anchored.reference);
   return anchored.reference;
 }
 

@@ -17,6 +17,8 @@
 #include "gateway/mail/headers.h"
 #include "gateway/smtp/judge.h"
 
+struct lua_State;
+
 // What running rules see of one connection and its present message, and what they asked.
 namespace postern::filters::lua {
 
@@ -89,11 +91,12 @@ class Scene {
   // Handles live in one state at a time; using another one kills those of the old.
   void use(std::shared_ptr<State> state);
   const std::shared_ptr<State>& state() const { return state_; }
-  // Pushes nothing; gives the registry reference in the state's registry.
-  int connection_handle();
-  int mail_handle();
-  int header_handle();
-  int recipient_handle(std::size_t index);
+  // Pushes nothing; gives the reference in the state's registry.  May raise an error of Lua on `lua`,
+  // which is the state's thread that wants the handle.
+  int connection_handle(lua_State* lua);
+  int mail_handle(lua_State* lua);
+  int header_handle(lua_State* lua);
+  int recipient_handle(lua_State* lua, std::size_t index);
   // Recipients will be numbered anew.
   void release_recipients();
   // The message is over: handles to it raise a clear error from now on.

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include <cstdlib>
+#include <new>
 
 #include "filters/lua/bind.h"
 #include "gateway/base/check.h"
@@ -212,8 +213,46 @@ Running* State::new_running() {
   return runs_.back().get();
 }
 
+namespace {
+
+struct Beginning {
+  State& state;
+  std::size_t rule;
+  Scene& scene;
+  std::size_t recipient;
+  Running* run = nullptr;
+};
+
+}  // namespace
+
+// Makes thread and handles, for which Lua may find no memory.
+int State::begin_run(lua_State* main) {
+  auto& begin = *static_cast<Beginning*>(lua_touserdata(main, 1));
+  State& state = begin.state;
+  Scene& scene = begin.scene;
+  const RuleInfo& rule = state.rules_[begin.rule];
+  using smtp::Stage;
+  bool of_recipient = rule.stage == Stage::rcpt || rule.stage == Stage::deliver;
+  int handle = rule.stage == Stage::connect ? scene.connection_handle(main) : scene.mail_handle(main);
+  int recipient = of_recipient ? scene.recipient_handle(main, begin.recipient) : 0;
+  begin.run = state.new_running();
+  lua_State* lua = begin.run->thread;
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, rule.function);
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, handle);
+  if (of_recipient) lua_rawgeti(lua, LUA_REGISTRYINDEX, recipient);
+  begin.run->arguments = of_recipient ? 2 : 1;
+  return 0;
+}
+
 Running* State::start(std::size_t rule, Scene& scene, std::size_t recipient) {
-  Running* run = new_running();
+  Beginning begin{*this, rule, scene, recipient};
+  lua_pushcfunction(main_, begin_run);
+  lua_pushlightuserdata(main_, &begin);
+  if (lua_pcall(main_, 1, 0, 0) != LUA_OK) {
+    lua_pop(main_, 1);
+    throw std::bad_alloc();  // ends the session, not the gateway
+  }
+  Running* run = begin.run;
   run->rule = &rules_[rule];
   run->index = rule;
   run->scene = &scene;
@@ -221,16 +260,6 @@ Running* State::start(std::size_t rule, Scene& scene, std::size_t recipient) {
   run->cpu_limit = generation_->budgets().cpu;
   run->memory_limit = generation_->budgets().memory;
   run->serial = next_serial_++;
-  lua_State* lua = run->thread;
-  lua_rawgeti(lua, LUA_REGISTRYINDEX, run->rule->function);
-  using smtp::Stage;
-  Stage stage = run->rule->stage;
-  lua_rawgeti(lua, LUA_REGISTRYINDEX, stage == Stage::connect ? scene.connection_handle() : scene.mail_handle());
-  run->arguments = 1;
-  if (stage == Stage::rcpt || stage == Stage::deliver) {
-    lua_rawgeti(lua, LUA_REGISTRYINDEX, scene.recipient_handle(recipient));
-    run->arguments = 2;
-  }
   return run;
 }
 
@@ -349,14 +378,15 @@ void State::finish(Running* run) {
 
 // --- for scenes and tests
 
-Handle* State::make_handle(const char* metatable, Scene& scene, std::size_t recipient, int& reference) {
-  auto* handle = static_cast<Handle*>(lua_newuserdatauv(main_, sizeof(Handle), 1));
+Handle* State::make_handle(lua_State* lua, const char* metatable, Scene& scene, std::size_t recipient, int& reference) {
+  luaL_checkstack(lua, 4, metatable);
+  auto* handle = static_cast<Handle*>(lua_newuserdatauv(lua, sizeof(Handle), 1));
   handle->scene = &scene;
   handle->recipient = recipient;
-  luaL_setmetatable(main_, metatable);
-  lua_newtable(main_);  // what was read once: see handle_index
-  lua_setiuservalue(main_, -2, 1);
-  reference = luaL_ref(main_, LUA_REGISTRYINDEX);
+  luaL_setmetatable(lua, metatable);
+  lua_newtable(lua);  // what was read once: see index() in bind_handles.cc
+  lua_setiuservalue(lua, -2, 1);
+  reference = luaL_ref(lua, LUA_REGISTRYINDEX);
   return handle;
 }
 

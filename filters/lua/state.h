@@ -69,7 +69,7 @@ class State : public std::enable_shared_from_this<State> {
   const std::vector<TestInfo>& tests() const { return tests_; }
   lua_State* main() const { return main_; }
 
-  // Begins a run.  The scene must use() this state and outlive the run.
+  // Begins a run.  The scene must use() this state and outlive the run.  std::bad_alloc when memory ends.
   Running* start(std::size_t rule, Scene& scene, std::size_t recipient);
   enum class Step { waiting, ended, failed };
   // Runs until the rule waits (then `pending` is to be awaited), ends or fails.
@@ -109,8 +109,9 @@ class State : public std::enable_shared_from_this<State> {
   std::vector<Mistake>* mistakes() { return mistakes_; }
   std::vector<RuleInfo>& loaded_rules() { return rules_; }
   std::vector<TestInfo>& loaded_tests() { return tests_; }
-  // Keeps a value of the registry; see Scene.
-  Handle* make_handle(const char* metatable, Scene& scene, std::size_t recipient, int& reference);
+  // Keeps a value of the registry; see Scene.  `lua`: the thread of the run that wants it, so that a
+  // refused allocation is an error of that run; must be in a protected call.
+  static Handle* make_handle(lua_State* lua, const char* metatable, Scene& scene, std::size_t recipient, int& reference);
   void drop_reference(int reference);
   // Calls `work` on the main thread with errors caught; for use outside of a run.
   bool protect(const std::function<void(lua_State*)>& work, std::string& problem);
@@ -126,6 +127,7 @@ class State : public std::enable_shared_from_this<State> {
   void run_files();
   void run_file(const SourceFile& file);
   Running* new_running();
+  static int begin_run(lua_State* lua);
   void begin_slice(Running& run);
   void end_slice(Running& run);
   void begin_measuring(Running& run);

@@ -1,6 +1,7 @@
 // Every way to stand still or to eat memory that we could think of, stopped; and nothing catches that.
 #include <chrono>
 
+#include "gateway/io/together.h"
 #include "tests/unit/filters/rules_support.h"
 
 using namespace postern;
@@ -142,6 +143,54 @@ end })", budgets);
   CHECK(bench.report.edition->health.states()[0].errors == 0);
   CHECK(bench.state->full());
   CHECK(bench.all("Subject: little\r\n\r\n").verdict == "ham");
+}
+
+TEST_CASE("memory that ends while a handle is made is an error of the rule, and the gateway lives") {
+  // Each limit lets one allocation more through than the one before.
+  for (std::size_t limit = 0; limit <= 2'400; limit += 24) {
+    INFO(limit);
+    lua::Budgets budgets;
+    budgets.memory = limit;
+    RuleBench bench(R"(
+rule "handles" { on = "message", check = function(mail)
+  local header, conn = mail.header, mail.conn
+end })", budgets);
+    auto verdict = bench.all();
+    CHECK(verdict.verdict == (verdict.hits.empty() ? "ham" : "defer"));
+    if (limit == 2'400) CHECK(verdict.verdict == "ham");
+  }
+}
+
+namespace {
+
+io::Task<void> judge_one(RuleBench& bench, std::unique_ptr<smtp::Examination>& examination, std::string text, smtp::MessageVerdict& out) {
+  smtp::Decision door = co_await examination->on_connect(bench.client);
+  smtp::Decision envelope = co_await examination->on_mail(bench.client, bench.sender);
+  CHECK_FALSE(door.refuses());
+  CHECK_FALSE(envelope.refuses());
+  smtp::MessageVerdict verdict = co_await examination->on_message(bench.client, "M1", Octets(std::move(text)), bench.recipients);
+  out = std::move(verdict);
+}
+
+}  // namespace
+
+TEST_CASE("many long messages that wait for a scan do not fill the state's memory") {
+  lua::Budgets budgets;
+  budgets.state_memory = 6U << 20;
+  RuleBench bench(R"(
+rule "reads" { on = "message", check = function(mail)
+  if #mail.text > 900000 and mail.virus.state == "clean" then return score(1, "read") end
+end })", budgets);
+  bench.evidence.late = true;
+  std::string text = "Subject: long\r\n\r\n" + std::string(1'000'000, 'x');
+  std::vector<std::unique_ptr<smtp::Examination>> examinations;
+  std::vector<smtp::MessageVerdict> verdicts(12);
+  std::vector<io::Task<void>> tasks;
+  for (std::size_t i = 0; i < verdicts.size(); ++i) examinations.push_back(bench.judge().examine());
+  for (std::size_t i = 0; i < verdicts.size(); ++i) tasks.push_back(judge_one(bench, examinations[i], text, verdicts[i]));
+  bench.loop.block_on(io::together(std::move(tasks)));
+  for (const auto& verdict : verdicts) CHECK(verdict.score == 1);
+  CHECK_FALSE(bench.state->full());
 }
 
 TEST_CASE("a regular expression that backtracks without end is an error of its rule") {
