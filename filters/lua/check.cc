@@ -248,6 +248,7 @@ class FunctionCheck {
       case Op::eq_k:
         if (constant(code.b()) != nullptr) fact_compared(pc, registers_[code.a()].kind);
         return;
+      case Op::tbc: mistake(pc, "<close> is not available in rules"); return;
       case Op::test: fact_tested(pc, registers_[code.a()].kind); return;
       case Op::test_set:
       case Op::not_: fact_tested(pc, registers_[code.b()].kind); break;

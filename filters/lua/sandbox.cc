@@ -139,19 +139,51 @@ int safe_xpcall(lua_State* lua) {
   return finish_xpcall(lua, status, 0);
 }
 
-// A finalizer would run in another rule's time, a closer behind a spent budget.
+// In a copied metatable under this address: that it may be replaced.
+constexpr char kReplaceable = 0;
+
+// Leaves a copy of the metatable at 2 on top.  getmetatable gives the rule its own table back.
+void copy_metatable(lua_State* lua) {
+  lua_newtable(lua);
+  int copy = lua_gettop(lua);
+  for (lua_pushnil(lua); lua_next(lua, 2) != 0;) {
+    State::spend(lua, 1);
+    lua_pushvalue(lua, -2);
+    lua_insert(lua, -2);
+    lua_rawset(lua, copy);
+  }
+  lua_pushliteral(lua, "__metatable");
+  if (lua_rawget(lua, 2) != LUA_TNIL) {
+    lua_pop(lua, 1);
+    return;
+  }
+  lua_pop(lua, 1);
+  lua_pushvalue(lua, 2);
+  lua_setfield(lua, copy, "__metatable");
+  lua_pushboolean(lua, 1);
+  lua_rawsetp(lua, copy, &kReplaceable);
+}
+
+// A finalizer would run in another rule's time, a closer behind a spent budget.  The table gets a copy,
+// or a rule would set the forbidden fields afterwards.
 int safe_setmetatable(lua_State* lua) {
   luaL_checktype(lua, 1, LUA_TTABLE);
   if (lua_isnil(lua, 2)) raise(lua, "a metatable cannot be taken away");
   luaL_checktype(lua, 2, LUA_TTABLE);
+  lua_settop(lua, 2);
   for (const char* forbidden : {"__gc", "__close", "__mode"}) {
     lua_pushstring(lua, forbidden);
     if (lua_rawget(lua, 2) != LUA_TNIL) raise(lua, std::string(forbidden) + " is not available in rules");
     lua_pop(lua, 1);
   }
-  if (luaL_getmetafield(lua, 1, "__metatable") != LUA_TNIL) raise(lua, "this table's metatable is protected");
+  if (luaL_getmetafield(lua, 1, "__metatable") != LUA_TNIL) {
+    lua_getmetatable(lua, 1);
+    if (lua_rawgetp(lua, -1, &kReplaceable) == LUA_TNIL) raise(lua, "this table's metatable is protected");
+  }
   lua_settop(lua, 2);
+  copy_metatable(lua);
   lua_setmetatable(lua, 1);
+  lua_settop(lua, 1);
   return 1;
 }
 

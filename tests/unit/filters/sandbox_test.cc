@@ -101,6 +101,25 @@ TEST_CASE("nothing of the language can be changed") {
   CHECK(error_of("setmetatable(mail.spf, {})") == "rules/50-test.lua:4: this table's metatable is protected");
 }
 
+TEST_CASE("no closer and no finalizer gets in behind setmetatable") {
+  CHECK(mistakes_of("rule \"a\" { on = \"mail\", check = function(mail)\n  local x <close> = nil\nend }") ==
+        std::vector<std::string>{"rules/50-test.lua:2: <close> is not available in rules"});
+  CHECK(error_of("local mt = {} local t = setmetatable({}, mt)\nmt.__close = function() while true do end end\nfor x in next, {}, nil, t do end")
+            .find("non-closable value") != std::string::npos);
+  CHECK(error_of("local mt = {} local t = setmetatable({}, mt)\ngetmetatable(t).__close = print\nfor x in next, {}, nil, t do end")
+            .find("non-closable value") != std::string::npos);
+  CHECK(error_of("local mt = {} local t = setmetatable({}, mt)\nmt.__gc = print\nsetmetatable(t, mt)") ==
+        "rules/50-test.lua:6: __gc is not available in rules");
+  CHECK(error_of("local mt = {} local t = setmetatable({}, mt)\nmt.__metatable = 1\nsetmetatable(t, mt)\nsetmetatable(t, {})") ==
+        "rules/50-test.lua:7: this table's metatable is protected");
+}
+
+TEST_CASE("a rule's own classes work as in any Lua") {
+  CHECK(error_of("local Class = {} Class.__index = Class\nlocal one = setmetatable({}, Class)\nfunction Class.name() return 'late' end\n"
+                 "if getmetatable(one) ~= Class then return reject 'not mine' end\nsetmetatable(one, Class)\nreturn score(1, one.name())") ==
+        "rules/50-test.lua:9: late");
+}
+
 TEST_CASE("a rule's error names its place and says what happened") {
   CHECK(error_of("local s = nil\nreturn score(1, s.x)") == "rules/50-test.lua:5: attempt to index a nil value (local 's')");
   CHECK(error_of("error('mine')") == "rules/50-test.lua:4: mine");
