@@ -155,26 +155,30 @@ int next_match(lua_State* lua) {
   return 2 + push_captures(lua, subject, pattern, *match, true);
 }
 
+// The result of gsub is not Lua's memory yet, so it is counted here.
+void append(lua_State* lua, std::string& out, std::string_view piece) {
+  if (out.size() + piece.size() > State::running(lua).memory_limit) raise(lua, "memory budget spent: the result of gsub is too long");
+  State::spend(lua, 1 + piece.size() / 64);
+  out += piece;
+}
+
 // The replacement text of gsub: %0 to %9 and %%.
 void add_replacement(lua_State* lua, std::string& out, std::string_view subject, const Pattern& pattern,
                      std::pair<std::size_t, std::size_t> match, std::string_view replacement) {
-  for (std::size_t i = 0; i < replacement.size(); ++i) {
-    if (replacement[i] != '%') {
-      out += replacement[i];
-      continue;
-    }
-    char next = ++i < replacement.size() ? replacement[i] : '\0';
+  for (std::size_t at = 0; at < replacement.size();) {
+    std::size_t percent = std::min(replacement.find('%', at), replacement.size());
+    append(lua, out, replacement.substr(at, percent - at));
+    at = percent + 2;
+    if (percent == replacement.size()) break;
+    char next = percent + 1 < replacement.size() ? replacement[percent + 1] : '\0';
     if (next == '%') {
-      out += '%';
+      append(lua, out, "%");
     } else if (next == '0' || (next == '1' && pattern.captures() == 0)) {
-      out += subject.substr(match.first, match.second - match.first);
+      append(lua, out, subject.substr(match.first, match.second - match.first));
     } else if (is_digit(next) && static_cast<std::size_t>(next - '1') < pattern.captures()) {
       auto capture = pattern.capture(static_cast<std::size_t>(next - '1'));
-      if (capture.position) {
-        out += std::to_string(capture.begin + 1);
-      } else {
-        out += subject.substr(capture.begin, capture.length);
-      }
+      std::string place = capture.position ? std::to_string(capture.begin + 1) : "";
+      append(lua, out, capture.position ? std::string_view(place) : subject.substr(capture.begin, capture.length));
     } else {
       raise(lua, "gsub: '%' in the replacement stands before a digit of a capture or another '%'");
     }
@@ -202,16 +206,13 @@ int gsub_text(lua_State* lua) {
       if (anchored) break;
       continue;
     }
-    out += subject.substr(copied, match->first - copied);
+    append(lua, out, subject.substr(copied, match->first - copied));
     add_replacement(lua, out, subject, pattern, *match, replacement);
-    // The result is not Lua's memory yet.
-    if (out.size() > run.memory_limit) raise(lua, "memory budget spent: the result of gsub is too long");
-    State::spend(lua, 1 + replacement.size() / 64);
     ++count;
     copied = from = last_end = match->second;
     if (anchored) break;
   }
-  out += subject.substr(copied);
+  append(lua, out, subject.substr(copied));
   push(lua, out);
   lua_pushinteger(lua, count);
   return 2;

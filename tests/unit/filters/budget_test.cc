@@ -29,6 +29,7 @@ const Bomb kBombs[] = {
     {"a table that grows", "local t = {} for i = 1, 1e9 do t[i] = i end", "budget"},
     {"a string that grows", "local s = 'x' for i = 1, 100 do s = s .. s end", "budget"},
     {"a string that grows inside pcall", "pcall(function() local s = 'x' for i = 1, 100 do s = s .. s end end)", "budget"},
+    {"gsub whose one match is replaced a million times", "local s = ('x'):rep(1000000):gsub('.+', ('%0'):rep(100000))", "budget"},
     {"rep of a thousand million", "local s = ('x'):rep(1000000000)", "memory budget"},
     {"rep of nothing", "local s = (''):rep(math.maxinteger) return score(1, 'done')", ""},
     {"a frame that never ends", "local function f() return f() end f()", "CPU budget"},
