@@ -11,7 +11,7 @@ namespace {
 template <class Fact>
 io::Task<const Fact*> give(FixedEvidence& source, const Fact& fact) {
   ++source.asked;
-  if (source.late) co_await io::sleep_until(in(std::chrono::milliseconds(1)));
+  if (source.late) co_await io::sleep_until(in(source.lateness));
   co_return &fact;
 }
 

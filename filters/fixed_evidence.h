@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ class FixedEvidence : public EvidenceSource {
   std::vector<Attachment> attachments;
   // Facts answer on a later turn of the loop, as real ones do.
   bool late = false;
+  std::chrono::milliseconds lateness{1};
   int asked = 0;                                // how often a fact was waited for
 
   std::unique_ptr<ConnectionEvidence> connection(const smtp::Client& client) override;

@@ -9,6 +9,7 @@
 #include "filters/verdict_facts.h"
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/io/loop.h"
 
 namespace postern::filters {
 namespace {
@@ -17,6 +18,7 @@ using smtp::Action;
 using smtp::Stage;
 
 constexpr auto kPatience = std::chrono::minutes(15);      // then the same failing message is quarantined
+constexpr auto kTurn = std::chrono::milliseconds(5);       // of the loop, for the recipients of one message
 constexpr auto kFailureMemory = std::chrono::hours(24 * 5);  // as long as senders try
 
 // One connection and its messages.
@@ -83,6 +85,7 @@ void Examination::end_transaction() {
   scene_.sender = {};
   scene_.hits.clear();
   scene_.score = 0;
+  scene_.message_ends = Deadline::max();
   scene_.dns_questions = 0;
   scene_.record.clear();
   mail_points_ = 0;
@@ -188,10 +191,17 @@ io::Task<void> Examination::complete_facts() {
   scene_.dmarc = dmarc;
 }
 
+// Rules that only compute never wait, and a message has up to a thousand recipients: the loop gets its
+// turn between them.
 io::Task<void> Examination::deliver_stage(Combined& combined) {
   if (force_.edition->at(Stage::deliver).empty()) co_return;
   double shared = scene_.score;
+  Deadline turn_ends = in(kTurn);
   for (std::size_t i = 0; i < scene_.recipients.size(); ++i) {
+    if (Deadline::clock::now() >= turn_ends) {
+      co_await io::sleep_until(turn_ends);
+      turn_ends = in(kTurn);
+    }
     scene_.score = combined.recipients[i].score;
     StageOutcome outcome = co_await run_stage(judge_, force_, scene_, Stage::deliver, i);
     combined.take_recipient(i, outcome);
@@ -232,6 +242,8 @@ io::Task<smtp::MessageVerdict> Examination::on_message(smtp::Client client, std:
   scene_.message = judge_.evidence().message(scene_.client, scene_.sender, received);
   scene_.header = mail::HeaderBlock(scene_.message->octets().view());
   scene_.has_body = true;
+  // RFC 5321 4.5.3.2.6: who waits ten minutes in vain sends again, and both copies would be delivered.
+  scene_.message_ends = in(force_.edition->generation->budgets().message_wall);
   scene_.release_recipients();
   scene_.recipients = std::move(recipients);
 

@@ -1,6 +1,8 @@
 // One stage: answers in reading order become points, tags and at most one decision.
 #include "filters/stage.h"
 
+#include <algorithm>
+
 #include "gateway/base/log.h"
 
 namespace postern::filters {
@@ -141,7 +143,7 @@ io::Task<StageOutcome> run_stage(Judge& judge, Judge::InForce force, lua::Scene&
     }
   }
   if (rules.empty()) co_return std::move(reading.outcome);
-  scene.stage_ends = in(edition.generation->budgets().stage_wall);
+  scene.stage_ends = std::min(in(edition.generation->budgets().stage_wall), scene.message_ends);
   edition.health.ran(rules, judge.setting().clock->now());
   co_await lua::run_stage(force.state, std::move(rules), scene, recipient, reading);
   reading.take_effect();

@@ -88,6 +88,14 @@ Answer late(const State& state, std::size_t rule) {
   return answer;
 }
 
+// The rule is not to blame for the time that others took.
+Answer too_late_to_start(const State& state, std::size_t rule) {
+  Answer answer = late(state, rule);
+  answer.blameless = true;
+  answer.what = "no answer within the stage's time, which was over before the rule could start";
+  return answer;
+}
+
 }  // namespace
 
 io::Task<void> run_stage(std::shared_ptr<State> state, std::vector<std::size_t> rules, Scene& scene, std::size_t recipient,
@@ -96,13 +104,17 @@ io::Task<void> run_stage(std::shared_ptr<State> state, std::vector<std::size_t> 
   std::vector<io::Task<void>> waiting;
   std::size_t next = 0;  // to be read
   for (std::size_t i = 0; i < rules.size(); ++i) {
-    Thread thread(state, rules[i], scene, recipient);
-    State::Step step = thread.resume();
-    if (step == State::Step::waiting) {
-      waiting.push_back(finish_rule(std::move(thread), board, i));
-      continue;
+    if (Deadline::clock::now() >= scene.stage_ends) {
+      board.answers[i] = too_late_to_start(*state, rules[i]);
+    } else {
+      Thread thread(state, rules[i], scene, recipient);
+      State::Step step = thread.resume();
+      if (step == State::Step::waiting) {
+        waiting.push_back(finish_rule(std::move(thread), board, i));
+        continue;
+      }
+      board.answers[i] = thread.answer(step);
     }
-    board.answers[i] = thread.answer(step);
     // As long as nothing before it waits an answer can be read at once.
     if (next != i) continue;
     ++next;

@@ -83,6 +83,7 @@ class Scene {
   std::vector<smtp::Hit> hits;                   // what mail.hits shows
   int dns_questions = 0;                         // asked so far for this message
   Deadline stage_ends{};
+  Deadline message_ends = Deadline::max();       // no stage of the message ends later
   Record record;
 
   const Outside& outside() const { return outside_; }

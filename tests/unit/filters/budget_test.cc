@@ -118,16 +118,78 @@ end })");
 
 TEST_CASE("a stage that does not end in time defers, and names the rule that it waited for") {
   lua::Budgets budgets;
-  budgets.stage_wall = std::chrono::milliseconds(0);
+  budgets.stage_wall = std::chrono::milliseconds(50);
   RuleBench bench(R"(
 rule "waits" { on = "message", check = function(mail)
   if mail.virus.state == "clean" then return accept "clean" end
 end })", budgets);
+  bench.connect();
+  bench.mail();
+  bench.evidence.virus.state = Virus::State::clean;
   bench.evidence.late = true;
-  auto verdict = bench.all();
+  bench.evidence.lateness = std::chrono::milliseconds(500);
+  auto verdict = bench.message();
   CHECK(verdict.verdict == "defer");
   REQUIRE(verdict.hits.size() == 1);
-  CHECK(verdict.hits[0].why.find("no answer within the stage's time") == 0);
+  CHECK(verdict.hits[0].why == "no answer within the stage's time of 0 s");
+}
+
+TEST_CASE("rules that only compute do not get more than the stage's time") {
+  lua::Budgets budgets;
+  budgets.cpu = std::chrono::seconds(60);
+  budgets.stage_wall = std::chrono::milliseconds(1);
+  RuleBench bench(R"(
+rule "slow" { on = "message", check = function(mail)
+  for i = 1, 3e6 do end
+end }
+rule "next" { on = "message", check = function(mail)
+  return accept "in time"
+end })", budgets);
+  auto verdict = bench.all();
+  CHECK(verdict.verdict == "defer");
+  REQUIRE_FALSE(verdict.hits.empty());
+  CHECK(verdict.hits.back().why.find("no answer within the stage's time, which was over") == 0);
+  for (const auto& state : bench.report.edition->health.states()) CHECK(state.errors == 0);
+}
+
+TEST_CASE("what is not judged within the message's time is deferred") {
+  lua::Budgets budgets;
+  budgets.message_wall = std::chrono::milliseconds(0);
+  RuleBench bench(R"(
+rule "each" { on = "deliver", check = function(mail, rcpt)
+  return accept "judged"
+end })", budgets);
+  bench.recipients.push_back({"cleo@example.org", "cleo@example.org", {}});
+  auto verdict = bench.all();
+  CHECK(verdict.verdict == "defer");
+  CHECK(verdict.error);
+}
+
+namespace {
+
+io::Task<void> beat(int& beats) {
+  for (;;) {
+    co_await io::sleep_until(in(std::chrono::milliseconds(1)));
+    ++beats;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the loop turns while a message for many recipients is judged") {
+  int beats = 0;
+  lua::Budgets budgets;
+  budgets.cpu = std::chrono::seconds(60);
+  RuleBench bench(R"(
+rule "each" { on = "deliver", check = function(mail, rcpt)
+  for i = 1, 1e6 do end
+end })", budgets);
+  for (int i = 0; i < 40; ++i) bench.recipients.push_back({"r" + std::to_string(i) + "@example.org", "", {}});
+  bench.connect();
+  bench.mail();
+  bench.loop.spawn(beat(beats), "beat");
+  CHECK(bench.message().verdict == "ham");
+  CHECK(beats > 5);
 }
 
 TEST_CASE("when the state's memory is full no rule is blamed and the next message gets a new state") {
