@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "filters/fnv.h"
 #include "gateway/base/text.h"
 
 namespace postern::filters::lua {
@@ -14,15 +15,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxFiles = 1'000;
 constexpr std::uintmax_t kMaxFileOctets = 1 << 20;
-
-// FNV-1a with 64 bits: tells generations apart, protects against nothing.
-std::uint64_t fnv(std::string_view text, std::uint64_t state) {
-  for (char c : text) {
-    state ^= static_cast<unsigned char>(c);
-    state *= 0x100000001b3ULL;
-  }
-  return state;
-}
 
 Result<SourceFile> read_file(const fs::path& path, std::string name) {
   std::error_code trouble;
@@ -84,7 +76,7 @@ std::shared_ptr<Generation> Generation::from(std::vector<SourceFile> files, Budg
 }
 
 void Generation::seal() {
-  std::uint64_t state = 0xcbf29ce484222325ULL;
+  std::uint64_t state = kFnvBegin;
   for (const auto& [name, file] : files_) {
     state = fnv(name, state);
     state = fnv(std::string_view("\0", 1), state);

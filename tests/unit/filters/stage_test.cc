@@ -210,6 +210,15 @@ TEST_CASE("the same message that fails again after a quarter of an hour goes to 
   CHECK_FALSE(verdict.error);
 }
 
+TEST_CASE("two messages for the same many recipients are not the same message") {
+  RuleBench bench("rule \"broken\" { on = \"message\", check = function() error(\"x\") end }");
+  for (int i = 0; i < 30; ++i) bench.recipients.push_back({"a-long-name-of-recipient-" + std::to_string(i) + "@example.org", "", {}});
+  CHECK(bench.all("Message-ID: <1@a.example>\r\n\r\n").verdict == "defer");
+  bench.clock.set(bench.clock.now() + std::chrono::minutes(16));
+  CHECK(bench.all("Message-ID: <2@a.example>\r\n\r\n").verdict == "defer");
+  CHECK(bench.all("Message-ID: <1@a.example>\r\n\r\n").verdict == "quarantine");
+}
+
 TEST_CASE("a rule that fails at the door for a quarter of an hour lets mail into quarantine only") {
   RuleBench bench("rule \"broken\" { on = \"connect\", check = function() error(\"x\") end }");
   auto first = bench.connect();
