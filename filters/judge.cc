@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <stdexcept>
 
 #include "filters/combine.h"
 #include "filters/fnv.h"
@@ -19,6 +20,7 @@ using smtp::Action;
 using smtp::Stage;
 
 constexpr auto kPatience = std::chrono::minutes(15);      // then the same failing message is quarantined
+constexpr auto kNextTry = std::chrono::seconds(10);        // when rules did not load for this loop
 constexpr auto kTurn = std::chrono::milliseconds(5);       // of the loop, for the recipients of one message
 constexpr auto kFailureMemory = std::chrono::hours(24 * 5);  // as long as senders try
 
@@ -310,12 +312,24 @@ Judge::InForce Judge::in_force() {
   if (in_force_.edition == newest && in_force_.state) {
     log::warning("rules.state", {{"what", "the state's memory is full; it is made anew"}, {"octets", std::to_string(in_force_.state->octets())}});
   }
-  std::vector<lua::Mistake> mistakes;
-  auto state = lua::State::load(newest->generation, mistakes);
-  // The same text was loaded, checked and tested before it came into force.
-  CHECK(mistakes.empty() && state->rules().size() == newest->rules.size());
-  in_force_ = InForce{std::move(newest), std::move(state)};
+  std::shared_ptr<lua::State> state = make_state(*newest);
+  if (state) in_force_ = InForce{std::move(newest), std::move(state)};
+  if (!in_force_.state) throw std::runtime_error("the rules cannot be loaded");  // this session ends, nothing passes unjudged
   return in_force_;
+}
+
+// nullptr, and a line in the log, when the text that was loaded before it came into force does not load here.
+std::shared_ptr<lua::State> Judge::make_state(const Edition& edition) {
+  if (Deadline::clock::now() < next_try_) return nullptr;
+  std::shared_ptr<lua::State> state = fixed_ ? nullptr : setting_.rules->take_state(edition);
+  if (state) return state;
+  std::vector<lua::Mistake> mistakes;
+  state = lua::State::load(edition.generation, mistakes);
+  if (mistakes.empty() && state->rules().size() == edition.rules.size()) return state;
+  next_try_ = in(kNextTry);
+  log::error("rules.state", {{"what", "rules that loaded before do not load for this loop; it goes on with those it has"},
+                             {"why", mistakes.empty() ? "another number of rules" : mistakes.front().text()}});
+  return nullptr;
 }
 
 std::unique_ptr<smtp::Examination> Judge::examine() { return std::make_unique<Examination>(*this); }

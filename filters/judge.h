@@ -51,11 +51,14 @@ class Judge : public smtp::Judge {
   lua::Outside outside() const;
 
  private:
+  std::shared_ptr<lua::State> make_state(const Edition& edition);
+
   JudgeSetting setting_;
   dns::Resolver& resolver_;
   EvidenceSource& evidence_;
   std::shared_ptr<const Edition> fixed_;
   InForce in_force_;
+  Deadline next_try_{};                    // to load what did not load
 };
 
 }  // namespace postern::filters

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <thread>
 
 #include "filters/lua/check.h"
 #include "filters/lua/rule_test.h"
@@ -26,6 +27,17 @@ void sort_by_place(std::vector<lua::Mistake>& mistakes) {
   std::sort(mistakes.begin(), mistakes.end(), [&key](const auto& a, const auto& b) { return std::tuple(key(a), a.what) < std::tuple(key(b), b.what); });
   auto same = [](const auto& a, const auto& b) { return a.at == b.at && a.what == b.what; };
   mistakes.erase(std::unique(mistakes.begin(), mistakes.end(), same), mistakes.end());
+}
+
+// One for each processor, as there are loops.  One that does not load is left out: its loop tries itself.
+std::vector<std::shared_ptr<lua::State>> states_for_loops(const Edition& edition) {
+  std::vector<std::shared_ptr<lua::State>> states;
+  for (unsigned i = 0; i < std::max(1U, std::thread::hardware_concurrency()); ++i) {
+    std::vector<lua::Mistake> mistakes;
+    auto state = lua::State::load(edition.generation, mistakes);
+    if (mistakes.empty() && state->rules().size() == edition.rules.size()) states.push_back(std::move(state));
+  }
+  return states;
 }
 
 }  // namespace
@@ -85,10 +97,13 @@ fs::path scripts_folder() {
 LoadReport RuleSet::reload() {
   std::string seen = fingerprint();
   LoadReport report = load_rules(options_);
+  std::vector<std::shared_ptr<lua::State>> states;
+  if (report.good()) states = states_for_loops(*report.edition);
   std::lock_guard lock(mutex_);
   seen_ = std::move(seen);
   if (report.good()) {
     current_ = report.edition;
+    states_ = std::move(states);
     state_.hash = report.hash;
     state_.rules = report.rules;
     state_.problem.clear();
@@ -103,6 +118,14 @@ LoadReport RuleSet::reload() {
 std::shared_ptr<const Edition> RuleSet::current() const {
   std::lock_guard lock(mutex_);
   return current_;
+}
+
+std::shared_ptr<lua::State> RuleSet::take_state(const Edition& edition) const {
+  std::lock_guard lock(mutex_);
+  if (&edition != current_.get() || states_.empty()) return nullptr;
+  auto state = std::move(states_.back());
+  states_.pop_back();
+  return state;
 }
 
 RuleSet::State RuleSet::state() const {

@@ -55,6 +55,9 @@ class RuleSet {
   LoadReport reload();
   // nullptr until the first good load.
   std::shared_ptr<const Edition> current() const;
+  // A state of the edition in force that nobody uses, or nullptr: reload() makes one for each loop, so
+  // that the loops need not compile the files themselves.
+  std::shared_ptr<lua::State> take_state(const Edition& edition) const;
 
   // Looks whether a file below the rules folder changed since the last reload (names, sizes, times);
   // lists that changed are read again on the way.  Cheap enough for once a second.
@@ -75,6 +78,7 @@ class RuleSet {
   LoadOptions options_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Edition> current_;
+  mutable std::vector<std::shared_ptr<lua::State>> states_;   // of current_
   std::string seen_;
   State state_;
 };

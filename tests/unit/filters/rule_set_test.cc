@@ -60,6 +60,25 @@ TEST_CASE("a rule set whose test fails does not come into force, and the reason 
   CHECK(rules.current()->generation->hash() != first->generation->hash());
 }
 
+TEST_CASE("a reload loads a state for each loop, so that no loop compiles rules") {
+  Folder folder;
+  folder.write("50-a.lua", kGood);
+  RuleSet rules(folder.options);
+  REQUIRE(rules.reload().good());
+  auto edition = rules.current();
+  auto one = rules.take_state(*edition);
+  REQUIRE(one != nullptr);
+  CHECK(one->shared_generation() == edition->generation);
+  CHECK(one->rules().size() == 1);
+  CHECK(rules.take_state(*edition) != one);
+  folder.write("50-a.lua", "");
+  REQUIRE(rules.reload().good());
+  CHECK(rules.take_state(*edition) == nullptr);
+  auto other = rules.take_state(*rules.current());
+  REQUIRE(other != nullptr);
+  CHECK(other->rules().empty());
+}
+
 TEST_CASE("a rules folder that cannot be read is a mistake with its name") {
   LoadOptions options;
   options.rules = "/nowhere/rules";
