@@ -10,6 +10,7 @@ namespace {
 
 constexpr const char* kList = "postern.list";
 constexpr const char* kRegex = "postern.re";
+constexpr std::size_t kMaxEffects = 1'000;    // of one run
 
 // A C++ value inside of a userdata, destroyed by the garbage collector.
 template <class T>
@@ -162,7 +163,13 @@ int regex_text(lua_State* lua) {
 
 std::string check_key(lua_State* lua, const char* usage) {
   if (lua_type(lua, 1) != LUA_TSTRING && lua_type(lua, 1) != LUA_TNUMBER) raise(lua, std::string(usage) + ": the key is a text, not a " + luaL_typename(lua, 1));
-  return std::string(view(lua, 1));
+  return std::string(view(lua, 1).substr(0, Counters::kMaxKey));  // as Counters would cut it
+}
+
+// Lua does not count this memory, and each question looks through all of it.
+void add_effect(lua_State* lua, Running& run, Effect effect) {
+  if (run.effects.size() >= kMaxEffects) raise(lua, "more than 1000 calls of count and remember in one run");
+  run.effects.push_back(std::move(effect));
 }
 
 // Counts this event and gives the number in the window, this one included.
@@ -176,7 +183,8 @@ int count(lua_State* lua) {
   effect.is_count = true;
   effect.key = std::move(key);
   effect.span = window;
-  run.effects.push_back(std::move(effect));
+  add_effect(lua, run, std::move(effect));
+  State::spend(lua, run.effects.size() / 4);
   for (const auto& made : run.effects) {
     if (made.is_count && made.key == run.effects.back().key && made.span == window) ++number;
   }
@@ -195,8 +203,7 @@ int remember(lua_State* lua) {
     if (effect.value.size() > Counters::kMaxValue) raise(lua, "remember: the value is longer than 1000 octets");
   }
   Running& run = check_run(lua, "remember");
-  if (run.effects.size() >= 1'000) raise(lua, "more than 1000 calls of count and remember in one run");
-  run.effects.push_back(std::move(effect));
+  add_effect(lua, run, std::move(effect));
   return 0;
 }
 
@@ -205,6 +212,7 @@ int recall(lua_State* lua) {
   Running& run = check_run(lua, "recall");
   std::optional<std::string> value = run.scene->outside().counters->recall(key);
   run.scene->record.note(Record::Section::recall, key, value ? json_text(*value) : "null");
+  State::spend(lua, run.effects.size() / 4);
   for (const auto& made : run.effects) {
     if (!made.is_count && made.key == key) value = made.value;
   }

@@ -116,6 +116,34 @@ end })");
   CHECK(bench.resolver.asked().size() == 200);
 }
 
+TEST_CASE("a rule may count and remember a thousand times in one run and no more") {
+  RuleBench bench(R"(
+rule "counter" { on = "message", check = function(mail)
+  for i = 1, mail.header["Times"] do count("key" .. i % 2, "10m") end
+  return score(1, "in all " .. count("key1", "10m"))
+end })");
+  auto most = bench.all("Times: 999\r\n\r\n");
+  REQUIRE(most.hits.size() == 1);
+  CHECK(most.hits[0].why == "in all 501");
+  auto more = bench.all("Times: 1000\r\n\r\n");
+  REQUIRE(more.hits.size() == 1);
+  CHECK(more.hits[0].why == "more than 1000 calls of count and remember in one run");
+}
+
+TEST_CASE("a long key counts as the piece of it that is kept") {
+  RuleBench bench(R"(
+rule "counter" { on = "message", check = function(mail)
+  local key = ("x"):rep(600)
+  count(key, "10m")
+  remember(key .. "a", "10m", "kept")
+  return score(count(key .. "more", "10m"), recall(key .. "b"))
+end })");
+  auto verdict = bench.all();
+  REQUIRE(verdict.hits.size() == 1);
+  CHECK(verdict.hits[0].points == 2);
+  CHECK(verdict.hits[0].why == "kept");
+}
+
 TEST_CASE("a stage that does not end in time defers, and names the rule that it waited for") {
   lua::Budgets budgets;
   budgets.stage_wall = std::chrono::milliseconds(50);
