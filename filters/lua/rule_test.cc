@@ -27,7 +27,7 @@ void refused(Fate& fate, const smtp::Decision& decision) {
   smtp::Hit hit;
   hit.rule = decision.rule;
   hit.kind = decision.error ? "error" : fate.verdict;
-  hit.why = decision.reply;
+  hit.why = decision.error ? decision.why : decision.reply;
   hit.at = decision.at;
   fate.hits.push_back(std::move(hit));
 }

@@ -79,6 +79,16 @@ TEST_CASE("mistakes in rule files are told with file, line and the nearest name"
   }
 }
 
+TEST_CASE("a test tells how a rule failed before the message") {
+  for (const char* stage : {"connect", "mail", "rcpt"}) {
+    INFO(stage);
+    std::string rule = std::string("rule \"a\" { on = \"") + stage + "\", check = function()\n  local x = nil\n  return x.y\nend }\n";
+    CHECK(mistakes_of(rule + "test \"t\" { want = { verdict = \"ham\" } }") ==
+          std::vector<std::string>{"rules/50-test.lua:5: rule \"a\" failed at rules/50-test.lua:3: attempt to index a nil value (local 'x')"});
+    CHECK(mistakes_of(rule + "test \"t\" { want = { error = \"index a nil value\" } }").empty());
+  }
+}
+
 TEST_CASE("nothing that reaches outside is there") {
   for (const char* name : {"io", "os", "debug", "load", "loadstring", "dofile", "loadfile", "coroutine", "package", "collectgarbage", "rawset", "rawget", "_G"}) {
     INFO(name);
