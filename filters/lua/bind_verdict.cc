@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "filters/lua/bind.h"
+#include "filters/lua/utf8.h"
 #include "gateway/base/text.h"
 
 namespace postern::filters::lua {
@@ -16,11 +17,10 @@ std::string reason(lua_State* lua, int index, const char* usage) {
   if (lua_type(lua, index) != LUA_TSTRING || trimmed(view(lua, index)).empty()) {
     raise(lua, std::string("a verdict needs a reason for humans: ") + usage);
   }
-  std::string_view text = trimmed(view(lua, index));
-  if (text.size() > kMaxWhy) text = text.substr(0, kMaxWhy);
-  std::string out;
-  for (char c : text) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
-  while (!out.empty() && !is_utf8(out)) out.pop_back();  // cut inside a character
+  std::string out = well_formed(trimmed(view(lua, index)).substr(0, kMaxWhy + 3));
+  if (out.size() > kMaxWhy) out.resize(kMaxWhy);
+  while (!is_utf8(out)) out.pop_back();  // cut inside a character
+  for (char& c : out) c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
   return out;
 }
 

@@ -5,19 +5,12 @@
 
 #include "filters/lua/bind.h"
 #include "filters/lua/state.h"
-#include "gateway/base/text.h"
+#include "filters/lua/utf8.h"
 
 namespace postern::filters::lua {
 namespace {
 
 constexpr std::array<std::string_view, 6> kSections = {"facts", "dns", "count", "recall", "list", "clock"};
-
-// The length of the well-formed UTF-8 sequence at the start, or 0.
-std::size_t utf8_length(std::string_view text) {
-  auto lead = static_cast<unsigned char>(text[0]);
-  std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  return length <= text.size() && is_utf8(text.substr(0, length)) ? length : 0;
-}
 
 }  // namespace
 
@@ -39,7 +32,7 @@ std::string json_text(std::string_view text) {
       out += text.substr(0, length);
       text.remove_prefix(length);
     } else {
-      out += "\xEF\xBF\xBD";
+      out += kReplacement;
       text.remove_prefix(1);
     }
   }

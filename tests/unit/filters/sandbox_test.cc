@@ -143,6 +143,13 @@ TEST_CASE("a rule's error names its place and says what happened") {
   CHECK(error_of("local r = re('x')").find("rules/50-test.lua:4: re(...) belongs to the top of the file") == 0);
 }
 
+TEST_CASE("a reason is one line of UTF-8, and nothing of it is lost") {
+  CHECK(error_of("return score(1, 'a\\xffb\\nc \\xc3\\xa4 \\xc3')") == "rules/50-test.lua:4: a\xEF\xBF\xBD" "b c \xc3\xa4 \xEF\xBF\xBD");
+  // Cut at 400 octets, never inside a character.
+  CHECK(error_of("return score(1, ('x'):rep(399) .. ('\\xc3\\xa4'):rep(9))") == "rules/50-test.lua:4: " + std::string(399, 'x'));
+  CHECK(error_of("return score(1, ('x'):rep(398) .. ('\\xc3\\xa4'):rep(9))") == "rules/50-test.lua:4: " + std::string(398, 'x') + "\xc3\xa4");
+}
+
 TEST_CASE("a field of the message is not known before the message") {
   RuleBench bench("rule \"r\" { on = \"mail\", check = function(mail)\n  return score(1, mail.subject)\nend }");
   bench.connect();
