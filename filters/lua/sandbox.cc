@@ -207,6 +207,21 @@ int global_assignment(lua_State* lua) {
   raise(lua, "global variable \"" + printable(key, 40) + "\" assigned: globals are frozen, write local " + printable(key, 40));
 }
 
+// Runs the C function of upvalue 1 after counting the text that it will look through.
+int counted(lua_State* lua) {
+  if (lua_type(lua, 1) == LUA_TSTRING) State::spend(lua, lua_rawlen(lua, 1) / 64);
+  return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
+}
+
+// Replaces these functions of the table on top, which take time with the length of their text.
+void count_work(lua_State* lua, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    lua_getfield(lua, -1, name);
+    lua_pushcclosure(lua, counted, 1);
+    lua_setfield(lua, -2, name);
+  }
+}
+
 constexpr const char* kKept[] = {"assert", "error", "getmetatable", "ipairs", "next", "pairs", "rawequal", "rawlen", "select", "tonumber", "tostring", "type"};
 
 }  // namespace
@@ -273,6 +288,7 @@ void open_base(lua_State* lua) {
     lua_setfield(lua, -3, name);
   }
   lua_pop(lua, 1);
+  count_work(lua, {"tonumber"});
   lua_pushcfunction(lua, safe_pcall);
   lua_setfield(lua, -2, "pcall");
   lua_pushcfunction(lua, safe_xpcall);
@@ -287,6 +303,7 @@ void open_base(lua_State* lua) {
         lua_setfield(lua, -2, random);
       }
     }
+    if (std::string_view(name) == "utf8") count_work(lua, {"len", "codepoint", "offset"});
     freeze_library(lua, name);
     lua_setfield(lua, -2, name);
   }

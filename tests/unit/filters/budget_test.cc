@@ -1,5 +1,6 @@
 // Every way to stand still or to eat memory that we could think of, stopped; and nothing catches that.
 #include <chrono>
+#include <ctime>
 
 #include "gateway/io/together.h"
 #include "tests/unit/filters/rules_support.h"
@@ -102,6 +103,17 @@ end })");
     auto begin = std::chrono::steady_clock::now();
     CHECK(bench.connect().error);
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(2));
+  }
+}
+
+TEST_CASE("functions that look through long texts are counted by their length") {
+  for (const char* call : {"utf8.len(s)", "utf8.offset(s, #s)", "tonumber(s)"}) {
+    INFO(call);
+    RuleBench bench(std::string("rule \"bomb\" { on = \"connect\", check = function(conn)\n local s = ('1'):rep(3900000)\n while true do local x = ") + call +
+                    " end\nend }");
+    std::clock_t begin = std::clock();
+    CHECK(bench.connect().error);
+    CHECK(std::clock() - begin < CLOCKS_PER_SEC / 5);
   }
 }
 
