@@ -89,14 +89,17 @@ void push_record(lua_State* lua, const dns::Record& record) {
   }
 }
 
+constexpr std::string_view kRecordNames[] = {"A", "AAAA", "MX", "TXT", "PTR"};
+constexpr std::size_t place_of(dns::Type type) {
+  return type == dns::Type::a ? 0 : type == dns::Type::aaaa ? 1 : type == dns::Type::mx ? 2 : type == dns::Type::txt ? 3 : 4;
+}
+
 // A list of what was found; or nil and "nxdomain", "nodata" or "temperror".
 template <dns::Type type>
 int show_records(lua_State* lua, int, lua_KContext) {
-  static constexpr std::string_view kNames[] = {"A", "AAAA", "MX", "TXT", "PTR"};
-  constexpr std::size_t kIndex = type == dns::Type::a ? 0 : type == dns::Type::aaaa ? 1 : type == dns::Type::mx ? 2 : type == dns::Type::txt ? 3 : 4;
   Running& run = State::running(lua);
   const dns::Answer& answer = run.dns_answer;
-  run.scene->record.note(Record::Section::dns, std::string(view(lua, 1)) + " " + std::string(kNames[kIndex]), json_records(answer));
+  run.scene->record.note(Record::Section::dns, std::string(view(lua, 1)) + " " + std::string(kRecordNames[place_of(type)]), json_records(answer));
   if (!answer.ok() || answer.records.empty()) {
     lua_pushnil(lua);
     push(lua, answer.ok() ? "nodata" : answer_word(answer.status));
@@ -114,11 +117,12 @@ int show_records(lua_State* lua, int, lua_KContext) {
 template <dns::Type type>
 int records(lua_State* lua) {
   std::string name = check_name(lua, 1, "dns: the name of a host or domain is wanted");
+  std::string call = "dns." + ascii_lowered(kRecordNames[place_of(type)]) + "(...)";
   Running& run = begin(lua, "dns", 1);
   if constexpr (type == dns::Type::ptr) {
     if (auto address = IpAddress::parse(name)) name = address->ptr_name();
   }
-  return wait_for(lua, ask(run, std::move(name), type, deadline_of(run)), "a DNS answer", show_records<type>);
+  return wait_for(lua, ask(run, std::move(name), type, deadline_of(run)), call.c_str(), show_records<type>);
 }
 
 // --- lists
@@ -158,7 +162,7 @@ int listed(lua_State* lua) {
   std::string zone = check_name(lua, 2, "dns.listed(address or domain, zone)");
   Running& run = begin(lua, "dns.listed", 1);
   std::vector<std::string> zones(1, std::move(zone));
-  return wait_for(lua, ask_lists(run, std::move(what), std::move(zones), deadline_of(run)), "dns.listed", show_listed);
+  return wait_for(lua, ask_lists(run, std::move(what), std::move(zones), deadline_of(run)), "dns.listed(...)", show_listed);
 }
 
 std::vector<std::string> zones_at(lua_State* lua, int index) {
@@ -198,7 +202,7 @@ int first_listed(lua_State* lua) {
     return 1;
   }
   Running& run = begin(lua, "dns.first_listed", zones.size());
-  return wait_for(lua, ask_lists(run, std::move(what), std::move(zones), deadline_of(run)), "dns.first_listed", show_first_listed);
+  return wait_for(lua, ask_lists(run, std::move(what), std::move(zones), deadline_of(run)), "dns.first_listed(...)", show_first_listed);
 }
 
 }  // namespace

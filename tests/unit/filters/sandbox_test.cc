@@ -211,6 +211,11 @@ end })");
         "mail.virus has to be waited for, which is not possible inside this callback: read it into a local before, like local value = mail.virus");
 }
 
+TEST_CASE("the cure of a question to DNS is that question") {
+  CHECK(error_of("local thing = setmetatable({}, { __tostring = function() return dns.mx('a.example')[1].host end })\nreturn score(1, tostring(thing))") ==
+        "rules/50-test.lua:4: dns.mx(...) has to be waited for, which is not possible inside this callback: read it into a local before, like local value = dns.mx(...)");
+}
+
 TEST_CASE("a handle dies with its message") {
   // The checker refuses this; a table that was passed through a function gets by it.
   RuleBench bench(R"(
