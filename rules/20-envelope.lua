@@ -17,6 +17,12 @@ rule "blocked-senders" {
   end,
 }
 
+test "a blocked sender is refused" {
+  given = { sender = "anna@blocked.example" },
+  dns   = { ["blocked.example MX"] = "10 mx.blocked.example" },
+  want  = { verdict = "reject", rule = "blocked-senders" },
+}
+
 test "who is not blocked passes" {
   want = { verdict = "none" },
 }

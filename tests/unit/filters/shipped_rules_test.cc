@@ -1,4 +1,7 @@
 // The rules that come with Postern load without a mistake and pass their own tests.
+#include <set>
+
+#include "filters/lua/test_case.h"
 #include "tests/unit/filters/rules_support.h"
 
 using namespace postern;
@@ -46,11 +49,21 @@ TEST_CASE("every sample can be copied into the shipped rules") {
   fs::remove_all(folder);
 }
 
-TEST_CASE("every shipped rule has a test that names what it is for") {
+TEST_CASE("every shipped rule says what it is for and has a test in which it speaks") {
   auto report = load_rules(options_for(source_folder() / "rules"));
   REQUIRE(report.good());
+  std::vector<lua::Mistake> mistakes;
+  auto state = lua::State::load(report.edition->generation, mistakes);
+  std::set<std::string> wanted;
+  for (const auto& info : state->tests()) {
+    std::string problem;
+    auto test = lua::read_test(*state, info, problem);
+    REQUIRE(test);
+    if (test->want.rule) wanted.insert(*test->want.rule);
+  }
   for (const auto& rule : report.edition->rules) {
     INFO(rule.name);
     CHECK_FALSE(rule.about.empty());
+    CHECK(wanted.contains(rule.name));
   }
 }
