@@ -52,11 +52,12 @@ class Reload(unittest.TestCase):
         self.gateway.wait_log("event=rules.loaded", since=size)
 
     def test_3_a_failing_test_keeps_the_rules_out(self):
-        size = self.write("57-test.lua", 'test "it fails" { given = { header = "Subject: fine" }, want = { verdict = "reject" } }\n')
+        size = self.write("57-test.lua", 'test "it fails" { given = { subject = "fine" }, want = { verdict = "reject" } }\n')
         self.gateway.wait_log("event=rules.refused", since=size)
         done = self.gateway.command("test")
         self.assertEqual(done.returncode, 1)
         self.assertIn("57-test.lua:1", done.stdout)
+        self.assertIn("wanted reject, found ham", done.stdout)
         size = self.write("57-test.lua", "")
         self.gateway.wait_log("event=rules.loaded", since=size)
         self.assertEqual(self.gateway.command("test").returncode, 0)
