@@ -47,7 +47,7 @@ struct TestInfo {
 };
 
 struct SourceFile {
-  std::string name;       // "rules/10-connect.lua", "scripts/std/dnsbl.lua"
+  std::string name;       // "rules/10-connect.lua", "scripts/std/address.lua"
   std::string text;
 };
 
