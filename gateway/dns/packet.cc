@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kHeader = 12;
 constexpr std::uint16_t kClassIn = 1;
+constexpr int kMaxPointers = 128;  // of one name; more than its labels can use
 
 void put16(std::string& out, unsigned value) {
   out += static_cast<char>(value >> 8 & 0xff);
@@ -75,26 +76,26 @@ class Cursor {
 };
 
 // RFC 1035 4.1.4.  Each pointer must lead before the place where its part of the name began, so that no loop is
-// possible; the sum of the labels is bounded as well.
+// possible; the sum of the labels is bounded as well, and the number of pointers: a packet of nothing but pointers would
+// cost its square.
 std::string Cursor::name() {
   std::string out;
   std::size_t place = at_;
   std::size_t part_began = at_;
   std::size_t length = 0;
-  bool jumped = false;
+  int pointers = 0;
   while (!failed_) {
     if (place >= packet_.size()) break;
     auto head = static_cast<std::uint8_t>(packet_[place]);
     if (head == 0) {
-      if (!jumped) at_ = place + 1;
+      if (pointers == 0) at_ = place + 1;
       return out;
     }
     if ((head & 0xc0) == 0xc0) {
       if (place + 1 >= packet_.size()) break;
       std::size_t target = static_cast<std::size_t>(head & 0x3f) << 8 | static_cast<std::uint8_t>(packet_[place + 1]);
-      if (target >= part_began) break;
-      if (!jumped) at_ = place + 2;
-      jumped = true;
+      if (target >= part_began || pointers == kMaxPointers) break;
+      if (pointers++ == 0) at_ = place + 2;
       place = part_began = target;
       continue;
     }

@@ -201,6 +201,22 @@ TEST_CASE("compression pointers that lead to themselves, forward or in a circle 
   CHECK(with_name(wire("fine.test") + "x") == dns::Status::bad);  // octets behind the name
 }
 
+TEST_CASE("a name may hop from pointer to pointer a hundred times, not without end") {
+  auto behind = [](unsigned pointers) {
+    unsigned at = 12 + 8 + 4 + 12;
+    std::string chain = wire("x");
+    unsigned target = at;
+    for (unsigned i = 1; i < pointers; ++i) {
+      unsigned here = at + static_cast<unsigned>(chain.size());
+      chain += u16(0xc000U | target);
+      target = here;
+    }
+    return answer_of(reply("a.test", Type::ptr, kOk, {record(kQuestionName, 99, 9, chain), record(kQuestionName, 12, 9, u16(0xc000U | target))}));
+  };
+  CHECK(behind(100).records.at(0).text == "x");
+  CHECK(behind(200).status == dns::Status::bad);
+}
+
 TEST_CASE("a name above 255 octets is bad") {
   std::string name;
   for (int i = 0; i < 5; ++i) name += '\x3f' + std::string(63, 'a');
