@@ -84,20 +84,30 @@ CaresChannel::~CaresChannel() {
   ares_destroy(channel_);
 }
 
-void CaresChannel::send(std::string packet, Done done) {
+void CaresChannel::send(std::string packet, Wanted wanted, Done done) {
   ++sent_;
   ++pending_;
-  queued_.emplace_back(std::move(packet), std::move(done));
+  queued_.push_back({std::move(packet), std::move(wanted), std::move(done)});
   pump();
   if (pending_ > 0 && !timer_.is_set()) timer_.set(kTick);
 }
 
+// Where a socket cannot be written to, c-ares ends the question before ares_send returns.  What ended() asks for then is
+// done by the pump that is running; one within the other would nest once for each question in the queue.
 void CaresChannel::pump() {
+  if (pumping_) return;
+  pumping_ = true;
   while (!queued_.empty() && young_.size() < kMaxYoung) {
-    auto [packet, done] = std::move(queued_.front());
+    auto question = std::move(queued_.front());
     queued_.pop_front();
-    transmit(packet, std::move(done));
+    if (question.wanted()) {
+      transmit(question.packet, std::move(question.done));
+    } else {
+      --pending_;
+      question.done(Delivery::unanswered, {});
+    }
   }
+  pumping_ = false;
 }
 
 void CaresChannel::transmit(const std::string& packet, Done done) {

@@ -39,10 +39,12 @@ class CaresChannel final : private io::FdListener, private io::TimerListener {
   ~CaresChannel();  // drops what is under way: `done` is not called
   CaresChannel(const CaresChannel&) = delete;
 
+  using Wanted = std::function<bool()>;
   using Done = std::function<void(Delivery, std::string_view packet)>;
   // `done` is called once, perhaps before send() returns.  A burst is spread: at most 128 young questions are on the
-  // wire, since a socket's buffer holds some 270 answers and what does not fit would be lost.
-  void send(std::string packet, Done done);
+  // wire, since a socket's buffer holds some 270 answers and what does not fit would be lost.  A question that is not
+  // `wanted` any more when its turn comes is unanswered without being sent.
+  void send(std::string packet, Wanted wanted, Done done);
   std::size_t pending() const { return pending_; }
   std::size_t sent() const { return sent_; }
   // How many answers in a row came only after a try had run out: the first server is silent.
@@ -50,6 +52,11 @@ class CaresChannel final : private io::FdListener, private io::TimerListener {
 
  private:
   struct Sent;
+  struct Question {
+    std::string packet;
+    Wanted wanted;
+    Done done;
+  };
   void transmit(const std::string& packet, Done done);
   void pump();
   static void ended(void* argument, int status, int timeouts, unsigned char* packet, int length);
@@ -62,7 +69,8 @@ class CaresChannel final : private io::FdListener, private io::TimerListener {
   ares_channeldata* channel_ = nullptr;
   std::unordered_map<int, std::unique_ptr<io::FdWatch>> watches_;
   std::list<Sent*> young_;  // on the wire, unanswered, in order of sending
-  std::deque<std::pair<std::string, Done>> queued_;
+  std::deque<Question> queued_;
+  bool pumping_ = false;
   std::size_t pending_ = 0;
   std::size_t sent_ = 0;
   std::size_t late_ = 0;

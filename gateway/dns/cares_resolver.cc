@@ -31,7 +31,16 @@ struct CaresResolver::Flight {
   Type type = Type::a;
   std::string packet;
   std::optional<Answer> answer;
+  std::size_t askers = 0;
   io::Signal done;
+};
+
+// One who waits, as long as he does.
+struct CaresResolver::Asker {
+  std::shared_ptr<Flight> flight;
+  explicit Asker(std::shared_ptr<Flight> asked) : flight(std::move(asked)) { ++flight->askers; }
+  ~Asker() { --flight->askers; }
+  Asker(const Asker&) = delete;
 };
 
 CaresResolver::CaresResolver(io::Loop& loop, CaresConfig config, Cache& cache) : loop_(loop), config_(std::move(config)), cache_(cache) {}
@@ -45,8 +54,10 @@ io::Task<Answer> CaresResolver::query(std::string name, Type type, Deadline dead
   auto kept = cache_.find(*canonical, type, now);
   if (kept) co_return std::move(*kept);
 
-  std::shared_ptr<Flight> flight = start(*canonical, type);
+  std::shared_ptr<Flight> flight = flight_for(*canonical, type);
   if (flight == nullptr) co_return failed(Status::servfail);
+  Asker asker(flight);
+  if (flight->packet.empty()) send(flight, false);
   Deadline limit = std::min(deadline, now + config_.timeout);
   while (!flight->answer) {
     bool woken = co_await flight->done.wait(limit);
@@ -55,7 +66,7 @@ io::Task<Answer> CaresResolver::query(std::string name, Type type, Deadline dead
   co_return *flight->answer;
 }
 
-std::shared_ptr<CaresResolver::Flight> CaresResolver::start(const std::string& name, Type type) {
+std::shared_ptr<CaresResolver::Flight> CaresResolver::flight_for(const std::string& name, Type type) {
   std::string key = std::to_string(static_cast<unsigned>(type)) + ' ' + name;
   auto found = flights_.find(key);
   if (found != flights_.end()) {
@@ -68,7 +79,6 @@ std::shared_ptr<CaresResolver::Flight> CaresResolver::start(const std::string& n
   flight->name = name;
   flight->type = type;
   flights_.emplace(std::move(key), flight);
-  send(flight, false);
   return flight;
 }
 
@@ -81,7 +91,8 @@ void CaresResolver::send(const std::shared_ptr<Flight>& flight, bool over_tcp) {
   std::memcpy(&case_bits, dice.data() + sizeof id, sizeof case_bits);
   flight->packet = encode_query(flight->name, flight->type, id, case_bits);
   auto& channel = over_tcp ? tcp() : udp();
-  channel.send(flight->packet, [this, flight, over_tcp](Delivery delivery, std::string_view packet) {
+  auto wanted = [flight] { return flight->askers > 0; };
+  channel.send(flight->packet, wanted, [this, flight, over_tcp](Delivery delivery, std::string_view packet) {
     arrived(flight, over_tcp, delivery, packet);
   });
 }

@@ -14,7 +14,8 @@ namespace postern::dns {
 // The resolver of the running program: one for each loop, one cache for all.
 //
 // Equal questions under way on this loop are asked once.  An asker that is gone (its task destroyed, its deadline
-// passed) is forgotten; the answer still goes into the cache.  The asker waits at most `timeout` of the configuration.
+// passed) is forgotten; the answer still goes into the cache, but a question that was not sent yet is dropped.  The
+// asker waits at most `timeout` of the configuration.
 // `loop` and `cache` must outlive this; tasks that wait here must be gone before it is destroyed (on the loop's thread, or after
 // the loop ended).
 class CaresResolver : public Resolver {
@@ -35,7 +36,9 @@ class CaresResolver : public Resolver {
 
  private:
   struct Flight;
-  std::shared_ptr<Flight> start(const std::string& name, Type type);
+  struct Asker;
+  // Of an equal question under way, or a new one that is not sent yet; nullptr: there are too many.
+  std::shared_ptr<Flight> flight_for(const std::string& name, Type type);
   void send(const std::shared_ptr<Flight>& flight, bool over_tcp);
   void arrived(const std::shared_ptr<Flight>& flight, bool over_tcp, Delivery delivery, std::string_view packet);
   void finish(const std::shared_ptr<Flight>& flight, Answer answer);
