@@ -14,7 +14,6 @@ namespace postern::filters {
 namespace {
 
 constexpr std::size_t kMaxHtmlForLinks = 512 * 1024;
-constexpr std::size_t kMaxAttachments = 200;
 constexpr std::size_t kMaxDecoded = 8 << 20;
 
 // Octets that are decoded of a message beside its text, which has a bound of its own.
@@ -54,7 +53,7 @@ std::vector<Link> links_of(std::string_view message, const mail::PartTable& tabl
 std::vector<Attachment> attachments_of(std::string_view message, const mail::PartTable& table, Budget& budget) {
   std::vector<Attachment> out;
   for (const auto& part : table.parts) {
-    if (part.kind == mail::Part::Kind::multipart || out.size() == kMaxAttachments) continue;
+    if (part.kind == mail::Part::Kind::multipart) continue;
     std::string file = part.file_name();
     bool is_text = part.type.type == "text" && file.empty();
     if (part.kind == mail::Part::Kind::leaf && is_text && part.disposition.kind != "attachment") continue;
@@ -80,6 +79,7 @@ Content content_of(std::string_view message, const mail::PartTable& table) {
   out.text = mail::readable_text(message, table);
   out.links = links_of(message, table, out.text, budget);
   out.attachments = attachments_of(message, table, budget);
+  out.opaque = table.truncated;
   return out;
 }
 

@@ -89,6 +89,7 @@ struct Content {
   std::string text;          // readable text, UTF-8, bounded
   std::vector<Link> links;
   std::vector<Attachment> attachments;
+  bool opaque = false;       // larger than any proper message in something that we bound: readers may see what these do not show
   std::string problem;       // why it could not be decoded, or ""; then the rest says nothing
 };
 

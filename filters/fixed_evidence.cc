@@ -30,6 +30,7 @@ class Message : public MessageEvidence {
     content_.text = source_.text ? *source_.text : std::string(octets_.view().substr(mail::HeaderBlock(octets_.view()).body_offset()));
     content_.links = source_.links;
     content_.attachments = source_.attachments;
+    content_.opaque = source_.opaque;
   }
   io::Task<const Spf*> spf() override { return give(source_, source_.spf); }
   io::Task<const Dkim*> dkim() override { return give(source_, source_.dkim); }

@@ -22,6 +22,7 @@ class FixedEvidence : public EvidenceSource {
   std::optional<std::string> text;              // else the body as it is
   std::vector<Link> links;
   std::vector<Attachment> attachments;
+  bool opaque = false;
   // Facts answer on a later turn of the loop, as real ones do.
   bool late = false;
   std::chrono::milliseconds lateness{1};

@@ -61,3 +61,21 @@ test "a document passes" {
   given = { attachments = { "letter.pdf" } },
   want  = { verdict = "none" },
 }
+
+-- What the rules above do not see cannot be judged by them; the scanner has looked at it in its own way.
+rule "opaque" {
+  on    = "message",
+  about = "A message with more parts, levels, parameters or fields than are looked at hides something: quarantined.",
+  check = function(mail)
+    if mail.opaque then return quarantine("the message has more parts or parameters than can be looked at", "policy") end
+  end,
+}
+
+test "a message that cannot be looked through is quarantined" {
+  given = { opaque = true },
+  want  = { verdict = "quarantine", class = "policy", rule = "opaque" },
+}
+
+test "a message that can be looked through passes" {
+  want  = { verdict = "none" },
+}

@@ -173,7 +173,7 @@ void push_hits(lua_State* lua, const std::vector<smtp::Hit>& hits) {
 enum class Field {
   ip, name, helo, tls, port, login, trusted, known, ptr, reverse,                                 // conn
   conn, sender, sender_domain, recipients, size, id, spf,                                         // mail, from stage mail on
-  subject, from, from_name, from_domain, to, list_id, message_id, header, text, links, attachments,  // with the body
+  subject, from, from_name, from_domain, to, list_id, message_id, header, text, links, attachments, opaque,  // with the body
   dkim, dmarc, arc, virus, bayes, score, hits,
   address, domain, account, groups,                                                               // rcpt
 };
@@ -190,7 +190,7 @@ constexpr Named kMailFields[] = {
     {"size", Field::size}, {"id", Field::id}, {"spf", Field::spf}, {"subject", Field::subject}, {"from", Field::from},
     {"from_name", Field::from_name}, {"from_domain", Field::from_domain}, {"to", Field::to}, {"list_id", Field::list_id},
     {"message_id", Field::message_id}, {"header", Field::header}, {"text", Field::text}, {"links", Field::links},
-    {"attachments", Field::attachments}, {"dkim", Field::dkim}, {"dmarc", Field::dmarc}, {"arc", Field::arc},
+    {"attachments", Field::attachments}, {"opaque", Field::opaque}, {"dkim", Field::dkim}, {"dmarc", Field::dmarc}, {"arc", Field::arc},
     {"virus", Field::virus}, {"bayes", Field::bayes}, {"score", Field::score}, {"hits", Field::hits}};
 constexpr Named kRecipientFields[] = {
     {"address", Field::address}, {"domain", Field::domain}, {"account", Field::account}, {"groups", Field::groups}};
@@ -333,6 +333,8 @@ bool push_content(lua_State* lua, Scene& scene, Field field, io::Task<void>& tas
     push(lua, content->text);
   } else if (field == Field::links) {
     push_links(lua, content->links);
+  } else if (field == Field::opaque) {
+    lua_pushboolean(lua, content->opaque || scene.header.truncated() ? 1 : 0);
   } else {
     push_attachments(lua, content->attachments);
   }
@@ -364,7 +366,8 @@ bool push_mail_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& 
     case Field::header: lua_rawgeti(lua, LUA_REGISTRYINDEX, scene.header_handle(lua)); return true;
     case Field::text:
     case Field::links:
-    case Field::attachments: return push_content(lua, scene, field, task);
+    case Field::attachments:
+    case Field::opaque: return push_content(lua, scene, field, task);
     case Field::spf: return push_fact(lua, scene, scene.spf, fetch_spf, push_spf, task);
     case Field::dkim: return push_fact(lua, scene, scene.dkim, fetch_dkim, push_dkim, task);
     case Field::dmarc: return push_fact(lua, scene, scene.dmarc, fetch_dmarc, push_dmarc, task);

@@ -165,6 +165,7 @@ std::string run_test(const std::shared_ptr<State>& state, const TestInfo& info, 
   evidence.text = test->text;
   evidence.links = test->links;
   evidence.attachments = test->attachments;
+  evidence.opaque = test->opaque;
   JudgeSetting setting;
   setting.hostname = "mx.test";
   setting.counters = &counters;

@@ -37,6 +37,13 @@ std::optional<std::string> text(lua_State* lua, int table, const char* name) {
   return out;
 }
 
+bool flag(lua_State* lua, int table, const char* name, bool otherwise = false) {
+  lua_getfield(lua, table, name);
+  bool set = lua_isnil(lua, -1) ? otherwise : lua_toboolean(lua, -1) != 0;
+  lua_pop(lua, 1);
+  return set;
+}
+
 // A text or a list of texts.
 std::vector<std::string> texts(lua_State* lua, int table, const char* name) {
   std::vector<std::string> out;
@@ -297,11 +304,8 @@ void read_client(lua_State* lua, int given, TestCase& test) {
   test.client.helo = text(lua, given, "helo").value_or("mail.sender.example");
   test.client.tls.version = text(lua, given, "tls").value_or("");
   test.client.login = text(lua, given, "login").value_or("");
-  for (auto [name, flag] : {std::pair("trusted", &test.client.trusted), std::pair("known", &test.client.known)}) {
-    if (!field(lua, given, name)) continue;
-    *flag = lua_toboolean(lua, -1) != 0;
-    lua_pop(lua, 1);
-  }
+  test.client.trusted = flag(lua, given, "trusted");
+  test.client.known = flag(lua, given, "known", true);
   if (auto name = text(lua, given, "name")) {
     test.reputation.name = test.reputation.ptr = *name;
     test.reputation.reverse = name->empty() ? Reputation::Reverse::none : Reputation::Reverse::confirmed;
@@ -414,13 +418,14 @@ void read_all(lua_State* lua, TestCase& test) {
   if (!field(lua, table, "given")) lua_newtable(lua);
   int given = lua_gettop(lua);
   only(lua, given, "given", {"ip", "name", "ptr", "helo", "tls", "login", "trusted", "known", "sender", "recipients", "rcpt", "groups", "subject", "from",
-                             "to", "message_id", "list_id", "header", "text", "raw", "size", "spf", "dkim", "dmarc", "links", "attachments", "score"});
+                             "to", "message_id", "list_id", "header", "text", "raw", "size", "spf", "dkim", "dmarc", "links", "attachments", "opaque", "score"});
   read_client(lua, given, test);
   read_message(lua, given, test);
   read_spf(lua, given, test);
   read_dkim(lua, given, test);
   read_dmarc(lua, given, test);
   read_links(lua, given, test);
+  test.opaque = flag(lua, given, "opaque");
   if (field(lua, given, "score")) {
     test.points = luaL_checknumber(lua, -1);
     lua_pop(lua, 1);
@@ -428,10 +433,7 @@ void read_all(lua_State* lua, TestCase& test) {
   read_scanner(lua, table, test);
   read_dns(lua, table, test);
   read_before(lua, table, test);
-  if (field(lua, table, "all")) {
-    test.all = lua_toboolean(lua, -1) != 0;
-    lua_pop(lua, 1);
-  }
+  test.all = flag(lua, table, "all");
   read_want(lua, table, test);
 }
 

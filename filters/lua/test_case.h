@@ -27,6 +27,7 @@ struct TestCase {
   Virus virus;
   std::vector<Link> links;
   std::vector<Attachment> attachments;
+  bool opaque = false;
   double points = 0;
   Time clock;
   std::vector<std::pair<std::string, std::string>> dns;        // "name TYPE", value

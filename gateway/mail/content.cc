@@ -2,6 +2,7 @@
 #include "gateway/mail/content.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -96,9 +97,9 @@ class Scanner {
   std::size_t at_ = 0;
 };
 
-Parameters read_parameters(Scanner& scanner) {
-  Parameters parameters;
-  while (!scanner.done() && parameters.raw().size() < kMaxParameters) {
+// To the end of the field, however many there are: the one that decides may be the last.
+void read_parameters(Scanner& scanner, Parameters& parameters) {
+  while (!scanner.done()) {
     // The first ";" is missing at times: "text/html charset=utf-8".
     while (scanner.take(';')) {
     }
@@ -109,7 +110,6 @@ Parameters read_parameters(Scanner& scanner) {
     }
     scanner.skip_to(';');
   }
-  return parameters;
 }
 
 std::string percent_decoded(std::string_view text) {
@@ -120,6 +120,12 @@ std::string percent_decoded(std::string_view text) {
     text.remove_prefix(octet ? 3 : 1);
   }
   return out;
+}
+
+// The pieces of a split value rank below whole ones, or sixty of them would push the boundary out.
+int rank(std::string_view name) {
+  if (!decides(name)) return 0;
+  return name.find('*') == std::string_view::npos ? 2 : 1;
 }
 
 // RFC 2231 4: "charset'language'value"; senders leave the quotes out.
@@ -135,9 +141,25 @@ std::string_view take_charset(std::string_view& value) {
 
 }  // namespace
 
+bool decides(std::string_view name) {
+  name = name.substr(0, name.find('*'));   // RFC 2231 3 and 4: "name*", "name*0", "name*0*"
+  return name == "boundary" || name == "charset" || name == "name" || name == "filename";
+}
+
 void Parameters::add(std::string name, std::string value) {
-  if (raw_.size() >= kMaxParameters) return;
-  if (value.size() > kMaxParameterLength) value.resize(kMaxParameterLength);
+  // The first one counts; others must not push out what decides.
+  auto same = [&name](const Parameter& other) { return other.name == name; };
+  if (decides(name) && std::any_of(raw_.begin(), raw_.end(), same)) return;
+  if (value.size() > kMaxParameterLength) {
+    value.resize(kMaxParameterLength);
+    truncated_ = true;
+  }
+  if (raw_.size() >= kMaxParameters) {
+    truncated_ = true;
+    auto lesser = std::find_if(raw_.rbegin(), raw_.rend(), [&name](const Parameter& other) { return rank(other.name) < rank(name); });
+    if (lesser == raw_.rend()) return;
+    raw_.erase(std::next(lesser).base());
+  }
   raw_.push_back({std::move(name), std::move(value)});
 }
 
@@ -192,7 +214,7 @@ ContentType parse_content_type(std::string_view raw) {
     content.type = std::move(type);
     content.subtype = std::move(subtype);
   }
-  content.parameters = read_parameters(scanner);
+  read_parameters(scanner, content.parameters);
   return content;
 }
 
@@ -204,8 +226,7 @@ Disposition parse_disposition(std::string_view raw) {
   if (scanner.take('=')) {
     disposition.parameters.add(std::exchange(disposition.kind, "attachment"), scanner.value());
   }
-  Parameters rest = read_parameters(scanner);
-  for (const Parameter& parameter : rest.raw()) disposition.parameters.add(parameter.name, parameter.value);
+  read_parameters(scanner, disposition.parameters);
   return disposition;
 }
 

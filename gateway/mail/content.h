@@ -17,15 +17,21 @@ struct Parameter {
   bool operator==(const Parameter&) const = default;
 };
 
-// Beyond these, parameters are dropped and values cut.
+// Beyond these, parameters are dropped and values cut; what decides (see below) takes the place of what does not.
 constexpr std::size_t kMaxParameters = 64;
 constexpr std::size_t kMaxParameterLength = 16 * 1024;
 
+// Whether a parameter (its name in lower case) says where parts begin, what a file is called or how a text is read.
+// Only these hide something from the filters when they are missed.
+bool decides(std::string_view name);
+
 class Parameters {
  public:
-  // As they stood in the field, for BODYSTRUCTURE.
+  // As they stood in the field, for BODYSTRUCTURE; of a name that decides the first one.
   const std::vector<Parameter>& raw() const { return raw_; }
   void add(std::string name, std::string value);
+  // Something was dropped or cut: what another reader sees here may differ.
+  bool truncated() const { return truncated_; }
 
   // The value as UTF-8: RFC 2231 continuations joined, charset and percent decoded; also the encoded words
   // that many senders write against RFC 2047 5.  A "name*" form wins over a plain one.
@@ -33,10 +39,11 @@ class Parameters {
   // The first plain value of that name, undecoded, or "".
   std::string_view plain(std::string_view name) const;
 
-  bool operator==(const Parameters&) const = default;
+  bool operator==(const Parameters& other) const { return raw_ == other.raw_; }
 
  private:
   std::vector<Parameter> raw_;
+  bool truncated_ = false;
 };
 
 struct ContentType {

@@ -15,8 +15,7 @@ namespace postern::mail {
 
 namespace {
 
-constexpr std::size_t kMaxBoundary = kMaxParameterLength;   // RFC 2046 5.1.1 allows 70; some write more
-constexpr std::size_t kMaxFieldRead = 32 * 1024;  // octets of a Content-* field that are looked at
+constexpr std::size_t kMaxBoundary = 70;          // RFC 2046 5.1.1; longer ones count as long as the table has room
 constexpr std::size_t kMaxSmallText = 1000;       // of Content-ID, Content-Description, ...
 constexpr std::size_t kMaxTypeWord = 127;         // RFC 6838 4.2
 
@@ -160,7 +159,6 @@ class Parser {
     std::string boundary;
     if (part.type.type == "multipart") {
       boundary = trimmed_right(part.type.parameters.plain("boundary"));
-      if (boundary.size() > kMaxBoundary) boundary.clear();
     }
     bool message = part.type.type == "message" && (part.type.subtype == "rfc822" || part.type.subtype == "global") &&
                    part.encoding == TransferEncoding::identity;
@@ -199,7 +197,7 @@ class Parser {
         break;
       }
       if (field.name.size() > 8 && istarts_with(field.name, "content-")) {
-        on_content_field(part, seen, field.name.substr(8), field.raw.substr(0, kMaxFieldRead));
+        on_content_field(part, seen, field.name.substr(8), field.raw);
       }
     }
     lines_ += count_lines(text_.substr(at_, body));
@@ -236,6 +234,7 @@ class Parser {
     }
   }
 
+  // Nothing is judged by these texts, so losing one hides nothing.
   void keep(std::string& place, std::string value, std::size_t max) {
     if (value.size() > max || value.size() > text_left_) return;
     text_left_ -= value.size();
@@ -244,8 +243,11 @@ class Parser {
 
   ContentType bounded(ContentType content) {
     if (content.type.size() > kMaxTypeWord || content.subtype.size() > kMaxTypeWord) {
-      content.type = "application";
-      content.subtype = "octet-stream";
+      table_.truncated = true;
+      // RFC 2046 5.1.3: a multipart of any other kind is read as mixed.
+      bool multipart = content.type == "multipart";
+      content.type = multipart ? "multipart" : "application";
+      content.subtype = multipart ? "mixed" : "octet-stream";
     }
     content.parameters = bounded(std::move(content.parameters));
     return content;
@@ -255,16 +257,26 @@ class Parser {
     disposition.parameters = bounded(std::move(disposition.parameters));
     return disposition;
   }
+  // When the table is full of other texts, what decides has room of its own, and an ordinary boundary always.
   Parameters bounded(Parameters parameters) {
+    if (parameters.truncated()) table_.truncated = true;
     std::size_t size = 0;
     for (const Parameter& parameter : parameters.raw()) size += parameter.name.size() + parameter.value.size();
     if (size <= text_left_) {
       text_left_ -= size;
       return parameters;
     }
-    // A boundary is needed even then: structure is what hides things.
     Parameters rest;
-    rest.add("boundary", std::string(parameters.plain("boundary").substr(0, kMaxBoundary)));
+    for (const Parameter& parameter : parameters.raw()) {
+      if (!decides(parameter.name)) continue;
+      std::size_t needed = parameter.name.size() + parameter.value.size();
+      if (needed > deciding_left_ && (parameter.name != "boundary" || parameter.value.size() > kMaxBoundary)) {
+        table_.truncated = true;
+        continue;
+      }
+      deciding_left_ -= std::min(needed, deciding_left_);
+      rest.add(parameter.name, parameter.value);
+    }
     return rest;
   }
 
@@ -273,6 +285,7 @@ class Parser {
   std::uint32_t lines_ = 0;            // LFs before at_
   std::size_t boundaries_ = 0;         // open_ entries with a boundary
   std::size_t text_left_ = kMaxTableText;
+  std::size_t deciding_left_ = kMaxTableText;
   std::vector<Open> open_;
   PartTable table_;
 };

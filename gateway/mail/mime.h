@@ -15,7 +15,8 @@ namespace postern::mail {
 
 constexpr std::size_t kMaxParts = 1000;
 constexpr std::size_t kMaxDepth = 30;
-// Octets of all texts in a table (types, parameters, embedded envelopes); later ones are dropped.
+// Octets of all texts in a table (types, parameters, embedded envelopes); of later ones only those parameters are kept
+// that decide, up to as many octets again.
 constexpr std::size_t kMaxTableText = 256 * 1024;
 
 // A message or a part of one.  Offsets count from the first octet that was parsed (in the store: of the record).
@@ -63,7 +64,8 @@ struct Part {
 struct PartTable {
   std::vector<Part> parts;    // never empty; [0] is the message, a parent stands before its children
   std::uint32_t size = 0;     // octets parsed
-  // More parts or levels than the limits allow: the last part stands for the rest, opaque.
+  // A limit was met, so another reader may see parts, names or texts that are not here: more parts or levels than are
+  // read (the last part stands for the rest, opaque), or parameters that were dropped or cut.
   bool truncated = false;
 
   const Part& root() const { return parts.front(); }

@@ -376,6 +376,24 @@ TEST_CASE("a large message is decoded on a worker, once it is waited for") {
   CHECK(inline_one->content()->text == large->content()->text);
 }
 
+TEST_CASE("a message that goes beyond what is looked at is opaque, and its attachments are all shown") {
+  World w;
+  Evidence evidence(w.zone, nullptr, w.clock, w.config, {});
+  auto opaque = [&](const std::string& octets) {
+    return evidence.message(client_at("192.0.2.1"), sender_of("a@example.com"), Octets(octets))->content()->opaque;
+  };
+  CHECK_FALSE(opaque("Subject: x\r\n\r\nbody\r\n"));
+  std::string parameters, parts;
+  for (int i = 0; i < 64; ++i) parameters += "; a=0";
+  for (int i = 0; i < 300; ++i) parts += "--b\r\nContent-Disposition: attachment; filename=" + std::to_string(i) + "\r\n\r\nx\r\n";
+  CHECK(opaque("Content-Type: text/plain" + parameters + "; charset=utf-8\r\n\r\nbody\r\n"));
+  const std::string many = "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + parts + "--b--\r\n";
+  CHECK_FALSE(opaque(many));
+  auto message = evidence.message(client_at("192.0.2.1"), sender_of("a@example.com"), Octets(many));
+  REQUIRE(message->content()->attachments.size() == 300);
+  CHECK(message->content()->attachments.back().name == "299");
+}
+
 TEST_CASE("Authentication-Results tells every fact in the words of RFC 8601") {
   smtp::Client client = client_at("192.0.2.1");
   Reputation reputation;

@@ -90,6 +90,15 @@ rule "virus" { on = "message", check = function(mail) return quarantine("a virus
   CHECK(later.all().verdict == "defer");
 }
 
+TEST_CASE("a message with more header fields than are looked at is opaque") {
+  RuleBench bench(R"(rule "opaque" { on = "message", check = function(mail) if mail.opaque then return score(1, "opaque") end end })");
+  std::string fields;
+  for (int i = 0; i < 9'000; ++i) fields += "X: y\r\n";
+  CHECK(bench.all(fields + "\r\nbody\r\n").score == 0);
+  for (int i = 0; i < 1'001; ++i) fields += "X: y\r\n";
+  CHECK(bench.all(fields + "\r\nbody\r\n").score == 1);
+}
+
 TEST_CASE("a rule set without rules examines nothing") {
   RuleBench bench("-- nothing yet");
   bench.evidence.spf.result = SpfResult::fail;

@@ -148,4 +148,27 @@ TEST_CASE("parameters are bounded in number and length") {
   auto type = parse_content_type(raw);
   CHECK(type.parameters.raw().size() == kMaxParameters);
   CHECK(type.parameters.raw()[0].value.size() == kMaxParameterLength);
+  CHECK(type.parameters.truncated());
+  CHECK_FALSE(parse_content_type("text/plain; charset=utf-8").parameters.truncated());
+}
+
+TEST_CASE("what decides is read behind any number of other parameters") {
+  std::string padding;
+  for (int i = 0; i < 1000; ++i) padding += "; a" + std::to_string(i) + "=0";
+  auto type = parse_content_type("multipart/mixed" + padding + "; boundary=b; charset=utf-8; name=n.exe");
+  CHECK(type.parameters.plain("boundary") == "b");
+  CHECK(type.parameters.plain("charset") == "utf-8");
+  CHECK(type.parameters.plain("name") == "n.exe");
+  CHECK(type.parameters.raw().size() == kMaxParameters);
+  CHECK(type.parameters.truncated());
+  auto name = [](const std::string& raw) { return parse_disposition("attachment" + raw).parameters.get("filename").value_or("?"); };
+  CHECK(name(padding + "; filename=evil.exe") == "evil.exe");
+  CHECK(name(padding + "; filename*=utf-8''evil.exe") == "evil.exe");
+  CHECK(name(padding + "; filename*0=ev; filename*1=il.exe") == "evil.exe");
+
+  std::string pieces, same;
+  for (int i = 5; i < 200; ++i) pieces += "; name*" + std::to_string(i) + "=x";
+  for (int i = 0; i < 200; ++i) same += "; name=x";
+  CHECK(parse_content_type("multipart/mixed" + pieces + "; boundary=b").parameters.plain("boundary") == "b");
+  CHECK(parse_content_type("multipart/mixed" + same + "; boundary=b").parameters.plain("boundary") == "b");
 }

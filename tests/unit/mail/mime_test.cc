@@ -186,7 +186,7 @@ TEST_CASE("rubbish of every kind has a sound table and valid text") {
     auto back = deserialize(serialize(table));
     REQUIRE(back);
     CHECK(*back == table);
-    CHECK(serialize(table).size() <= kMaxTableText + 1000 * 64);
+    CHECK(serialize(table).size() <= 2 * kMaxTableText + 1000 * 64);
     CHECK(EnvelopeView::read(envelope_of(message)));
   }
   CHECK(readable_text(bodies[7], parse(bodies[7])) == "fooba");
@@ -198,9 +198,52 @@ TEST_CASE("a thousand parts with long parameters keep the table small and its st
   PartTable table = parse(message);
   CHECK(table.truncated);
   CHECK(table.parts.size() == kMaxParts);
-  CHECK(serialize(table).size() < kMaxTableText + kMaxParts * 64);
+  CHECK(serialize(table).size() < 2 * kMaxTableText + kMaxParts * 64);
   CHECK(table.parts[1].type.parameters.plain("name").size() == 2000);
   CHECK(table.parts[999].kind == Part::Kind::leaf);
+}
+
+TEST_CASE("padding in a field hides neither parts nor names, and the table says that it was there") {
+  std::string many;
+  for (int i = 0; i < 64; ++i) many += "; a" + std::to_string(i) + "=0";
+  const std::string paddings[] = {many, "; a=" + std::string(33'000, '0'), std::string(33'000, ' '), "; a=\"" + std::string(300'000, '0') + "\""};
+  for (const std::string& padding : paddings) {
+    INFO(padding.substr(0, 20));
+    PartTable table = parse("Content-Type: multipart/mixed" + padding + "; boundary=b\n\n--b\nContent-Disposition: attachment" + padding +
+                            "; filename=evil.exe\nContent-Transfer-Encoding: base64\n\nAAAA\n--b--\n");
+    CHECK(table.truncated == (padding.front() == ';'));
+    REQUIRE(table.parts.size() == 2);
+    CHECK(table.parts[1].file_name() == "evil.exe");
+    CHECK(table.parts[1].encoding == TransferEncoding::base64);
+  }
+}
+
+TEST_CASE("long texts of other parts take no room from names, and a name that has none is told") {
+  std::string padded = "--b\nContent-Type: text/plain";
+  for (int i = 0; i < 3; ++i) padded += "; a" + std::to_string(i) + "=" + std::string(10'000, '0');
+  padded += "\n\nx\n";
+  std::string message = "Content-Type: multipart/mixed; boundary=b\n\n";
+  for (int i = 0; i < 20; ++i) message += padded;
+  message += "--b\nContent-Disposition: attachment; filename=evil.exe; x=y\n\nx\n";
+  PartTable table = parse(message + "--b--\n");
+  REQUIRE(table.parts.size() == 22);
+  CHECK(table.parts[21].file_name() == "evil.exe");
+  CHECK_FALSE(table.truncated);   // nothing that decides was lost
+
+  std::string long_name = "--b\nContent-Disposition: attachment; filename=" + std::string(10'000, 'n') + "\n\nx\n";
+  for (int i = 0; i < 60; ++i) message += long_name;
+  message += "--b\nContent-Type: multipart/mixed; boundary=inner\n\n--inner\n\ny\n--inner--\n--b--\n";
+  table = parse(message);
+  CHECK(table.truncated);
+  CHECK(table.parts.back().depth == 2);
+  CHECK(serialize(table).size() < 2 * kMaxTableText + kMaxParts * 64);
+}
+
+TEST_CASE("a multipart of an endless kind is read as mixed") {
+  PartTable table = parse("Content-Type: multipart/" + std::string(200, 'x') + "; boundary=b\n\n--b\n\nx\n--b--\n");
+  CHECK(table.truncated);
+  CHECK(table.parts.size() == 2);
+  CHECK(table.root().is("multipart", "mixed"));
 }
 
 TEST_CASE("a table survives its blob, and no damaged blob is believed") {
