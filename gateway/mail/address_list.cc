@@ -168,12 +168,13 @@ class ListReader {
       return end_group();
     }
     if (token.is(':') && route) return angle_.clear();
-    if (token.is(':') && !in_angle_ && !had_angle_ && !in_group_ && last_at(outside_) == outside_.size()) return begin_group();
+    if (token.is(':') && !in_angle_ && !had_angle_ && !in_group_ && !at_seen_) return begin_group();
     if (token.is('<') && !had_angle_) {
       in_angle_ = had_angle_ = true;
     } else if (token.is('>')) {
       in_angle_ = false;
     } else {
+      at_seen_ = at_seen_ || (!in_angle_ && token.is('@'));
       (in_angle_ ? angle_ : outside_).push_back(std::move(token));
     }
   }
@@ -182,7 +183,7 @@ class ListReader {
     HeaderAddress group;
     group.kind = HeaderAddress::Kind::group_begin;
     group.name = phrase(outside_, 0, outside_.size());
-    outside_.clear();
+    clear_outside();
     lexer_.take_comment();
     out_.push_back(std::move(group));
     in_group_ = true;
@@ -207,9 +208,14 @@ class ListReader {
     std::string comment = lexer_.take_comment();
     if (entry.name.empty() && had_something()) entry.name = trimmed(comment);
     if (had_something()) out_.push_back(std::move(entry));
-    outside_.clear();
+    clear_outside();
     angle_.clear();
     in_angle_ = had_angle_ = false;
+  }
+
+  void clear_outside() {
+    outside_.clear();
+    at_seen_ = false;
   }
 
   bool had_something() const { return had_angle_ || !outside_.empty(); }
@@ -247,6 +253,7 @@ class ListReader {
   std::size_t limit_;
   Tokens outside_;       // of this entry, outside and inside of "<...>"
   Tokens angle_;
+  bool at_seen_ = false;  // among outside_
   bool in_angle_ = false;
   bool had_angle_ = false;
   bool in_group_ = false;

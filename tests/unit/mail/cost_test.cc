@@ -1,0 +1,84 @@
+// What a stranger's octets cost.  Every parser of this folder gets a megabyte of one short token: four times as many may
+// take about four times as long, never sixteen.  The time is that of the thread, so a busy machine does not matter.
+#include <time.h>
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/base/text.h"
+#include "gateway/mail/address.h"
+#include "tests/support/catch.h"
+
+using namespace postern;
+using namespace postern::mail;
+
+namespace {
+
+constexpr std::size_t kMegabyte = 1024 * 1024;
+constexpr double kWorthATest = 0.1;   // seconds; what takes less hurts nobody, and is noise under sanitizers
+
+const std::vector<std::string> kTokens = {
+    ":", "@", "<", ">", ",", ";", "(", ")", "\"", "\\", "[", ".", " ", "\t", "\n", "\r\n", "x", "x ", "x\n", "x:\n", "x:y\r\n ", "a@", "a@b,",
+    "a:;", "<a@b>", "=", "=\n", "=4", "=?", "?=", "=?a?q?", "=?a?q?b", "=?utf-8?q?a?=", "=?utf-8?b?YQ==?= ", "<!----!>", "<!--", "--", "-->",
+    "<a ", "<a='", "</", "<script>", "<script></", "&#", "&amp;", "\xef\xbb\xbf", "\xc2\xad", ";a=b", ";a", ";name=x", ";name*5=x", ";filename*0*=a'",
+    ";filename*0=a", "--b\n", "--b--\n", "--b", "\xcc\x81", "\xcc\xa3\xcc\x81", "a\xcc\x81", "\xcc\xa3\xcd\x8f\xcc\x81", "\xb0\xb4", "\xec\xf2", "\xff",
+    "\xe2\x80", "\x1b$B", "+", "begin 1\n", "%41", "'", std::string(1, '\0')};
+
+struct Parser {
+  const char* name;
+  std::size_t most;   // octets that it looks at
+  std::function<void(const std::string&)> run;
+};
+
+const std::vector<Parser> kParsers = {
+    {"address list", 256 * 1024, [](const std::string& text) { parse_address_list(text); }},
+    {"address list behind an address", 256 * 1024, [](const std::string& text) { parse_address_list("a@" + text); }},
+    {"address list in a bracket", 256 * 1024, [](const std::string& text) { parse_address_list("<@" + text); }},
+};
+
+std::string repeated(const std::string& token, std::size_t size) {
+  std::string out;
+  while (out.size() < size) out += token;
+  return out;
+}
+
+double seconds_for(const Parser& parser, const std::string& text) {
+  timespec before{}, after{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+  parser.run(text);
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+  return static_cast<double>(after.tv_sec - before.tv_sec) + static_cast<double>(after.tv_nsec - before.tv_nsec) / 1e9;
+}
+
+bool is_linear(const Parser& parser, const std::string& token) {
+  double quarter = 0;
+  for (std::size_t size = parser.most / 16; size <= parser.most; size *= 4) {
+    std::string text = repeated(token, size);
+    double whole = seconds_for(parser, text);
+    bool slow = quarter > 0 && whole > kWorthATest;
+    for (int tries = 1; slow && whole > 10 * quarter; ++tries) {
+      if (tries == 5) return false;
+      whole = std::min(whole, seconds_for(parser, text));
+      quarter = std::min(quarter, seconds_for(parser, repeated(token, size / 4)));
+    }
+    if (slow) return true;
+    double growth = static_cast<double>(parser.most) / static_cast<double>(size);
+    if (whole * growth * growth < kWorthATest) return true;   // the square would not show
+    quarter = whole;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("no parser takes more than linear time for a megabyte of one token") {
+  for (const Parser& parser : kParsers) {
+    for (const std::string& token : kTokens) {
+      INFO(parser.name << " of " << printable(token));
+      CHECK(is_linear(parser, token));
+    }
+  }
+}
