@@ -71,6 +71,14 @@ std::uint32_t numbered_character(std::string_view digits, unsigned base) {
   return bad ? kBadCharacter : value;
 }
 
+// Of the soft hyphen, zero-width space or byte order mark that the text starts with, or 0.  They cut words for filters only.
+std::size_t invisible_length(std::string_view text) {
+  for (std::string_view invisible : {"\xc2\xad", "\xe2\x80\x8b", "\xef\xbb\xbf"}) {
+    if (text.starts_with(invisible)) return invisible.size();
+  }
+  return 0;
+}
+
 class Stripper {
  public:
   Stripper(std::string_view html, std::size_t limit) : html_(html), limit_(limit) { out_.reserve(std::min(html.size() / 2, limit)); }
@@ -105,19 +113,19 @@ class Stripper {
     at_ = end;
   }
 
-  // Without soft hyphens, zero-width spaces and byte order marks, which cut words for filters only.
+  // Without invisible characters.
   void put_run(std::string_view run) {
-    while (!run.empty()) {
-      std::size_t cut = run.size(), skip = 0;
-      for (std::string_view invisible : {"\xc2\xad", "\xe2\x80\x8b", "\xef\xbb\xbf"}) {
-        auto hit = run.substr(0, cut).find(invisible);
-        if (hit == std::string_view::npos) continue;
-        cut = hit;
-        skip = invisible.size();
+    std::size_t begin = 0;
+    for (std::size_t at = 0; at < run.size();) {
+      std::size_t skip = static_cast<unsigned char>(run[at]) < 0x80 ? 0 : invisible_length(run.substr(at));
+      if (skip == 0) {
+        ++at;
+        continue;
       }
-      put(run.substr(0, cut));
-      run.remove_prefix(cut + skip);
+      put(run.substr(begin, at - begin));
+      begin = at += skip;
     }
+    put(run.substr(begin));
   }
 
   void put(std::string_view piece) {
@@ -207,10 +215,15 @@ class Stripper {
     at_ += 4;
     if (html_.substr(at_).starts_with(">")) return skip_behind('>');
     if (html_.substr(at_).starts_with("->")) return skip_behind('>');
-    auto end = html_.find("-->", at_);
-    auto bang = html_.substr(0, end).find("--!>", at_);
-    if (bang != std::string_view::npos) end = bang + 1;
-    at_ = end == std::string_view::npos ? html_.size() : end + 3;
+    // "-->" or "--!>", whichever comes first, in one scan: a search for each would run to the end at every comment.
+    for (;;) {
+      auto hyphens = html_.find("--", at_);
+      at_ = std::min(hyphens, html_.size());
+      if (hyphens == std::string_view::npos) return;
+      std::string_view behind = html_.substr(hyphens + 2, 2);
+      if (behind.starts_with('>') || behind == "!>") return skip_behind('>');
+      ++at_;
+    }
   }
 
   void skip_behind(char c) {

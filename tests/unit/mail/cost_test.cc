@@ -10,6 +10,7 @@
 
 #include "gateway/base/text.h"
 #include "gateway/mail/address.h"
+#include "gateway/mail/html.h"
 #include "tests/support/catch.h"
 
 using namespace postern;
@@ -37,6 +38,7 @@ const std::vector<Parser> kParsers = {
     {"address list", 256 * 1024, [](const std::string& text) { parse_address_list(text); }},
     {"address list behind an address", 256 * 1024, [](const std::string& text) { parse_address_list("a@" + text); }},
     {"address list in a bracket", 256 * 1024, [](const std::string& text) { parse_address_list("<@" + text); }},
+    {"HTML", kMegabyte, [](const std::string& text) { html_to_text(text); }},
 };
 
 std::string repeated(const std::string& token, std::size_t size) {
