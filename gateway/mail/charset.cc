@@ -242,7 +242,7 @@ void append_utf8(std::string& out, UChar32 c) {
   }
 }
 
-// ICU counts in int32; long texts are folded in slices that end at an ASCII octet where there is one.
+// ICU counts in int32; long texts are folded in slices.
 constexpr std::size_t kFoldSlice = 1 << 20;
 
 void fold(std::string& out, std::string_view utf8) {
@@ -272,6 +272,7 @@ std::string search_form(std::string_view utf8) {
   while (!rest.empty()) {
     std::size_t length = std::min(rest.size(), kFoldSlice);
     while (length < rest.size() && (static_cast<unsigned char>(rest[length]) & 0xc0) == 0x80) --length;
+    length = stream_safe_length(rest.substr(0, length), Ignorables::vanish);
     fold(out, rest.substr(0, length));
     rest.remove_prefix(length);
   }

@@ -10,7 +10,9 @@
 
 #include "gateway/base/text.h"
 #include "gateway/mail/address.h"
+#include "gateway/mail/charset.h"
 #include "gateway/mail/html.h"
+#include "gateway/mail/nfc.h"
 #include "tests/support/catch.h"
 
 using namespace postern;
@@ -39,6 +41,14 @@ const std::vector<Parser> kParsers = {
     {"address list behind an address", 256 * 1024, [](const std::string& text) { parse_address_list("a@" + text); }},
     {"address list in a bracket", 256 * 1024, [](const std::string& text) { parse_address_list("<@" + text); }},
     {"HTML", kMegabyte, [](const std::string& text) { html_to_text(text); }},
+    {"no charset", kMegabyte, [](const std::string& text) { to_utf8(text, ""); }},
+    {"utf-8", kMegabyte, [](const std::string& text) { to_utf8(text, "utf-8"); }},
+    {"tcvn", kMegabyte, [](const std::string& text) { to_utf8(text, "tcvn"); }},
+    {"windows-1258", kMegabyte, [](const std::string& text) { to_utf8(text, "windows-1258"); }},
+    {"iso-2022-jp", kMegabyte, [](const std::string& text) { to_utf8(text, "iso-2022-jp"); }},
+    {"utf-7", kMegabyte, [](const std::string& text) { to_utf8(text, "utf-7"); }},
+    {"search form", kMegabyte, [](const std::string& text) { search_form(text); }},
+    {"normal form", kMegabyte, [](const std::string& text) { nfc(valid_utf8(text)); }},
 };
 
 std::string repeated(const std::string& token, std::size_t size) {
