@@ -1,4 +1,6 @@
 // mail.header["X"]: the first field of that name as a reader sees it, or nil; mail.header("X"): all of them.
+#include <algorithm>
+
 #include "filters/lua/bind.h"
 #include "gateway/base/text.h"
 
@@ -13,13 +15,23 @@ Scene& scene_of(lua_State* lua) {
   return *handle->scene;
 }
 
+void push_readable(lua_State* lua, const mail::HeaderField& field) {
+  State::spend(lua, std::min(field.raw.size(), mail::kMaxReadableField) / 16);
+  push(lua, mail::readable(field.raw));
+}
+
 int first(lua_State* lua) {
   Scene& scene = scene_of(lua);
   if (lua_type(lua, 2) != LUA_TSTRING) raise(lua, "mail.header[\"Name\"]: the name is a text");
+  lua_getiuservalue(lua, 1, 1);
+  lua_pushvalue(lua, 2);
+  if (lua_rawget(lua, 3) != LUA_TNIL) return 1;   // decoded for an earlier rule
   const auto* field = scene.header.find(view(lua, 2));
   if (field == nullptr) return 0;
-  State::spend(lua, field->raw.size() / 16);
-  push(lua, mail::readable(field->raw));
+  push_readable(lua, *field);
+  lua_pushvalue(lua, 2);
+  lua_pushvalue(lua, -2);
+  lua_rawset(lua, 3);
   return 1;
 }
 
@@ -31,8 +43,8 @@ int all(lua_State* lua) {
   lua_Integer count = 0;
   for (const auto& field : scene.header.fields()) {
     if (count == kMaxValues || !iequals(field.name, name)) continue;
-    State::spend(lua, 1 + field.raw.size() / 16);
-    push(lua, mail::readable(field.raw));
+    State::spend(lua, 1);
+    push_readable(lua, field);
     lua_rawseti(lua, -2, ++count);
   }
   return 1;

@@ -63,18 +63,26 @@ std::string cleaned(std::string_view label) {
   return ascii_lowered(label);
 }
 
+// ICU's own name for a label, or nullptr.  Asks its table of aliases alone: opening a converter that does not exist
+// looks for files.
+const char* canonical(const std::string& label) {
+  UErrorCode error = U_ZERO_ERROR;
+  const char* name = ucnv_getAlias(label.c_str(), 0, &error);
+  return U_SUCCESS(error) ? name : nullptr;
+}
+
 // The converter of this thread, reset, or nullptr for an unknown name.  An ICU converter has state: one thread each.
-UConverter* converter_for(std::string_view name) {
-  constexpr std::size_t kMaxCached = 64;   // foreign labels must not grow a thread without end
-  thread_local std::unordered_map<std::string, Converter> cache;
-  std::string key(name);
-  auto found = cache.find(key);
+// Kept by canonical name, of which there are some two hundred, so no labels of strangers drive out those in use.
+UConverter* converter_for(std::string_view label) {
+  thread_local std::unordered_map<std::string_view, Converter> cache;   // the keys are ICU's and live as long as it
+  const char* name = canonical(std::string(label));
+  if (name == nullptr) return nullptr;
+  auto found = cache.find(name);
   if (found == cache.end()) {
-    if (cache.size() >= kMaxCached) cache.clear();
     UErrorCode error = U_ZERO_ERROR;
-    Converter made(ucnv_open(key.c_str(), &error));
+    Converter made(ucnv_open(name, &error));
     if (U_FAILURE(error)) made.reset();
-    found = cache.emplace(std::move(key), std::move(made)).first;
+    found = cache.emplace(name, std::move(made)).first;
   }
   if (found->second) ucnv_reset(found->second.get());
   return found->second.get();

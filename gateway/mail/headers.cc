@@ -2,6 +2,7 @@
 // what another reader takes for a header field must not hide from us in a "body".
 #include "gateway/mail/headers.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "gateway/base/text.h"
@@ -103,6 +104,11 @@ std::string unfolded(std::string_view raw) {
   return out;
 }
 
-std::string readable(std::string_view raw) { return decode_words(unfolded(raw)); }
+std::string readable(std::string_view raw) {
+  std::size_t length = std::min(raw.size(), kMaxReadableField);
+  // Not inside a character, or the whole text would no longer pass for UTF-8.
+  for (int i = 0; i < 3 && length < raw.size() && (static_cast<unsigned char>(raw[length]) & 0xc0) == 0x80; ++i) --length;
+  return decode_words(unfolded(raw.substr(0, length)));
+}
 
 }  // namespace postern::mail

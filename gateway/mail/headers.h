@@ -66,7 +66,10 @@ class HeaderBlock {
 // One line: line ends removed, white space around trimmed, what stood between stays.  RFC 5322 2.2.3.
 std::string unfolded(std::string_view raw);
 
-// The field as a reader means it: unfolded, encoded words decoded, always valid UTF-8.
+// Octets of a field that are decoded: no reader looks at more.
+constexpr std::size_t kMaxReadableField = 64 * 1024;
+
+// The field as a reader means it: unfolded, encoded words decoded, always valid UTF-8; of what is longer the beginning.
 std::string readable(std::string_view raw);
 
 }  // namespace postern::mail

@@ -81,6 +81,15 @@ TEST_CASE("the error of a budget says which one, and where") {
   }
 }
 
+TEST_CASE("a field is decoded once for all who read it") {
+  RuleBench bench("rule \"reads\" { on = \"message\", check = function(mail)\n"
+                  "local sum = 0 for i = 1, 2000 do sum = sum + #mail.header[\"Subject\"] end return score(1, 'read ' .. sum) end }");
+  auto verdict = bench.all("Subject: " + std::string(1'000'000, 'x') + "\r\n\r\nBody\r\n");
+  CHECK_FALSE(verdict.error);
+  REQUIRE(verdict.hits.size() == 1);
+  CHECK(verdict.hits[0].why == "read " + std::to_string(2'000 * 65'535));   // 64 KiB less the blank behind the colon
+}
+
 TEST_CASE("after a bomb the state judges the next message as if nothing had been") {
   RuleBench bench(R"(
 rule "bomb" { on = "message", check = function(mail)

@@ -11,6 +11,7 @@
 #include "gateway/base/text.h"
 #include "gateway/mail/address.h"
 #include "gateway/mail/charset.h"
+#include "gateway/mail/headers.h"
 #include "gateway/mail/html.h"
 #include "gateway/mail/nfc.h"
 #include "tests/support/catch.h"
@@ -40,6 +41,7 @@ const std::vector<Parser> kParsers = {
     {"address list", 256 * 1024, [](const std::string& text) { parse_address_list(text); }},
     {"address list behind an address", 256 * 1024, [](const std::string& text) { parse_address_list("a@" + text); }},
     {"address list in a bracket", 256 * 1024, [](const std::string& text) { parse_address_list("<@" + text); }},
+    {"readable field", kMaxReadableField, [](const std::string& text) { readable(text); }},
     {"HTML", kMegabyte, [](const std::string& text) { html_to_text(text); }},
     {"no charset", kMegabyte, [](const std::string& text) { to_utf8(text, ""); }},
     {"utf-8", kMegabyte, [](const std::string& text) { to_utf8(text, "utf-8"); }},

@@ -75,6 +75,7 @@ TEST_CASE("charsets become UTF-8, also under wrong or missing labels") {
                         {"\x1b$BF|K\\\x1b(B", "ISO-2022-JP", "日本"},
                         {"\xfe\xff\x00\x61", "utf-16", "a"},
                         {"caf\xe9", " \"Windows-1252\" ", "café"},
+                        {"\xd0\xcf", "koi8-r", "по"},
                         {"Ti\xaang Vi\xaet", "VISCII", "Tiếng Việt"},
                         {"Ti\xd5ng Vi\xd6t \xaa\xb3", "x-tcvn", "TiÕng ViÖt ª³"},
                         {"Ti\xd5ng Vi\xd6t \xaa\xb3", "tcvn5712-1", "Tiếng Việt ế"},

@@ -61,6 +61,15 @@ TEST_CASE("unfolding takes the line ends away and nothing else") {
   CHECK(unfolded("\r\n \r\n") == "");
 }
 
+TEST_CASE("of a long field the beginning is readable, cut between characters") {
+  CHECK(readable(std::string(1'000'000, 'x')).size() == kMaxReadableField);
+  std::string vowels = "xx";   // so that the cut falls into a character
+  while (vowels.size() < 2 * kMaxReadableField) vowels += "\u1ebf";
+  std::string text = readable(vowels);
+  CHECK(text == vowels.substr(0, text.size()));
+  CHECK(text.size() > kMaxReadableField - 3);
+}
+
 TEST_CASE("encoded words become UTF-8, also as senders really write them") {
   struct Case {
     std::string_view in, out;
