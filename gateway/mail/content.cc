@@ -232,9 +232,9 @@ Disposition parse_disposition(std::string_view raw) {
 
 TransferEncoding parse_transfer_encoding(std::string_view raw) {
   Scanner scanner(raw);
-  std::string word = ascii_lowered(scanner.word(";,"));
-  while (!word.empty() && (word.front() == '"' || word.front() == '\'')) word.erase(0, 1);
-  while (!word.empty() && (word.back() == '"' || word.back() == '\'' || word.back() == '.')) word.pop_back();
+  std::string_view written = scanner.word(";,");
+  written.remove_prefix(std::min(written.find_first_not_of("\"'"), written.size()));
+  std::string word = ascii_lowered(written.substr(0, written.find_last_not_of("\"'.") + 1));
   if (word.empty() || word == "7bit" || word == "8bit" || word == "binary" || word == "7-bit" || word == "8-bit") {
     return TransferEncoding::identity;
   }

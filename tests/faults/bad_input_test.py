@@ -253,6 +253,27 @@ class Budget(unittest.TestCase):
                     after = resource.getrusage(resource.RUSAGE_CHILDREN)
                     self.assertLess(after.ru_utime - before.ru_utime, 2.0)
 
+    def test_a_header_of_one_token_is_read_in_little_time(self):
+        with tempfile.TemporaryDirectory() as nothing:
+            gateway = Gateway(rules=nothing, rule_files=self.RULES, antivirus=False, users=(), start=False, sections={"antivirus": "scanners = 0"})
+        megabyte = 1_000_000
+        fields = [(b"From: a@", token) for token in (b":", b"@", b"<", b"(", b"\"", b"x:\r\n ", b",", b"=?", b"[")]
+        fields += [(b"Subject: ", token) for token in (b"=?", b"=?x?q?", b"=?utf-8?q?a?=", b"\xcc\xa3\xcc\x81", b"\xff")]
+        fields += [(b"Content-Type: text/plain", token) for token in (b";a=b", b";name*5=x", b";", b"(", b"\"")]
+        fields += [(b"Content-Disposition: attachment", token) for token in (b";filename*0*=a'", b";a")]
+        fields += [(b"Content-Transfer-Encoding: ", token) for token in (b"'", b"(")]
+        bodies = [(b"Content-Type: text/plain; charset=tcvn\r\n\r\n", b"\xb4\xb0"), (b"Content-Type: text/html\r\n\r\n", b"<!----!>"),
+                  (b"Content-Type: text/html\r\n\r\n", b"\xef\xbb\xbf")]
+        with gateway:
+            for begin, token in fields + bodies:
+                with self.subTest(begin=begin, token=token):
+                    with open(gateway.path("m.eml"), "wb") as f:
+                        f.write(begin + token * (megabyte // len(token)) + b"\r\n\r\nbody\r\n")
+                    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                    gateway.command("explain", gateway.path("m.eml"), check=True)
+                    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                    self.assertLess(after.ru_utime - before.ru_utime, 2.0)
+
     def test_the_time_that_decoding_takes_is_charged_to_no_rule(self):
         with tempfile.TemporaryDirectory() as nothing:
             gateway = Gateway(rules=nothing, rule_files=self.RULES, antivirus=False,

@@ -10,10 +10,18 @@
 
 #include "gateway/base/text.h"
 #include "gateway/mail/address.h"
+#include "gateway/mail/auth_results.h"
 #include "gateway/mail/charset.h"
+#include "gateway/mail/content.h"
+#include "gateway/mail/decode.h"
+#include "gateway/mail/encoded_word.h"
+#include "gateway/mail/envelope.h"
 #include "gateway/mail/headers.h"
 #include "gateway/mail/html.h"
+#include "gateway/mail/mime.h"
 #include "gateway/mail/nfc.h"
+#include "gateway/mail/strip.h"
+#include "gateway/mail/text.h"
 #include "tests/support/catch.h"
 
 using namespace postern;
@@ -41,7 +49,9 @@ const std::vector<Parser> kParsers = {
     {"address list", 256 * 1024, [](const std::string& text) { parse_address_list(text); }},
     {"address list behind an address", 256 * 1024, [](const std::string& text) { parse_address_list("a@" + text); }},
     {"address list in a bracket", 256 * 1024, [](const std::string& text) { parse_address_list("<@" + text); }},
+    {"header", kMegabyte, [](const std::string& text) { HeaderBlock block(text); }},
     {"readable field", kMaxReadableField, [](const std::string& text) { readable(text); }},
+    {"encoded words", kMegabyte, [](const std::string& text) { decode_words(text); }},
     {"HTML", kMegabyte, [](const std::string& text) { html_to_text(text); }},
     {"no charset", kMegabyte, [](const std::string& text) { to_utf8(text, ""); }},
     {"utf-8", kMegabyte, [](const std::string& text) { to_utf8(text, "utf-8"); }},
@@ -51,6 +61,18 @@ const std::vector<Parser> kParsers = {
     {"utf-7", kMegabyte, [](const std::string& text) { to_utf8(text, "utf-7"); }},
     {"search form", kMegabyte, [](const std::string& text) { search_form(text); }},
     {"normal form", kMegabyte, [](const std::string& text) { nfc(valid_utf8(text)); }},
+    {"Content-Type", kMegabyte, [](const std::string& text) { parse_content_type("text/plain" + text).parameters.get("name"); }},
+    {"Content-Disposition", kMegabyte, [](const std::string& text) { parse_disposition("attachment" + text).parameters.get("filename"); }},
+    {"Content-Transfer-Encoding", kMegabyte, [](const std::string& text) { parse_transfer_encoding(text); }},
+    {"message", kMegabyte, [](const std::string& text) { readable_text(text, parse(text)); }},
+    {"multipart", kMegabyte, [](const std::string& text) { parse("Content-Type: multipart/mixed; boundary=b\n\n" + text); }},
+    {"part", kMegabyte, [](const std::string& text) { parse("Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-ID: " + text); }},
+    {"envelope", kMegabyte, [](const std::string& text) { envelope_of("To: " + text); }},
+    {"base64", kMegabyte, [](const std::string& text) { decode_base64(text); }},
+    {"quoted-printable", kMegabyte, [](const std::string& text) { decode_quoted_printable(text); }},
+    {"Q", kMegabyte, [](const std::string& text) { decode_q(text); }},
+    {"uuencode", kMegabyte, [](const std::string& text) { decode_uuencode("begin 644 x\n" + text); }},
+    {"forged fields", kMegabyte, [](const std::string& text) { forged_fields("Authentication-Results: " + text, "mx.example"); }},
 };
 
 std::string repeated(const std::string& token, std::size_t size) {
