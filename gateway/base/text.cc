@@ -2,9 +2,10 @@
 #include "gateway/base/text.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <utility>
+
+#include "gateway/base/digits.h"
 
 namespace postern {
 
@@ -138,26 +139,6 @@ std::string hex(std::string_view octets) {
   return out;
 }
 
-namespace {
-
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  c = ascii_lower(c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-constexpr std::array<signed char, 256> base64_values() {
-  std::array<signed char, 256> table{};
-  table.fill(-1);
-  for (std::size_t i = 0; i < kBase64.size(); ++i) table[static_cast<unsigned char>(kBase64[i])] = static_cast<signed char>(i);
-  return table;
-}
-constexpr auto kBase64Values = base64_values();
-
-}  // namespace
-
 std::optional<std::string> from_hex(std::string_view text) {
   if (text.size() % 2 != 0) return std::nullopt;
   std::string out;
@@ -177,10 +158,10 @@ std::string base64(std::string_view octets) {
     auto left = std::min<std::size_t>(3, octets.size() - i);
     std::uint32_t group = 0;
     for (std::size_t k = 0; k < 3; ++k) group = group << 8 | (k < left ? static_cast<unsigned char>(octets[i + k]) : 0U);
-    out += kBase64[group >> 18];
-    out += kBase64[group >> 12 & 63];
-    out += left > 1 ? kBase64[group >> 6 & 63] : '=';
-    out += left > 2 ? kBase64[group & 63] : '=';
+    out += kBase64Alphabet[group >> 18];
+    out += kBase64Alphabet[group >> 12 & 63];
+    out += left > 1 ? kBase64Alphabet[group >> 6 & 63] : '=';
+    out += left > 2 ? kBase64Alphabet[group & 63] : '=';
   }
   return out;
 }
@@ -194,9 +175,9 @@ std::optional<std::string> from_base64(std::string_view text) {
     std::uint32_t group = 0;
     for (std::size_t k = 0; k < 4; ++k) {
       bool pad = i + k >= text.size() - padding;
-      int value = pad ? 0 : kBase64Values[static_cast<unsigned char>(text[i + k])];
-      if (value < 0) return std::nullopt;
-      group = group << 6 | static_cast<std::uint32_t>(value);
+      std::uint32_t value = pad ? 0 : base64_value(text[i + k]);
+      if (value == kNotBase64) return std::nullopt;
+      group = group << 6 | value;
     }
     for (int k = 2; k >= 0; --k) out += static_cast<char>(group >> (8 * k) & 255);
   }

@@ -16,6 +16,7 @@
 
 #include "gateway/base/check.h"
 #include "gateway/base/text.h"
+#include "gateway/base/utf8.h"
 #include "gateway/mail/nfc.h"
 #include "gateway/mail/vietnamese.h"
 
@@ -232,24 +233,6 @@ Units utf16_of(std::string_view utf8) {
   return out;
 }
 
-void append_utf8(std::string& out, UChar32 c) {
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out += static_cast<char>(0xc0 | c >> 6);
-    out += static_cast<char>(0x80 | (c & 0x3f));
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xe0 | c >> 12);
-    out += static_cast<char>(0x80 | (c >> 6 & 0x3f));
-    out += static_cast<char>(0x80 | (c & 0x3f));
-  } else {
-    out += static_cast<char>(0xf0 | c >> 18);
-    out += static_cast<char>(0x80 | (c >> 12 & 0x3f));
-    out += static_cast<char>(0x80 | (c >> 6 & 0x3f));
-    out += static_cast<char>(0x80 | (c & 0x3f));
-  }
-}
-
 // ICU counts in int32; long texts are folded in slices.
 constexpr std::size_t kFoldSlice = 1 << 20;
 
@@ -265,7 +248,7 @@ void fold(std::string& out, std::string_view utf8) {
   for (std::size_t at = 0; at < units.size();) {
     UChar32 c = units[at++];
     if (U16_IS_LEAD(c) && at < units.size() && U16_IS_TRAIL(units[at])) c = U16_GET_SUPPLEMENTARY(c, units[at++]);
-    if (!U_IS_SURROGATE(c) && !is_folded_away(c)) append_utf8(out, unstroked(c));
+    if (!U_IS_SURROGATE(c) && !is_folded_away(c)) append_utf8(out, static_cast<char32_t>(unstroked(c)));
   }
 }
 

@@ -2,34 +2,13 @@
 #include "gateway/mail/decode.h"
 
 #include <algorithm>
-#include <array>
 
+#include "gateway/base/digits.h"
 #include "gateway/base/text.h"
 
 namespace postern::mail {
 
 namespace {
-
-constexpr std::uint8_t kNotBase64 = 255;
-
-constexpr std::array<std::uint8_t, 256> base64_table() {
-  std::array<std::uint8_t, 256> table{};
-  for (auto& value : table) value = kNotBase64;
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
-    table[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::uint8_t>(i);
-  }
-  return table;
-}
-constexpr auto kBase64 = base64_table();
-
-std::uint32_t base64_value(char c) { return kBase64[static_cast<unsigned char>(c)]; }
-
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  c = ascii_lower(c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 // The octet of "=XY" at the start of `text`, or -1.
 int escaped_octet(std::string_view text) {

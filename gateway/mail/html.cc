@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "gateway/base/text.h"
+#include "gateway/base/utf8.h"
 #include "gateway/mail/charset.h"
 
 namespace postern::mail {
@@ -146,25 +147,9 @@ class Stripper {
       space_ = true;
       return;
     }
-    char octets[4];
-    std::size_t size = 0;
-    if (c < 0x80) {
-      octets[size++] = static_cast<char>(c);
-    } else {
-      if (c < 0x800) {
-        octets[size++] = static_cast<char>(0xc0 | c >> 6);
-      } else {
-        if (c < 0x10000) {
-          octets[size++] = static_cast<char>(0xe0 | c >> 12);
-        } else {
-          octets[size++] = static_cast<char>(0xf0 | c >> 18);
-          octets[size++] = static_cast<char>(0x80 | (c >> 12 & 0x3f));
-        }
-        octets[size++] = static_cast<char>(0x80 | (c >> 6 & 0x3f));
-      }
-      octets[size++] = static_cast<char>(0x80 | (c & 0x3f));
-    }
-    put_run({octets, size});
+    std::string octets;
+    append_utf8(octets, c);
+    put_run(octets);
   }
 
   void entity() {

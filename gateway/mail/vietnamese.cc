@@ -4,6 +4,7 @@
 #include <array>
 
 #include "gateway/base/text.h"
+#include "gateway/base/utf8.h"
 
 namespace postern::mail {
 
@@ -38,16 +39,7 @@ std::string converted(std::string_view octets, std::u16string_view high, const s
     for (Low other : low) {
       if (other.octet == c) letter = other.letter;
     }
-    if (letter < 0x80) {
-      out += static_cast<char>(letter);
-    } else if (letter < 0x800) {
-      out += static_cast<char>(0xc0 | letter >> 6);
-      out += static_cast<char>(0x80 | (letter & 0x3f));
-    } else {
-      out += static_cast<char>(0xe0 | letter >> 12);
-      out += static_cast<char>(0x80 | (letter >> 6 & 0x3f));
-      out += static_cast<char>(0x80 | (letter & 0x3f));
-    }
+    append_utf8(out, letter);
   }
   return out;
 }
