@@ -159,6 +159,8 @@ class Parser {
     std::string boundary;
     if (part.type.type == "multipart") {
       boundary = trimmed_right(part.type.parameters.plain("boundary"));
+      // RFC 2231 3 allows a split one; readers that join it see parts.
+      if (boundary.empty()) boundary = trimmed_right(part.type.parameters.get("boundary").value_or(""));
     }
     bool message = part.type.type == "message" && (part.type.subtype == "rfc822" || part.type.subtype == "global") &&
                    part.encoding == TransferEncoding::identity;

@@ -239,6 +239,13 @@ TEST_CASE("long texts of other parts take no room from names, and a name that ha
   CHECK(serialize(table).size() < 2 * kMaxTableText + kMaxParts * 64);
 }
 
+TEST_CASE("a boundary in the manner of RFC 2231 bounds") {
+  for (std::string written : {"boundary*0=a; boundary*1=b", "boundary*=us-ascii''%61b", "boundary*1=b; boundary*0=a"}) {
+    INFO(written);
+    CHECK(parse("Content-Type: multipart/mixed; " + written + "\n\n--ab\n\nx\n--ab--\n").parts.size() == 2);
+  }
+}
+
 TEST_CASE("a multipart of an endless kind is read as mixed") {
   PartTable table = parse("Content-Type: multipart/" + std::string(200, 'x') + "; boundary=b\n\n--b\n\nx\n--b--\n");
   CHECK(table.truncated);
