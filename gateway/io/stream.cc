@@ -16,6 +16,7 @@
 #include "gateway/base/text.h"
 #include "gateway/io/edge.h"
 #include "gateway/io/errors.h"
+#include "gateway/io/loop.h"
 #include "gateway/io/signal.h"
 #include "gateway/io/socket.h"
 
@@ -24,6 +25,7 @@ namespace {
 
 constexpr std::size_t kScratch = 64 * 1024;
 constexpr std::size_t kKeepBuffer = 4096;
+constexpr auto kTurn = std::chrono::milliseconds(5);   // so long a stream goes on before the others of its loop
 constexpr int kWantRead = -1;
 constexpr int kWantWrite = -2;
 
@@ -55,6 +57,7 @@ Stream& Stream::operator=(Stream&& other) noexcept {
     in_ = std::move(other.in_);
     begin_ = other.begin_;
     out_ = std::move(other.out_);
+    waited_ = other.waited_;
     octets_in_ = other.octets_in_;
     octets_out_ = other.octets_out_;
     ssl_ = std::move(other.ssl_);
@@ -166,9 +169,17 @@ Stream::Input Stream::take_in() {
 Task<void> Stream::fill(Deadline deadline) {
   for (;;) {
     auto input = take_in();
-    if (input == Input::more) co_return;
     if (input == Input::over) throw Closed(over_);
+    if (input == Input::more) {
+      auto now = std::chrono::steady_clock::now();
+      if (now > deadline) throw TimedOut();
+      if (now - waited_ < kTurn) co_return;
+      co_await sleep_until(now);
+      waited_ = std::chrono::steady_clock::now();
+      co_return;
+    }
     bool ready = co_await edge_for(input).wait(deadline);
+    waited_ = std::chrono::steady_clock::now();
     if (!ready) throw TimedOut();
   }
 }
@@ -265,10 +276,18 @@ Task<Heard> Stream::listen(Deadline deadline, Signal& signal, Signal* other) {
   Listening listening(signal, other);
   for (;;) {
     auto input = take_in();
-    if (input == Input::more) co_return Heard::input;
     if (input == Input::over) throw Closed(over_);
+    if (input == Input::more) {
+      auto now = std::chrono::steady_clock::now();
+      if (now > deadline) co_return Heard::nothing;
+      if (now - waited_ < kTurn) co_return Heard::input;
+      co_await sleep_until(now);
+      waited_ = std::chrono::steady_clock::now();
+      co_return Heard::input;
+    }
     listening.for_input(edge_for(input), deadline);
     auto heard = co_await listening;
+    waited_ = std::chrono::steady_clock::now();
     if (heard != Heard::input) co_return heard;
   }
 }

@@ -45,7 +45,8 @@ class Stream {
   static Task<Stream> connect(Endpoint to, Deadline deadline);
 
   // --- reading
-  // Waits for at least one more octet in buffered().
+  // Waits for at least one more octet in buffered().  A peer that is faster than we are does not keep the loop: now
+  // and then the others get their turn, and the deadline ends it too.
   Task<void> fill(Deadline deadline);
   std::string_view buffered() const { return std::string_view(in_).substr(begin_); }
   void consume(std::size_t octets);
@@ -117,6 +118,7 @@ class Stream {
   std::unique_ptr<void, SslFree> ssl_;
   std::shared_ptr<const TlsContext> tls_;
   std::string over_;   // why there is no more input
+  std::chrono::steady_clock::time_point waited_ = std::chrono::steady_clock::now();   // when it last let others run
   Endpoint peer_;
 };
 

@@ -1,6 +1,8 @@
 // Stream over real loopback sockets.
 #include <poll.h>
 
+#include <thread>
+
 #include "gateway/io/errors.h"
 #include "gateway/io/listener.h"
 #include "gateway/io/loop.h"
@@ -102,7 +104,72 @@ Task<void> listen_to_nobody() {
   co_await pair.server.listen(in(5s), never);
 }
 
+// Sends without a pause from a thread of its own until the reader has gone.
+class Flood {
+ public:
+  explicit Flood(Endpoint to) : thread_([to] { run(to); }) {}
+  ~Flood() { thread_.join(); }
+
+ private:
+  static void run(Endpoint to) {
+    Loop loop;
+    loop.spawn(send_on(to), "flood", [&loop] { loop.stop(); });
+    loop.run();
+  }
+  static Task<void> send_on(Endpoint to) {
+    auto stream = co_await Stream::connect(to, in(5s));
+    const std::string octets(1 << 16, 'x');
+    for (;;) co_await stream.write(octets, in(5s));
+  }
+  std::thread thread_;
+};
+
+Task<void> read_on(Stream& stream, Deadline deadline) {
+  for (;;) {
+    co_await stream.fill(deadline);
+    stream.consume(stream.buffered().size());
+  }
+}
+
+Task<void> listen_on(Stream& stream, Deadline deadline, bool& ended) {
+  io::Signal never;
+  for (;;) {
+    auto heard = co_await stream.listen(deadline, never);
+    if (heard == io::Heard::nothing) break;
+    stream.consume(stream.buffered().size());
+  }
+  ended = true;
+}
+
+Task<void> count_turns(int& turns) {
+  for (;; ++turns) co_await io::sleep_until(in(1ms));
+}
+
+// How many turns another task of the loop had while a flood was read until its deadline.
+Task<int> turns_beside_flood(bool by_listening) {
+  io::Listener listener(std::move(io::listen_on(*Endpoint::parse("127.0.0.1:0", 0)).value()));
+  Flood flood(io::local_of(listener.fd()));
+  auto stream = co_await listener.accept();
+  int turns = 0;
+  bool ended = false;
+  auto deadline = in(200ms);
+  auto reading = by_listening ? listen_on(stream, deadline, ended) : read_on(stream, deadline);
+  try {
+    co_await io::first_of(std::move(reading), count_turns(turns));
+  } catch (const io::TimedOut&) {
+    ended = true;
+  }
+  CHECK(ended);
+  co_return turns;
+}
+
 }  // namespace
+
+TEST_CASE("a peer that never stops sending ends at the deadline, and others have their turn") {
+  Loop loop;
+  CHECK(loop.block_on(turns_beside_flood(false)) > 5);
+  CHECK(loop.block_on(turns_beside_flood(true)) > 5);
+}
 
 TEST_CASE("listening ends with input, either signal or the deadline, and throws Closed at the end") {
   Loop loop;
