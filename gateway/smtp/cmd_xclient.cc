@@ -12,7 +12,8 @@ bool unavailable(std::string_view value) { return iequals(value, "[UNAVAILABLE]"
 // Sets one attribute; an Error says why not.
 Status set_attribute(Client& client, std::string_view key, std::string_view value) {
   if (iequals(key, "ADDR")) {
-    if (unavailable(value)) return {};
+    client.known = !unavailable(value);
+    if (!client.known) return {};
     auto text = istarts_with(value, "IPV6:") ? value.substr(5) : value;
     auto address = IpAddress::parse(text);
     if (!address) return Error("ADDR is no address");
@@ -22,9 +23,9 @@ Status set_attribute(Client& client, std::string_view key, std::string_view valu
     if (!unavailable(value) && (!port || *port > 65535)) return Error("PORT is no port");
     client.port = port ? static_cast<std::uint16_t>(*port) : 0;
   } else if (iequals(key, "HELO")) {
-    client.helo = unavailable(value) ? "" : std::string(value);
+    client.helo = unavailable(value) ? "" : printable(value, 255);
   } else if (iequals(key, "LOGIN")) {
-    client.login = unavailable(value) ? "" : std::string(value);
+    client.login = unavailable(value) ? "" : printable(value, 320);
   } else if (iequals(key, "PROTO")) {
     if (!unavailable(value) && !iequals(value, "SMTP") && !iequals(value, "ESMTP")) return Error("PROTO is SMTP or ESMTP");
     client.esmtp = iequals(value, "ESMTP");
@@ -43,7 +44,6 @@ Status set_forwarded(Client& client, std::string_view key, std::string_view valu
     client.trusted = iequals(value, "LOCAL");
     return {};
   }
-  if (iequals(key, "ADDR")) client.known = !unavailable(value);
   return set_attribute(client, key, value);
 }
 
@@ -68,10 +68,15 @@ Status take_attributes(Client& client, std::string_view argument, SetAttribute& 
 io::Task<Reply> Session::cmd_xclient(std::string argument) {
   if (transaction_) co_return reply::bad_sequence("A message is under way");
   Client client = client_;
+  if (ifind(" " + argument, " ADDR=") != std::string_view::npos) {   // another client: nothing of the one before is his
+    client.ip = connected_from_;
+    client.port = 0;
+    client.login.clear();
+  }
   auto taken = take_attributes(client, argument, set_attribute);
   if (!taken) co_return reply::syntax(taken.error().text);
   client_ = std::move(client);
-  client_.trusted = any_contains(settings_->trusted, client_.ip);
+  client_.trusted = client_.known && any_contains(settings_->trusted, client_.ip);
   log::info("smtp.xclient", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"helo", client_.helo}});
   std::string refusal;
   place_ = {};
