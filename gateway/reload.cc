@@ -24,8 +24,10 @@ smtp::Settings smtp_settings(const config::Config& config) {
 }
 
 smtp::LimitSettings limit_settings(const config::Limits& limits) {
-  return {limits.connections_per_address, limits.connections_per_network, limits.connection_rate_per_address.count,
-          limits.connection_rate_per_address.window};
+  auto rate = [](const config::Rate& of) { return smtp::RateLimit{of.count, of.window}; };
+  return {limits.connections_per_address, limits.connections_per_network, rate(limits.connection_rate_per_address),
+          rate(limits.error_rate_per_address), rate(limits.error_rate_per_network),
+          rate(limits.recipient_rate_per_address), rate(limits.recipient_rate_per_network)};
 }
 
 // Readers are many behind one address and come back all the time; who guesses passwords meets directory::Logins.
@@ -33,7 +35,7 @@ smtp::LimitSettings reader_limit_settings(const config::Limits& limits) {
   smtp::LimitSettings out;
   out.connections_per_address = limits.reader_connections_per_address;
   out.connections_per_network = 0;
-  out.connections_in_window = 0;
+  out.connection_rate_per_address = {};
   return out;
 }
 

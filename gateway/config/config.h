@@ -73,6 +73,12 @@ struct Limits {
   std::uint64_t connections_per_address = 50;
   std::uint64_t connections_per_network = 200;
   Rate connection_rate_per_address{300, Milliseconds(60'000)};
+  // Replies 5xx; above it the client is sent away.
+  Rate error_rate_per_address{200, Milliseconds(600'000)};
+  Rate error_rate_per_network{1000, Milliseconds(600'000)};
+  // RCPT; above it the client hears 451.
+  Rate recipient_rate_per_address{10'000, Milliseconds(60'000)};
+  Rate recipient_rate_per_network{40'000, Milliseconds(60'000)};
   std::uint64_t reader_connections_per_address = 500;   // IMAP and POP3 together; an office behind NAT is one address
   std::uint64_t recipients_per_message = 1000;
   std::uint64_t errors_per_session = 10;

@@ -200,6 +200,10 @@ void read_limits(Section section, Limits& limits) {
   section.count("connections_per_address", limits.connections_per_address, kMany);
   section.count("connections_per_network", limits.connections_per_network, kMany);
   section.rate("connection_rate_per_address", limits.connection_rate_per_address);
+  section.rate("error_rate_per_address", limits.error_rate_per_address);
+  section.rate("error_rate_per_network", limits.error_rate_per_network);
+  section.rate("recipient_rate_per_address", limits.recipient_rate_per_address);
+  section.rate("recipient_rate_per_network", limits.recipient_rate_per_network);
   section.count("reader_connections_per_address", limits.reader_connections_per_address, kMany);
   section.count("recipients_per_message", limits.recipients_per_message, 50'000);
   // RFC 5321 4.5.3.1.8.

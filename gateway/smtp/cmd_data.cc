@@ -86,6 +86,8 @@ io::Task<Reply> Session::cmd_bdat(std::string argument) {
     // Small chunks may be in the buffer already and wait for nothing.
     if (std::chrono::steady_clock::now() > limits.whole) throw io::TimedOut();
   }
+  // The client may wait for what was said to MAIL and RCPT before it sends the chunk, RFC 2920 3.2.
+  if (stream_.buffered().size() < *octets) co_await stream_.flush(reply_deadline());
   char scrap = 0;
   if (!wanted) limits.max_octets = 0;   // RFC 3030 2: an unwanted chunk is read and thrown away
   auto end = co_await read_chunk(stream_, wanted ? *transaction_->draft : nowhere, *octets,

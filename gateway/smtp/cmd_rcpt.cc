@@ -35,6 +35,8 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   }
   if (parsed->needs_utf8 && !transaction_->sender.smtputf8) co_return Reply(553, "5.6.7", "Such an address needs SMTPUTF8");
   auto limit = settings_->recipients_per_message;
+  // RFC 5321 4.5.3.1.10: who names too many hears 452 for the rest, but not without end.
+  if (too_many(transaction_->rcpt_commands++, 10 * limit)) co_return reply::too_many_commands();
   if (limit != 0 && std::max(transaction_->recipients.size(), transaction_->accepted.size()) >= limit) co_return Reply(452, "4.5.3", "Too many recipients");
   auto address = parsed->path.text();
   auto resolved = services_.directory->resolve(parsed->path.local, parsed->path.domain);
@@ -42,6 +44,15 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   if (refused) {
     ++services_.counters->recipients_refused;
     co_return *refused;
+  }
+  bool known = std::any_of(transaction_->recipients.begin(), transaction_->recipients.end(),
+                           [&](const Recipient& other) { return other.address == address; });
+  if (known) {   // one copy, judged once
+    if (is_lmtp()) transaction_->accepted.push_back(std::move(address));
+    co_return Reply(250, "2.1.5", "Recipient OK");
+  }
+  if (is_counted() && !services_.limits->recipient(client_.ip)) {
+    co_return Reply(451, "4.7.1", "Too many recipients lately from " + client_.ip.to_string() + ", try again later");
   }
   auto account = services_.directory->account(resolved.account_address);
   if (!account) co_return Reply(451, "4.3.0", "Try again later");
@@ -52,10 +63,8 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   auto decision = co_await examination_->on_rcpt(origin(), recipient);
   if (decision.action == Action::reject) ++services_.counters->recipients_refused;
   if (decision.refuses()) co_return refused_by_rule(Stage::rcpt, decision);
-  bool known = std::any_of(transaction_->recipients.begin(), transaction_->recipients.end(),
-                           [&](const Recipient& other) { return other.address == recipient.address; });
   if (is_lmtp()) transaction_->accepted.push_back(recipient.address);
-  if (!known) transaction_->recipients.push_back(std::move(recipient));
+  transaction_->recipients.push_back(std::move(recipient));
   co_return Reply(250, "2.1.5", "Recipient OK");
 }
 

@@ -1,5 +1,7 @@
-// Connection limits: how many at once, how many a minute.
+// Limits by address and network: connections at once, and how often.
 #include "gateway/smtp/limits.h"
+
+#include <algorithm>
 
 namespace postern::smtp {
 namespace {
@@ -25,22 +27,28 @@ void decrease(Map& map, const IpAddress& key) {
 
 }  // namespace
 
-bool ConnectionLimits::over_rate(const IpAddress& address, std::chrono::steady_clock::time_point now) {
-  if (settings_.connections_in_window == 0) return false;
+void Rates::add(const IpAddress& key, const RateLimit& limit, Instant now) {
+  if (limit.count == 0) return;
   bound(rates_);
-  auto& rate = rates_[address];
+  auto& rate = rates_[key];
   auto age = now - rate.window_start;
-  if (age >= settings_.window) {
-    rate.previous = age < 2 * settings_.window ? rate.count : 0;
+  if (age >= limit.window) {
+    rate.previous = age < 2 * limit.window ? rate.count : 0;
     rate.count = 0;
     rate.window_start = now;
-    age = {};
   }
   ++rate.count;
+}
+
+bool Rates::over(const IpAddress& key, const RateLimit& limit, Instant now) const {
+  auto found = limit.count == 0 ? rates_.end() : rates_.find(key);
+  if (found == rates_.end()) return false;
+  const auto& rate = found->second;
   // Sliding: what is left of the window before counts by its share.
-  double share = 1.0 - std::chrono::duration<double>(age) / std::chrono::duration<double>(settings_.window);
-  return static_cast<double>(rate.count) + share * static_cast<double>(rate.previous) >
-         static_cast<double>(settings_.connections_in_window);
+  double age = std::chrono::duration<double>(now - rate.window_start) / std::chrono::duration<double>(limit.window);
+  double lately = age < 1 ? static_cast<double>(rate.count) + (1 - age) * static_cast<double>(rate.previous)
+                          : std::max(0.0, 2 - age) * static_cast<double>(rate.count);
+  return lately > static_cast<double>(limit.count);
 }
 
 ConnectionLimits::Place ConnectionLimits::enter(const IpAddress& client, std::string& why) {
@@ -59,8 +67,18 @@ ConnectionLimits::Place ConnectionLimits::enter(const IpAddress& client, std::st
     why = "Too many connections from " + network.to_string();
     return {};
   }
-  if (over_rate(address, std::chrono::steady_clock::now())) {
+  auto now = std::chrono::steady_clock::now();
+  connecting_.add(address, settings_.connection_rate_per_address, now);
+  if (connecting_.over(address, settings_.connection_rate_per_address, now)) {
     why = "Connecting too often from " + address.to_string();
+    return {};
+  }
+  if (address_errors_.over(address, settings_.error_rate_per_address, now)) {
+    why = "Too many errors lately from " + address.to_string();
+    return {};
+  }
+  if (network_errors_.over(network.base(), settings_.error_rate_per_network, now)) {
+    why = "Too many errors lately from " + network.to_string();
     return {};
   }
   ++addresses_[address];
@@ -72,6 +90,28 @@ void ConnectionLimits::leave(const IpAddress& client) {
   std::lock_guard lock(mutex_);
   decrease(addresses_, counted_address(client));
   decrease(networks_, counted_network(client).base());
+}
+
+bool ConnectionLimits::error(const IpAddress& client) {
+  auto address = counted_address(client);
+  auto network = counted_network(client).base();
+  auto now = std::chrono::steady_clock::now();
+  std::lock_guard lock(mutex_);
+  address_errors_.add(address, settings_.error_rate_per_address, now);
+  network_errors_.add(network, settings_.error_rate_per_network, now);
+  return !address_errors_.over(address, settings_.error_rate_per_address, now) &&
+         !network_errors_.over(network, settings_.error_rate_per_network, now);
+}
+
+bool ConnectionLimits::recipient(const IpAddress& client) {
+  auto address = counted_address(client);
+  auto network = counted_network(client).base();
+  auto now = std::chrono::steady_clock::now();
+  std::lock_guard lock(mutex_);
+  address_recipients_.add(address, settings_.recipient_rate_per_address, now);
+  network_recipients_.add(network, settings_.recipient_rate_per_network, now);
+  return !address_recipients_.over(address, settings_.recipient_rate_per_address, now) &&
+         !network_recipients_.over(network, settings_.recipient_rate_per_network, now);
 }
 
 bool ConnectionLimits::is_patient(const IpAddress& client) {

@@ -53,6 +53,7 @@ Reply bad_sequence(std::string text) { return {503, "5.5.1", std::move(text)}; }
 Reply syntax(std::string text) { return {501, "5.5.4", std::move(text)}; }
 Reply unknown_command() { return {500, "5.5.2", "Command not recognized"}; }
 Reply line_too_long() { return {500, "5.5.2", "Line too long"}; }
+Reply too_many_commands() { return Reply(421, "4.7.0", "Too many commands without a message, closing").then_close(); }
 Reply too_many_errors() { return Reply(421, "4.7.0", "Too many errors, closing").then_close(); }
 Reply shutting_down(std::string_view hostname) {
   return Reply(421, "4.3.2", std::string(hostname) + " is shutting down, try again later").then_close();

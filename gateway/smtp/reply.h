@@ -38,6 +38,7 @@ Reply bad_sequence(std::string text);         // 503 5.5.1
 Reply syntax(std::string text);               // 501 5.5.4
 Reply unknown_command();                      // 500 5.5.2
 Reply line_too_long();                        // 500 5.5.2
+Reply too_many_commands();                    // 421 4.7.0, closes
 Reply too_many_errors();                      // 421 4.7.0, closes
 Reply shutting_down(std::string_view hostname);   // 421 4.3.2, closes
 Reply timed_out(std::string_view hostname);   // 421 4.4.2, closes

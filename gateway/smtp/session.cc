@@ -1,6 +1,8 @@
 // The SMTP session: coming in, the command loop, and what belongs to no single command.
 #include "gateway/smtp/session.h"
 
+#include <algorithm>
+
 #include "gateway/base/log.h"
 #include "gateway/base/random.h"
 #include "gateway/base/text.h"
@@ -13,6 +15,8 @@ namespace {
 // RFC 5321 4.5.3.1.4 says 512; SMTPUTF8, long ESMTP parameters and XCLIENT want more (RFC 6531 3.4).
 constexpr std::size_t kMaxCommandLine = 4096;
 constexpr std::uint64_t kMaxIdleCommands = 100;
+constexpr std::chrono::milliseconds kPatienceWithRefused{30'000};
+constexpr const char* kQuit = "quit";
 
 }  // namespace
 
@@ -32,52 +36,55 @@ Session::Session(io::Stream stream, const Services& services, bool implicit_tls,
 Session::~Session() { --services_.counters->open; }
 
 io::Task<void> Session::run() {
-  std::string failure;
+  bool timed_out = false;
   try {
     co_await converse();
   } catch (const io::TimedOut&) {
-    failure = "timed out";
+    timed_out = true;
+    finish("timed out");
   } catch (const io::Closed& closed) {
-    failure = closed.what();
+    finish(closed.what());
   }
-  if (failure == "timed out") {
+  if (timed_out) {
     stream_.enqueue(reply::timed_out(settings_->hostname).wire());
     co_await stream_.shutdown(in(std::chrono::seconds(1)));
   }
   // One line for the session beside those for its messages: a line is a system call.
   log::info("smtp.end", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"tls", client_.tls.version},
-                         {"cipher", client_.tls.cipher}, {"why", failure.empty() ? "quit" : failure}});
+                         {"cipher", client_.tls.cipher}, {"why", ending_}});
 }
 
 io::Task<void> Session::converse() {
-  bool inside = co_await come_in();
-  while (inside && !finished_) {
+  co_await come_in();
+  while (ending_.empty()) {
     auto line = co_await read_command();
     if (!line) continue;
     auto command = parse_command(*line);
+    // RFC 2920 3.2: only these may wait for the replies to what was sent with them.
+    bool grouped = command.verb == Verb::mail || command.verb == Verb::rcpt || command.verb == Verb::rset;
     auto answer = co_await handle(std::move(command));
     if (!answer) continue;
-    co_await say(*answer);
-    if (answer->closes()) break;
+    co_await say(*answer, grouped);
+    if (answer->closes()) finish(answer->text());
     // Only 5xx are the client's mistakes: whoever hears 452 for the thousand-and-first recipient must be
     // able to send to the thousand that were taken (RFC 5321 4.5.3.1.10).
-    if (answer->code() >= 500 && too_many(++errors_, settings_->errors_per_session)) {
-      co_await say(reply::too_many_errors());
-      break;
-    }
+    if (answer->code() < 500 || !ending_.empty()) continue;
+    count_error();
+    if (!ending_.empty()) co_await say(reply::too_many_errors());
   }
   // Who said QUIT says no more (RFC 5321 4.1.1.10), so closing at once destroys no reply; over TLS the close_notify
   // is still to come.
-  if (quit_ && !stream_.is_tls() && stream_.is_quiet()) co_return;
+  if (ending_ == kQuit && !stream_.is_tls() && stream_.is_quiet()) co_return;
   co_await stream_.shutdown(reply_deadline());
 }
 
-io::Task<bool> Session::come_in() {
+io::Task<void> Session::come_in() {
   if (!is_lmtp() && any_contains(settings_->proxy, connected_from_)) {
     auto problem = co_await read_proxy_header();
     if (!problem.empty()) {
       log::warning("smtp.proxy", {{"session", client_.session}, {"ip", connected_from_.to_string()}, {"what", problem}});
-      co_return false;
+      finish("no PROXY header");
+      co_return;
     }
     connected_from_ = client_.ip;
     behind_proxy_ = true;
@@ -98,9 +105,9 @@ io::Task<bool> Session::come_in() {
   if (!refusal.empty()) {
     log::info("smtp.refused", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"why", refusal}});
     ++services_.counters->refused_connections;
+    finish(refusal);
     co_await say(Reply(code, enhanced, refusal).then_close());
-    co_await stream_.shutdown(reply_deadline());
-    co_return false;
+    co_return;
   }
   if (implicit_tls_) {
     co_await stream_.start_tls(services_.tls(), in(settings_->tls_timeout));
@@ -110,24 +117,23 @@ io::Task<bool> Session::come_in() {
   if (!waited) {
     ++services_.counters->early_talkers;
     log::info("smtp.early_talker", {{"session", client_.session}, {"ip", client_.ip.to_string()}});
+    finish("early talker");
     co_await say(Reply(554, "5.5.1", settings_->hostname + " You spoke before the greeting, closing").then_close());
-    co_await stream_.shutdown(reply_deadline());
-    co_return false;
+    co_return;
   }
   if (is_lmtp()) {   // the relay is not judged: whom it names with XFORWARD is, at MAIL
     co_await say(greeting());
-    co_return true;
+    co_return;
   }
   auto door = co_await examine_anew();
-  if (door.refuses()) {
-    note_refusal(Stage::connect, door);
-    co_await say(at_the_door(door));
-    if (door.action == Action::reject) co_await wait_for_quit();
-    co_await stream_.shutdown(reply_deadline());
-    co_return false;
+  if (!door.refuses()) {
+    co_await say(greeting());
+    co_return;
   }
-  co_await say(greeting());
-  co_return true;
+  note_refusal(Stage::connect, door);
+  finish("refused by " + door.rule);
+  co_await say(at_the_door(door));
+  if (door.action == Action::reject) co_await wait_for_quit();
 }
 
 // LMTP hands over what was taken already, and nothing of it is refused: only a server of ours may.
@@ -178,8 +184,13 @@ void Session::note_refusal(Stage stage, const Decision& decision) const {
 }
 
 io::Task<void> Session::wait_for_quit() {
-  for (int i = 0; i < 20; ++i) {
-    auto line = co_await stream_.read_line(kMaxCommandLine, in(settings_->command_timeout));
+  auto ends = in(std::min(settings_->command_timeout, kPatienceWithRefused));
+  for (int i = 0; i < 20 && !*services_.draining; ++i) {
+    if (stream_.buffered().empty()) {
+      auto heard = co_await stream_.listen(ends, *services_.drain);
+      if (heard != io::Heard::input) co_return;
+    }
+    auto line = co_await stream_.read_line(kMaxCommandLine, ends);
     if (parse_command(line.text).verb == Verb::quit) {
       co_await say(Reply(221, "2.0.0", settings_->hostname + " closing"));
       co_return;
@@ -195,8 +206,8 @@ io::Task<std::optional<std::string>> Session::read_command() {
     if (!*services_.draining) heard = co_await stream_.listen(in(settings_->command_timeout), *services_.drain);
     if (heard == io::Heard::nothing) throw io::TimedOut();
     if (heard == io::Heard::signal) {
+      finish("the server is shutting down");
       co_await say(reply::shutting_down(settings_->hostname));
-      finished_ = true;
       co_return std::nullopt;
     }
   }
@@ -211,10 +222,8 @@ io::Task<std::optional<std::string>> Session::read_command() {
     problem = Reply(500, "5.5.2", "NUL is not allowed");
   }
   if (!problem) co_return std::move(line.text);
-  if (too_many(++errors_, settings_->errors_per_session)) {
-    problem = reply::too_many_errors();
-    finished_ = true;
-  }
+  count_error();
+  if (!ending_.empty()) problem = reply::too_many_errors();
   co_await say(*problem);
   co_return std::nullopt;
 }
@@ -222,7 +231,7 @@ io::Task<std::optional<std::string>> Session::read_command() {
 io::Task<std::optional<Reply>> Session::handle(Command command) {
   if (*services_.draining) co_return reply::shutting_down(settings_->hostname);
   bool works = command.verb == Verb::mail || command.verb == Verb::rcpt || command.verb == Verb::data || command.verb == Verb::bdat;
-  if (!works && too_many(idle_commands_++, kMaxIdleCommands)) co_return reply::too_many_errors();
+  if (!works && too_many(idle_commands_++, kMaxIdleCommands)) co_return reply::too_many_commands();
   if (command.verb == Verb::mail) {
     auto answer = co_await cmd_mail(std::move(command.argument));
     co_return answer;
@@ -260,7 +269,7 @@ io::Task<std::optional<Reply>> Session::handle(Command command) {
     case Verb::expn: co_return Reply(502, "5.5.1", "EXPN is not offered");
     case Verb::help: co_return Reply(214, "2.0.0", "See RFC 5321");
     case Verb::auth: co_return Reply(502, "5.5.1", "AUTH is not offered on this port");
-    case Verb::quit: finished_ = quit_ = true; co_return Reply(221, "2.0.0", settings_->hostname + " closing");
+    case Verb::quit: finish(kQuit); co_return Reply(221, "2.0.0", settings_->hostname + " closing");
     default: co_return reply::unknown_command();
   }
 }
@@ -292,18 +301,30 @@ bool Session::too_many(std::uint64_t count, std::uint64_t limit) const {
   return !is_lmtp() && limit != 0 && count >= limit;
 }
 
+bool Session::is_counted() const { return !is_lmtp() && !client_.trusted && !client_.ip.is_loopback(); }
+
+void Session::count_error() {
+  if (too_many(++errors_, settings_->errors_per_session)) finish("too many errors");
+  if (is_counted() && !services_.limits->error(client_.ip)) finish("too many errors lately by its address or network");
+}
+
+// The first reason is the true one.
+void Session::finish(std::string why) {
+  if (ending_.empty()) ending_ = std::move(why);
+}
+
 BodyLimits Session::body_limits() const {
   return {settings_->max_size, settings_->data_timeout, in(settings_->body_timeout)};
 }
 
 // Replies to pipelined commands go out together, RFC 2920 3.2: flushed when nothing more is to be answered.
-io::Task<void> Session::say(const Reply& answer) {
+io::Task<void> Session::say(const Reply& answer, bool grouped) {
   if (answer.is_error()) {
     log::info("smtp.reply", {{"session", client_.session}, {"code", std::to_string(answer.code())}, {"text", answer.text()}});
   }
   stream_.enqueue(answer.wire());
   constexpr std::size_t kFlushAt = 16 * 1024;
-  if (stream_.has_line() && !answer.closes() && stream_.enqueued() < kFlushAt) co_return;
+  if (grouped && stream_.has_line() && !answer.closes() && stream_.enqueued() < kFlushAt) co_return;
   co_await stream_.flush(reply_deadline());
 }
 

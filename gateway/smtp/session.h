@@ -22,6 +22,7 @@ struct Transaction {
   Sender sender;
   std::vector<Recipient> recipients;
   std::vector<std::string> accepted;      // LMTP: the recipient of each RCPT that had 250, RFC 2033 4.2
+  std::uint64_t rcpt_commands = 0;
   std::unique_ptr<io::Draft> draft;       // between BDAT chunks
   Deadline body_ends{};                   // set with the draft: a body in chunks has no more time than one by DATA
   char last_octet = 0;
@@ -42,7 +43,7 @@ class Session {
 
  private:
   io::Task<void> converse();
-  io::Task<bool> come_in();                 // limits, PROXY, early talker, stage connect, greeting; false: the door stays shut
+  io::Task<void> come_in();                 // limits, PROXY, early talker, stage connect, greeting; or it ends here
   io::Task<std::string> read_proxy_header();
   io::Task<bool> waited_for_greeting();
   io::Task<void> wait_for_quit();           // RFC 5321 3.1: 503 to anything else
@@ -76,8 +77,11 @@ class Session {
   std::string refuse_stranger() const;      // why LMTP is not spoken with this client, or ""
   bool is_lmtp() const { return dialect_ == Dialect::lmtp; }
   bool too_many(std::uint64_t count, std::uint64_t limit) const;
+  bool is_counted() const;                  // by the rates of the client's address and network
+  void count_error();                       // ends the session when there were too many
   const Client& origin() const { return forwarded_ ? *forwarded_ : client_; }   // whom the judge hears of
-  io::Task<void> say(const Reply& reply);
+  io::Task<void> say(const Reply& reply, bool grouped = false);
+  void finish(std::string why);             // no further command
   Deadline reply_deadline() const { return in(settings_->reply_timeout); }
 
   io::Stream stream_;
@@ -94,8 +98,7 @@ class Session {
   std::optional<Transaction> transaction_;
   std::uint64_t errors_ = 0;
   std::uint64_t idle_commands_ = 0;        // since the last message: NOOP, RSET, VRFY ... are not endless
-  bool finished_ = false;
-  bool quit_ = false;
+  std::string ending_;                     // why no further command is read; "quit", or for the log
 };
 
 }  // namespace postern::smtp

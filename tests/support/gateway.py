@@ -116,6 +116,8 @@ class Gateway:
             'domains."example.test"': 'deliver = "mailboxes"',
             "smtp": 'xclient = ["127.0.0.0/8"]',
             "limits": "connections_per_address = 0\nconnections_per_network = 0\nconnection_rate_per_address = \"0\"\n"
+                      "error_rate_per_address = \"0\"\nerror_rate_per_network = \"0\"\n"
+                      "recipient_rate_per_address = \"0\"\nrecipient_rate_per_network = \"0\"\n"
                       "reader_connections_per_address = 0",
             "antivirus": f'database = "{self.path("signatures")}"\nscanners = 1',
         }

@@ -7,23 +7,6 @@ using namespace postern::smtp::test;
 
 namespace {
 
-using Words = std::vector<std::string>;
-
-// Each line is sent when the reply to the one before is there; the last lines of the replies, the greeting first.
-io::Task<Words> dialogue(World& world, Words lines) {
-  auto peer = co_await world.connect();
-  Words out;
-  auto greeting = co_await peer->reply();
-  out.push_back(std::move(greeting));
-  for (auto& line : lines) {
-    auto answer = co_await peer->ask(line);
-    out.push_back(std::move(answer));
-  }
-  peer.reset();
-  co_await world.wait_ended(1);
-  co_return out;
-}
-
 // Sends `body` for three RCPT of two recipients, behind the lines of `before`; the three replies to its end.
 io::Task<Words> three_recipients(World& world, Words before = {}, std::string body = "Subject: x\r\n\r\ntext\r\n.", bool closes = false) {
   auto peer = co_await world.connect();

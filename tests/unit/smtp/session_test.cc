@@ -61,6 +61,35 @@ io::Task<std::vector<std::string>> proxied(World& world, std::string from) {
   co_return out;
 }
 
+// BDAT's octets are sent only when MAIL and RCPT were answered.
+io::Task<Words> waits_before_its_chunk(World& world) {
+  auto peer = co_await world.connect();
+  co_await peer->reply();
+  co_await peer->ask("EHLO client.example");
+  co_await peer->send("MAIL FROM:<you@sender.example>\r\nRCPT TO:<ann@example.test>\r\nBDAT 14 LAST\r\n");
+  Words out;
+  for (int i = 0; i < 2; ++i) {
+    auto answer = co_await peer->reply();
+    out.push_back(std::move(answer));
+  }
+  co_await peer->send("Subject: x\r\n\r\n");
+  auto answer = co_await peer->reply();
+  out.push_back(std::move(answer));
+  peer.reset();
+  co_await world.wait_ended(1);
+  co_return out;
+}
+
+// Refused at connect, and the program ends while the client keeps still.
+io::Task<void> drained_behind_a_refusal(World& world) {
+  auto peer = co_await world.connect();
+  auto refused = co_await peer->reply();
+  CHECK(refused.substr(0, 3) == "554");
+  world.draining = true;
+  world.drain.notify();
+  co_await world.wait_ended(1);
+}
+
 io::Task<void> hang_up(World& world) {
   auto peer = co_await world.connect();
   peer.reset();
@@ -127,4 +156,85 @@ TEST_CASE("a message in chunks whose time is up ends the session") {
   World world;
   world.settings.body_timeout = 0ms;   // up as soon as the first chunk is read
   world.loop.block_on(two_chunks(world, "421 4.4.2 mx.example.test waited too long, closing"));
+}
+
+TEST_CASE("a recipient that is named again is judged and delivered once") {
+  World world;
+  Words lines = {"EHLO a.example", "MAIL FROM:<you@sender.example>"};
+  for (int i = 0; i < 5; ++i) lines.push_back("RCPT TO:<ann@example.test>");
+  auto said = world.loop.block_on(dialogue(world, lines));
+  CHECK(said.back() == "250 2.1.5 Recipient OK");
+  CHECK(world.judge.answers.recipients == 1);
+}
+
+TEST_CASE("who never ends naming recipients is sent away") {
+  World world;
+  world.settings.recipients_per_message = 2;
+  Words lines = {"EHLO a.example", "MAIL FROM:<you@sender.example>"};
+  for (int i = 0; i < 21; ++i) lines.push_back("RCPT TO:<ann@example.test>");
+  auto said = world.loop.block_on(dialogue(world, lines));
+  CHECK(said[said.size() - 2].substr(0, 3) == "250");
+  CHECK(said.back() == "421 4.7.0 Too many commands without a message, closing");
+}
+
+TEST_CASE("errors of an address are counted over its sessions, those of our own are not") {
+  World world;
+  LimitSettings few;
+  few.error_rate_per_address = {2, 1h};
+  world.limits.set(few);
+  world.peer_address = "198.51.100.9";
+  Words lines = {"EHLO a.example", "MAIL FROM:<you@sender.example>", "RCPT TO:<nobody@example.test>"};
+  CHECK(world.loop.block_on(dialogue(world, lines)).back().substr(0, 9) == "550 5.1.1");
+  CHECK(world.loop.block_on(dialogue(world, lines)).back().substr(0, 9) == "550 5.1.1");
+  lines.push_back("NOOP");
+  CHECK(world.loop.block_on(dialogue(world, lines)).back() == "421 4.7.0 Too many errors, closing");
+  CHECK(world.loop.block_on(dialogue(world, {}))[0] == "421 4.7.0 Too many errors lately from 198.51.100.9");
+  World ours;
+  ours.limits.set(few);
+  ours.settings.trusted = {*Network::parse("198.51.100.0/24")};
+  ours.peer_address = "198.51.100.9";
+  for (int i = 0; i < 4; ++i) CHECK(ours.loop.block_on(dialogue(ours, lines)).back().substr(0, 3) == "250");
+}
+
+TEST_CASE("recipients of an address are counted over its sessions") {
+  World world;
+  LimitSettings few;
+  few.recipient_rate_per_address = {2, 1h};
+  world.limits.set(few);
+  world.peer_address = "198.51.100.9";
+  Words lines = {"EHLO a.example", "MAIL FROM:<you@sender.example>", "RCPT TO:<ann@example.test>"};
+  for (int i = 0; i < 2; ++i) CHECK(world.loop.block_on(dialogue(world, lines)).back().substr(0, 3) == "250");
+  CHECK(world.loop.block_on(dialogue(world, lines)).back() == "451 4.7.1 Too many recipients lately from 198.51.100.9, try again later");
+}
+
+TEST_CASE("a second XCLIENT takes nothing over from the client before") {
+  World world;
+  world.settings.xclient = world.settings.trusted = {*Network::parse("127.0.0.0/8")};
+  world.loop.block_on(dialogue(world, {"XCLIENT ADDR=198.51.100.7 PORT=25 LOGIN=ann@example.test", "XCLIENT HELO=a.example",
+                                       "XCLIENT ADDR=203.0.113.5", "XCLIENT ADDR=[UNAVAILABLE]", "XCLIENT LOGIN=a+0D+0Ab ADDR=203.0.113.6"}));
+  const auto& seen = world.judge.answers.seen;
+  REQUIRE(seen.size() == 6);
+  CHECK(seen[2].login == "ann@example.test");   // an XCLIENT without ADDR tells more of the same client
+  CHECK(seen[3].ip.to_string() == "203.0.113.5");
+  CHECK(seen[3].login.empty());
+  CHECK(seen[3].port == 0);
+  CHECK_FALSE(seen[4].known);
+  CHECK_FALSE(seen[4].trusted);                 // the proxy's own address makes nobody ours
+  CHECK(seen[5].known);
+  CHECK(seen[5].login == "a\\x0d\\x0ab");
+}
+
+TEST_CASE("MAIL and RCPT are answered before the octets of a chunk are waited for") {
+  World world;
+  world.judge.answers.message.verdict = "ham";
+  auto said = world.loop.block_on(waits_before_its_chunk(world));
+  CHECK(said[0].substr(0, 3) == "250");
+  CHECK(said[1].substr(0, 3) == "250");
+  CHECK(said[2].substr(0, 3) == "250");
+}
+
+TEST_CASE("who was refused at connect does not hold up the end of the program") {
+  World world;
+  world.judge.answers.connect.action = Action::reject;
+  world.loop.block_on(drained_behind_a_refusal(world));
 }

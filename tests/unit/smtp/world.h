@@ -28,6 +28,7 @@ struct Answers {
   MessageVerdict message;   // without recipients: ham into everybody's INBOX
   std::string refuses_at_connect;   // this address
   std::vector<Client> seen;         // at stage connect, then at stage message
+  int recipients = 0;               // that stage rcpt was asked of
 };
 
 class SaidExamination : public Examination {
@@ -43,7 +44,10 @@ class SaidExamination : public Examination {
     co_return decision;
   }
   io::Task<Decision> on_mail(Client, Sender) override { co_return answers_.mail; }
-  io::Task<Decision> on_rcpt(Client, Recipient) override { co_return answers_.rcpt; }
+  io::Task<Decision> on_rcpt(Client, Recipient) override {
+    ++answers_.recipients;
+    co_return answers_.rcpt;
+  }
   io::Task<MessageVerdict> on_message(Client client, std::string, Octets, std::vector<Recipient> recipients) override {
     answers_.seen.push_back(std::move(client));
     MessageVerdict out = answers_.message;
@@ -164,5 +168,23 @@ struct World {
     CHECK(ended == count);
   }
 };
+
+using Words = std::vector<std::string>;
+
+// Each line is sent when the reply to the one before is there; the last lines of the replies, the greeting first.
+inline io::Task<Words> dialogue(World& world, Words lines) {
+  int before = world.ended;
+  auto peer = co_await world.connect();
+  Words out;
+  auto greeting = co_await peer->reply();
+  out.push_back(std::move(greeting));
+  for (auto& line : lines) {
+    auto answer = co_await peer->ask(line);
+    out.push_back(std::move(answer));
+  }
+  peer.reset();
+  co_await world.wait_ended(before + 1);
+  co_return out;
+}
 
 }  // namespace postern::smtp::test
