@@ -67,6 +67,13 @@ class Kv : public KvReader {
   virtual Status checkpoint(const std::string& directory) = 0;
 };
 
+// How the rows of a folder are opened.
+enum class KvOpening {
+  create,      // made if they are not there
+  existing,    // an Error if they are not there
+  read_only    // writes nothing, so that it succeeds on a full disk; every write() is an Error
+};
+
 // The first key behind all that begin with `prefix`.
 std::string behind(std::string_view prefix);
 

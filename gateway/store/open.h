@@ -13,7 +13,7 @@ namespace postern::store {
 // What the store stands on; tests put failing ones there.
 struct Ground {
   Files* files = &Files::system();
-  std::function<Result<std::unique_ptr<Kv>>(const std::string& directory)> open_rows;   // null: RocksDB
+  std::function<Result<std::unique_ptr<Kv>>(const std::string& directory, KvOpening how)> open_rows;   // null: RocksDB
 };
 
 Result<std::unique_ptr<Store>> open_on(const StoreOptions& options, io::WorkerPool& workers, Ground ground);

@@ -16,9 +16,9 @@ namespace {
 
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 
-rocksdb::Options rocks_options() {
+rocksdb::Options rocks_options(KvOpening how) {
   rocksdb::Options options;
-  options.create_if_missing = true;
+  options.create_if_missing = how == KvOpening::create;
   options.write_buffer_size = 16 << 20;
   options.arena_block_size = 1 << 20;   // a sixteenth: small while idle
   options.max_write_buffer_number = 3;
@@ -173,9 +173,11 @@ std::string behind(std::string_view prefix) {
   return key;
 }
 
-Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& directory) {
+Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& directory, KvOpening how) {
   rocksdb::DB* opened = nullptr;
-  auto state = rocksdb::DB::Open(rocks_options(), directory, &opened);
+  auto options = rocks_options(how);
+  auto state = how == KvOpening::read_only ? rocksdb::DB::OpenForReadOnly(options, directory, &opened)
+                                           : rocksdb::DB::Open(options, directory, &opened);
   if (!state.ok()) return Error("opening rows in " + directory + ": " + state.ToString());
   return std::unique_ptr<Kv>(std::make_unique<RocksKv>(std::unique_ptr<rocksdb::DB>(opened)));
 }

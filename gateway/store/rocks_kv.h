@@ -8,7 +8,7 @@
 
 namespace postern::store {
 
-// Opens or creates the rows in `directory`.  The only place that knows RocksDB.
-Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& directory);
+// Opens the rows in `directory`.  The only place that knows RocksDB.
+Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& directory, KvOpening how);
 
 }  // namespace postern::store

@@ -29,15 +29,20 @@ class RowsAccess {
     const Kv* rows = lock.owns_lock() ? rows_.get() : nullptr;
     return {std::move(lock), rows};
   }
-  // Replaces what there is by what `open` gives, while nobody reads.
+  // Replaces what there is by what `open` gives, while nobody reads.  After an Error the rows can still be
+  // read, if they can be opened for that at least.
   template <class Open>
-  Status reopen(Open open) {
+  Status reopen(Open open, KvOpening how) {
     std::unique_lock lock(mutex_);
-    rows_.reset();
-    auto opened = open();
-    if (!opened) return opened.error();
-    rows_ = std::move(*opened);
-    return {};
+    rows_.reset();   // first: a second opener of the folder is refused
+    auto opened = open(how);
+    if (opened) {
+      rows_ = std::move(*opened);
+      return {};
+    }
+    auto readable = open(KvOpening::read_only);
+    if (readable) rows_ = std::move(*readable);
+    return opened.error();
   }
   Kv* writer() { return rows_.get(); }   // the committer's
 

@@ -46,7 +46,7 @@ class StoreOnDisk : public Store {
     if (!lock) return lock.error();
     lock_ = std::move(*lock);
     std::vector<MailboxId> doomed;
-    auto fresh = open_rows(doomed);
+    auto fresh = open_rows(doomed, KvOpening::create);
     if (!fresh) return fresh.error();
     if (auto ready = open_bodies(*fresh); !ready) return ready;
     committer_ = std::make_unique<Committer>(catalog_, bodies_, watches_, *ground_.files,
@@ -134,9 +134,10 @@ class StoreOnDisk : public Store {
 
  private:
   // Whether they were just made.
-  Result<bool> open_rows(std::vector<MailboxId>& doomed);
+  Result<bool> open_rows(std::vector<MailboxId>& doomed, KvOpening how);
   Status open_bodies(bool fresh);
   void start(const std::vector<MailboxId>& doomed);
+  bool has_space() const;
   bool reopen();
 
   StoreOptions options_;
@@ -150,6 +151,7 @@ class StoreOnDisk : public Store {
   Gate gate_;
   Reader reader_;
   std::mutex reopening_;
+  bool recovery_failed_ = false;      // and was told; under reopening_
   std::vector<std::string> damage_;   // found at the start
   std::unique_ptr<Rewriter> rewriter_;   // outlives the committer, which calls it
   std::unique_ptr<Committer> committer_;
@@ -171,9 +173,12 @@ Result<bool> check_format(Kv& rows) {
   return false;
 }
 
-Result<bool> StoreOnDisk::open_rows(std::vector<MailboxId>& doomed) {
-  auto directory = options_.directory + "/rows";
-  auto opened = rows_.reopen([&] { return ground_.open_rows ? ground_.open_rows(directory) : open_rocks_kv(directory); });
+Result<bool> StoreOnDisk::open_rows(std::vector<MailboxId>& doomed, KvOpening how) {
+  auto open = [&](KvOpening as) {
+    auto directory = options_.directory + "/rows";
+    return ground_.open_rows ? ground_.open_rows(directory, as) : open_rocks_kv(directory, as);
+  };
+  auto opened = rows_.reopen(open, how);
   if (!opened) return opened.error();
   auto fresh = check_format(*rows_.writer());
   if (!fresh) return fresh.error();
@@ -237,17 +242,26 @@ StoreState StoreOnDisk::state() const {
   return state;
 }
 
+bool StoreOnDisk::has_space() const {
+  auto free = ground_.files->free_octets(options_.directory);
+  return !free.ok() || free.value >= options_.low_space_octets;
+}
+
 // A second fsync on a descriptor whose first one failed lies: everything is opened anew, and what
 // the rows on disk say is what happened.
 bool StoreOnDisk::reopen() {
   std::lock_guard lock(reopening_);
   if (committer_->state().writable) return true;
+  // An opening writes: on a full disk it fails, and meanwhile nobody can read.
+  if (!has_space()) return false;
   committer_->use(nullptr);
   std::vector<MailboxId> doomed;
-  if (auto opened = open_rows(doomed); !opened) {
-    log::error("store.recover", {{"what", opened.error().text}});
+  if (auto opened = open_rows(doomed, KvOpening::existing); !opened) {
+    // Once: it is tried every second.
+    if (!std::exchange(recovery_failed_, true)) log::error("store.recover", {{"what", opened.error().text}});
     return false;
   }
+  recovery_failed_ = false;
   start(doomed);
   log::info("store.recovered");
   return true;

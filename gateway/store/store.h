@@ -117,7 +117,8 @@ class Store {
   virtual io::Task<std::vector<Row>> scan(std::string prefix, std::string from, std::size_t limit) = 0;
 
   virtual StoreState state() const = 0;
-  // After a failed write or sync: opens the files anew.  True: changes are taken again.
+  // After a failed write or sync: opens the files anew.  True: changes are taken again.  False: they are
+  // not, since the disk is nearly full or the opening failed; reads go on.
   virtual io::Task<bool> recover() = 0;
   // Reads every row and record, crc32c included; each mistake as a sentence.  Changes wait for its end.
   // Blocks: not on a loop.

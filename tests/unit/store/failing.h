@@ -22,6 +22,8 @@ struct Plan {
   bool fired = false;
   std::uint64_t free = 1ULL << 40;
   int syncs_after_failed_sync = 0;
+  bool refuse_opening = false;   // the rows, unless for reading alone
+  int reopenings = 0;
 
   // What happens to the next step.
   Fault next() {
@@ -152,8 +154,10 @@ class FailingKv : public Kv {
 inline Ground failing_ground(FailingFiles& files, Plan& plan) {
   Ground ground;
   ground.files = &files;
-  ground.open_rows = [&plan](const std::string& directory) -> Result<std::unique_ptr<Kv>> {
-    auto opened = open_rocks_kv(directory);
+  ground.open_rows = [&plan](const std::string& directory, KvOpening how) -> Result<std::unique_ptr<Kv>> {
+    if (how == KvOpening::existing) ++plan.reopenings;
+    if (how != KvOpening::read_only && plan.refuse_opening) return Error("the disk said no");
+    auto opened = open_rocks_kv(directory, how);
     if (!opened) return opened.error();
     return std::unique_ptr<Kv>(std::make_unique<FailingKv>(std::move(*opened), plan));
   };

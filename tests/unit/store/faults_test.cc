@@ -120,6 +120,56 @@ TEST_CASE("a full disk refuses what grows before anything is half done, and mail
   CHECK(f.put("INBOX", "again") == uid + 1);
 }
 
+namespace {
+// The next write of rows fails.
+void break_rows(Faulty& faulty) {
+  faulty.plan.arm(0, Fault::io_error);
+  std::vector<Row> rows;
+  rows.push_back({"test:row", "x"});
+  CHECK(faulty.f.run(faulty.f.store->write(std::move(rows))).outcome == Outcome::broken);
+  faulty.plan.disarm();
+  REQUIRE_FALSE(faulty.f.store->state().writable);
+}
+}  // namespace
+
+TEST_CASE("a recovery that fails leaves everything readable, and the next one can succeed") {
+  Faulty faulty;
+  auto& f = faulty.f;
+  Uid uid = f.put("INBOX", "text");
+  auto inbox = f.box("INBOX").id;
+  break_rows(faulty);
+  faulty.plan.refuse_opening = true;
+  for (int again = 0; again < 2; ++again) {
+    CHECK_FALSE(f.run(f.store->recover()));
+    CHECK(f.text(inbox, uid) == "text");
+    CHECK(f.uids(inbox) == std::vector<Uid>{uid});
+    auto watch = f.run(f.store->watch(inbox));
+    REQUIRE(watch);
+    CHECK(watch->latest()->size() == 1);
+    CHECK(f.deliver(item_of("x", {f.to("INBOX")})).outcome == Outcome::broken);
+  }
+  faulty.plan.refuse_opening = false;
+  CHECK(f.run(f.store->recover()));
+  CHECK(f.put("INBOX", "again") == uid + 1);
+  f.check();
+}
+
+TEST_CASE("while the disk is nearly full the rows stay open as they are") {
+  Faulty faulty;
+  auto& f = faulty.f;
+  f.options.low_space_octets = 1 << 20;
+  f.reopen();
+  Uid uid = f.put("INBOX", "text");
+  break_rows(faulty);
+  faulty.plan.free = 1 << 10;
+  CHECK_FALSE(f.run(f.store->recover()));
+  CHECK(faulty.plan.reopenings == 0);
+  CHECK(f.text(f.box("INBOX").id, uid) == "text");
+  faulty.plan.free = 1ULL << 40;
+  CHECK(f.run(f.store->recover()));
+  CHECK(faulty.plan.reopenings == 1);
+}
+
 TEST_CASE("ENOSPC in the middle of a group refuses what grows and lets the other changes pass") {
   Faulty faulty;
   auto& f = faulty.f;
@@ -258,7 +308,7 @@ TEST_CASE("a store of another format is not opened") {
   Fixture f;
   f.store.reset();
   {
-    auto kv = open_rocks_kv(f.options.directory + "/rows");
+    auto kv = open_rocks_kv(f.options.directory + "/rows", KvOpening::existing);
     KvBatch batch;
     batch.put("#format", "postern store 9");
     REQUIRE((*kv)->write(batch));
