@@ -31,12 +31,18 @@ Error damaged(std::string_view what, const KvRow& row) {
 }  // namespace
 
 Status Catalog::load(const KvReader& rows, std::vector<MailboxId>& doomed) {
+  Catalog read;   // until all of it is there, the old one answers
+  if (auto loaded = read.read_rows(rows, doomed); !loaded) return loaded;
   std::unique_lock lock(mutex_);
-  accounts_.clear();
-  addresses_.clear();
-  mailboxes_.clear();
-  segments_.clear();
-  counters_ = {};
+  accounts_ = std::move(read.accounts_);
+  addresses_ = std::move(read.addresses_);
+  mailboxes_ = std::move(read.mailboxes_);
+  segments_ = std::move(read.segments_);
+  counters_ = read.counters_;
+  return {};
+}
+
+Status Catalog::read_rows(const KvReader& rows, std::vector<MailboxId>& doomed) {
   auto counters = rows.get(std::vector<std::string>{std::string(kCountersKey)}, KvReader::Reach::disk);
   if (!counters.ok()) return Error(counters.error);
   if (counters.value[0]) {

@@ -35,7 +35,8 @@ struct CatalogChanges {
 // which may therefore read through the `peek` functions without the lock; everybody else gets copies.
 class Catalog {
  public:
-  // Reads all rows.  `doomed`: mailboxes whose sweep was not finished.
+  // Reads all rows; after an Error everything is as it was before.  `doomed`: mailboxes whose sweep was not
+  // finished.
   Status load(const KvReader& rows, std::vector<MailboxId>& doomed);
   void adopt(CatalogChanges changes);
 
@@ -58,6 +59,7 @@ class Catalog {
   const Counters& counters() const { return counters_; }
 
  private:
+  Status read_rows(const KvReader& rows, std::vector<MailboxId>& doomed);
   std::optional<MailboxInfo> info(MailboxId id) const;
 
   mutable std::shared_mutex mutex_;

@@ -67,7 +67,7 @@ class Store {
   // pid N, not ours, a newer format, a damaged segment.  `workers` must outlive the store.
   static Result<std::unique_ptr<Store>> open(const StoreOptions& options, io::WorkerPool& workers);
 
-  // --- accounts
+  // --- accounts.  As of the last durable change, also while the store is not writable and while it recovers.
   virtual std::optional<Account> account(std::string_view address) const = 0;
   virtual std::optional<Account> account(AccountId id) const = 0;
   virtual std::vector<Account> accounts() const = 0;

@@ -24,6 +24,8 @@ struct Plan {
   int syncs_after_failed_sync = 0;
   bool refuse_opening = false;   // the rows, unless for reading alone
   int reopenings = 0;
+  std::atomic<char> bad_rows = '\0';
+  bool is_bad(std::string_view key) const { return !key.empty() && key[0] == bad_rows; }
 
   // What happens to the next step.
   Fault next() {
@@ -126,16 +128,37 @@ class FailingFiles : public Files {
   Plan& plan_;
 };
 
-class FailingKv : public Kv {
+// Rows on a bad sector: those whose key begins with Plan::bad_rows.
+class FailingReader : public KvReader {
  public:
-  FailingKv(std::unique_ptr<Kv> kv, Plan& plan) : kv_(std::move(kv)), plan_(plan) {}
+  FailingReader(std::unique_ptr<KvReader> rows, Plan& plan) : rows_(std::move(rows)), plan_(plan) {}
   KvAnswer<std::vector<std::optional<std::string>>> get(std::span<const std::string> keys, Reach reach) const override {
-    return kv_->get(keys, reach);
+    bool bad = !keys.empty() && plan_.is_bad(keys[0]);
+    return bad ? failed<std::vector<std::optional<std::string>>>() : rows_->get(keys, reach);
   }
   KvAnswer<std::vector<KvRow>> scan(std::string_view from, std::string_view to, std::size_t limit, Reach reach) const override {
-    return kv_->scan(from, to, limit, reach);
+    return plan_.is_bad(from) ? failed<std::vector<KvRow>>() : rows_->scan(from, to, limit, reach);
   }
-  std::unique_ptr<KvReader> snapshot() const override { return kv_->snapshot(); }
+
+ private:
+  template <class T>
+  static KvAnswer<T> failed() {
+    return {.state = KvAnswer<T>::State::failed, .value = {}, .error = "a bad sector"};
+  }
+  std::unique_ptr<KvReader> rows_;
+  Plan& plan_;
+};
+
+class FailingKv : public Kv {
+ public:
+  FailingKv(std::unique_ptr<Kv> kv, Plan& plan) : kv_(kv.get()), reader_(std::move(kv), plan), plan_(plan) {}
+  KvAnswer<std::vector<std::optional<std::string>>> get(std::span<const std::string> keys, Reach reach) const override {
+    return reader_.get(keys, reach);
+  }
+  KvAnswer<std::vector<KvRow>> scan(std::string_view from, std::string_view to, std::size_t limit, Reach reach) const override {
+    return reader_.scan(from, to, limit, reach);
+  }
+  std::unique_ptr<KvReader> snapshot() const override { return std::make_unique<FailingReader>(kv_->snapshot(), plan_); }
   Status write(const KvBatch& batch) override {
     auto fault = plan_.next();
     if (fault == Fault::none || fault == Fault::short_write) return kv_->write(batch);
@@ -147,7 +170,8 @@ class FailingKv : public Kv {
   Status checkpoint(const std::string& directory) override { return kv_->checkpoint(directory); }
 
  private:
-  std::unique_ptr<Kv> kv_;
+  Kv* kv_;   // reader_ owns it
+  FailingReader reader_;
   Plan& plan_;
 };
 

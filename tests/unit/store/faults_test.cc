@@ -154,6 +154,26 @@ TEST_CASE("a recovery that fails leaves everything readable, and the next one ca
   f.check();
 }
 
+TEST_CASE("a recovery that cannot read all rows forgets no account and no mailbox") {
+  for (char letter : {'a', 'u', 'x', 's', 'd'}) {
+    Faulty faulty;
+    auto& f = faulty.f;
+    Uid uid = f.put("INBOX", "text");
+    break_rows(faulty);
+    faulty.plan.bad_rows = letter;
+    INFO("rows " << letter);
+    CHECK_FALSE(f.run(f.store->recover()));
+    CHECK(f.store->account("a@example.test"));
+    CHECK(f.store->mailboxes(f.account).size() == 7);
+    CHECK(f.store->state().segments == 1);
+    faulty.plan.bad_rows = '\0';
+    CHECK(f.text(f.box("INBOX").id, uid) == "text");
+    CHECK(f.run(f.store->recover()));
+    CHECK(f.put("INBOX", "again") == uid + 1);
+    f.check();
+  }
+}
+
 TEST_CASE("while the disk is nearly full the rows stay open as they are") {
   Faulty faulty;
   auto& f = faulty.f;
