@@ -93,7 +93,11 @@ void Catalog::adopt(CatalogChanges changes) {
   std::unique_lock lock(mutex_);
   for (auto& [id, state] : changes.accounts) {
     auto old = accounts_.find(id);
-    if (old != accounts_.end()) addresses_.erase(old->second.account.address);
+    if (old != accounts_.end()) {
+      // Its address may belong to another of these changes already: they come in no order.
+      auto address = addresses_.find(old->second.account.address);
+      if (address != addresses_.end() && address->second == id) addresses_.erase(address);
+    }
     if (state) {
       addresses_[state->account.address] = id;
       accounts_[id] = std::move(*state);
