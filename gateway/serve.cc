@@ -61,7 +61,8 @@ Status build(Shared& shared) {
   shared.authenticator = std::make_unique<admin::Authenticator>(*shared.logins);
   shared.deliverer = std::make_unique<delivery::Deliverer>(*shared.store, *shared.directory, shared.config.hostname, *quarantine);
   shared.judging = std::make_unique<admin::Judging>(shared.config, shared.config.rules, shared.main, shared.workers);
-  shared.main.block_on(admin::load_counters(*shared.store, shared.judging->counters));
+  auto counters = shared.main.block_on(admin::load_counters(*shared.store, shared.judging->counters));
+  if (!counters) return counters.error();
   apply_settings(shared);
   return {};
 }

@@ -49,8 +49,8 @@ bool wanted(const Found& found, const json& request) {
          (message_class.empty() || found.row.held->message_class == message_class);
 }
 
-// Held messages in the users' quarantines that the request names.
-io::Task<std::vector<Found>> find_held(Context& context, json request) {
+// Held messages in the users' quarantines that the request names: all of them, or an Error.
+io::Task<Result<std::vector<Found>>> find_held(Context& context, json request) {
   std::vector<Found> out;
   std::string user = request.value("user", "");
   for (const auto& account : context.store->accounts()) {
@@ -60,8 +60,9 @@ io::Task<std::vector<Found>> find_held(Context& context, json request) {
     store::Uid next = 1;
     while (mailbox && next != 0) {
       auto rows = co_await context.store->messages(mailbox->id, next, 0xffffffffU, kBatch);
-      next = rows.size() == kBatch ? rows.back().uid + 1 : 0;
-      for (auto& row : rows) {
+      if (!rows) co_return rows.error();
+      next = rows->size() == kBatch ? rows->back().uid + 1 : 0;
+      for (auto& row : *rows) {
         Found found{account, std::move(row)};
         if (wanted(found, request)) out.push_back(std::move(found));
       }
@@ -72,7 +73,11 @@ io::Task<std::vector<Found>> find_held(Context& context, json request) {
 
 io::Task<std::string> original_text(Context& context, MessageRow row) {
   std::optional<MessageRow> original = row;
-  if (row.held->notice) original = co_await context.store->message(row.held->original_mailbox, row.held->original_uid);
+  if (row.held->notice) {
+    auto found = co_await context.store->message(row.held->original_mailbox, row.held->original_uid);
+    if (!found) co_return "(" + found.error().text + ")";
+    original = *std::move(found);
+  }
   if (!original) co_return std::string();
   constexpr std::uint64_t kShown = 64 * 1024;
   auto octets = co_await context.store->read(*original, 0, kShown);
@@ -109,7 +114,8 @@ io::Task<store::Change> remove(Context& context, Found found) {
   if (!erased.ok() || !found.row.held->notice) co_return erased;
   json same_case{{"id", found.row.id}};
   auto others = co_await find_held(context, std::move(same_case));
-  bool named = std::any_of(others.begin(), others.end(), [](const Found& other) { return other.row.held->notice; });
+  // Unknown counts as named: an original too many harms nobody.
+  bool named = !others || std::any_of(others->begin(), others->end(), [](const Found& other) { return other.row.held->notice; });
   if (named) co_return erased;
   std::vector<store::Uid> original{found.row.held->original_uid};
   auto gone = co_await context.store->erase(found.row.held->original_mailbox, std::move(original));
@@ -120,7 +126,9 @@ io::Task<store::Change> remove(Context& context, Found found) {
 
 io::Task<json> run_quarantine_command(Context& context, json request) {
   std::string command = request.value("command", "");
-  auto held = co_await find_held(context, request);
+  auto found_held = co_await find_held(context, request);
+  if (!found_held) co_return failure(found_held.error().text);
+  auto& held = *found_held;
   json rows = json::array();
   if (command == "quarantine list") {
     for (const auto& found : held) rows.push_back(described(found));

@@ -97,16 +97,17 @@ io::Task<void> watch_rules(filters::RuleSet& rules, io::WorkerPool& workers) {
   }
 }
 
-io::Task<void> load_counters(store::Store& store, filters::Counters& counters) {
+io::Task<Status> load_counters(store::Store& store, filters::Counters& counters) {
   constexpr std::size_t kBatch = 10'000;
   std::string from(kPrefix);
   for (;;) {
     auto rows = co_await store.scan(std::string(kPrefix), from, kBatch);
+    if (!rows) co_return rows.error();
     std::vector<filters::Counters::Row> loaded;
-    for (auto& row : rows) loaded.push_back({row.key.substr(kPrefix.size()), std::move(*row.value)});
+    for (auto& row : *rows) loaded.push_back({row.key.substr(kPrefix.size()), std::move(*row.value)});
     counters.load(loaded);
-    if (rows.size() < kBatch) co_return;
-    from = rows.back().key + '\0';
+    if (rows->size() < kBatch) co_return Status();
+    from = rows->back().key + '\0';
   }
 }
 
@@ -142,8 +143,9 @@ io::Task<void> forget_traces(store::Store& store, Time before) {
   std::string when = rfc3339(before);
   for (;;) {
     auto rows = co_await store.scan(std::string(kTraces), std::string(kTraces), kBatch);
+    if (!rows) co_return;   // was logged; the next hour comes
     std::vector<store::Row> old;
-    for (auto& row : rows) {
+    for (auto& row : *rows) {
       if (!made_before(*row.value, when)) break;
       store::Row erased;
       erased.key = std::move(row.key);

@@ -38,7 +38,8 @@ void reload_rules(filters::RuleSet& rules);
 io::Task<void> watch_rules(filters::RuleSet& rules, io::WorkerPool& workers);
 
 // What rules count and remember, kept in the store under "rule:".
-io::Task<void> load_counters(store::Store& store, filters::Counters& counters);
+// An Error of loading: some cannot be read; to go on would write fewer over them.
+io::Task<Status> load_counters(store::Store& store, filters::Counters& counters);
 io::Task<void> save_counters(store::Store& store, filters::Counters& counters);
 io::Task<void> keep_counters(store::Store& store, filters::Counters& counters);
 

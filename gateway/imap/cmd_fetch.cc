@@ -130,7 +130,12 @@ io::Task<void> Fetch::batch(std::vector<std::uint32_t> indices) {
   std::vector<store::Uid> uids;
   uids.reserve(indices.size());
   for (auto index : indices) uids.push_back(selected.view().at(index).uid);
-  std::vector<store::MessageRow> rows = co_await rows_of(session_, std::move(uids));
+  auto found = co_await rows_of(session_, std::move(uids));
+  if (!found) {   // unknown is not gone: the client would drop its copies
+    if (damage_.empty()) damage_ = "some messages cannot be read";
+    co_return;
+  }
+  auto& rows = *found;
   if (rows.size() < indices.size()) gone_ = true;
   std::size_t at = 0;
   for (auto& row : rows) {

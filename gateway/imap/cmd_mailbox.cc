@@ -114,7 +114,8 @@ io::Task<Reply> cmd_status(Session& session, Call& call) {
       std::uint32_t recent = 0;
       if (info) {
         auto watch = co_await session.store().watch(info->id);
-        auto view = watch ? watch->latest() : nullptr;
+        if (!watch) co_return Reply::no("[SERVERBUG] the mailbox cannot be read");
+        auto view = *watch ? (*watch)->latest() : nullptr;
         if (view) recent = session.services().recent->count(*view);
       }
       line += std::to_string(recent);

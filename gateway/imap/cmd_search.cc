@@ -117,7 +117,9 @@ io::Task<void> Search::settle(std::vector<Pending> pending) {
   for (const auto& one : pending) {
     if (!one.decided) uids.push_back(one.candidate.entry.uid);
   }
-  std::vector<store::MessageRow> rows = co_await rows_of(session_, std::move(uids));
+  auto read = co_await rows_of(session_, std::move(uids));
+  if (!read) damaged_ = true;
+  auto rows = read ? *std::move(read) : std::vector<store::MessageRow>();
   std::size_t next = 0;
   for (auto& one : pending) {
     bool is_match = one.decided;

@@ -40,9 +40,10 @@ io::Task<Reply> open_mailbox(Session& session, Call& call, bool read_only) {
   auto info = *name ? session.store().mailbox(session.account().id, **name) : std::nullopt;
   if (!info) co_return no_such_mailbox();
   auto watch = co_await session.store().watch(info->id);
-  auto view = watch ? watch->latest() : nullptr;
+  if (!watch) co_return Reply::no("[SERVERBUG] the mailbox cannot be read");
+  auto view = *watch ? (*watch)->latest() : nullptr;
   if (!view) co_return no_such_mailbox();
-  session.select(std::move(watch), std::move(view), read_only);
+  session.select(*std::move(watch), std::move(view), read_only);
   session.enqueue(description(session.selected()));
   co_return Reply::ok(read_only ? "[READ-ONLY] EXAMINE completed" : "[READ-WRITE] SELECT completed");
 }

@@ -136,8 +136,8 @@ io::Task<Reply> cmd_copy(Session& session, Call& call);
 io::Task<Reply> cmd_move(Session& session, Call& call);
 
 // Common to several commands.
-// The rows of these uids (ascending) in order; those that are gone are left out.
-io::Task<std::vector<store::MessageRow>> rows_of(Session& session, std::vector<store::Uid> uids);
+// The rows of these uids (ascending) in order; those that are gone are left out.  An Error: some cannot be read.
+io::Task<Result<std::vector<store::MessageRow>>> rows_of(Session& session, std::vector<store::Uid> uids);
 // "* FLAGS (...)".
 std::string flags_line(const store::MailboxView& view);
 // The mailbox of a parsed name, or the NO for it.

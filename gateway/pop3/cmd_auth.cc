@@ -80,10 +80,10 @@ io::Task<Reply> Session::open_maildrop(store::Account account) {
   auto inbox = services_.store->mailbox(account.id, "INBOX");
   if (!inbox) co_return Reply::err("SYS/PERM", "This account has no INBOX");
   auto watch = co_await services_.store->watch(inbox->id);
-  auto view = watch == nullptr ? nullptr : watch->latest();
+  auto view = watch && *watch ? (*watch)->latest() : nullptr;
   if (view == nullptr) co_return Reply::err("SYS/TEMP", "The mailbox cannot be opened now");
   lock_.emplace(std::move(*lock));
-  watch_ = std::move(watch);
+  watch_ = *std::move(watch);
   view_ = std::move(view);
   marked_.assign(view_->size(), false);
   account_ = account.address;

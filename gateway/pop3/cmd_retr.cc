@@ -33,7 +33,12 @@ io::Task<void> Session::cmd_top(std::string argument) {
 }
 
 io::Task<void> Session::send_message(std::size_t index, std::optional<std::uint64_t> body_lines) {
-  auto row = co_await services_.store->message(view_->info().id, view_->at(index).uid);
+  auto found = co_await services_.store->message(view_->info().id, view_->at(index).uid);
+  if (!found) {
+    co_await say(Reply::err("SYS/TEMP", "The message cannot be read now"));
+    co_return;
+  }
+  auto& row = *found;
   if (!row) {
     // Another session, over IMAP, has removed it meanwhile.
     co_await say(Reply::err("That message is gone"));

@@ -10,11 +10,20 @@ namespace {
 
 using Reach = KvReader::Reach;
 
-// A read that came to no answer with what is in memory.
+// Nothing: there is no answer with what is in memory.
 template <class T>
-using Tried = std::optional<T>;
+using Tried = std::optional<Result<T>>;
 
-void report(const std::string& what) { log::error("store.read", {{"what", what}}); }
+Error failure(const std::string& what) {
+  log::error("store.read", {{"what", what}});
+  return Error(what);
+}
+
+// The answer of a read that found the rows closed, or locked for a reopening.
+template <class T>
+Tried<T> closed(Reach reach) {
+  return reach == Reach::memory ? Tried<T>() : Tried<T>(Error("the store is being opened anew"));
+}
 
 MessageRow joined(MailboxId mailbox, IndexRow index, StoredMessage stored, const std::vector<std::string>& keywords) {
   MessageRow row;
@@ -38,7 +47,7 @@ MessageRow joined(MailboxId mailbox, IndexRow index, StoredMessage stored, const
 }
 
 Tried<std::vector<MessageRow>> read_messages(const RowsAccess::Reading& rows, MailboxId mailbox, Uid first, Uid last, std::size_t limit, Reach reach) {
-  if (!rows) return reach == Reach::memory ? Tried<std::vector<MessageRow>>() : std::vector<MessageRow>();
+  if (!rows) return closed<std::vector<MessageRow>>(reach);
   std::vector<MessageRow> found;
   const auto end = index_key(mailbox, last) + '\0';
   auto state_row = rows.kv->get(std::vector<std::string>{mailbox_key(mailbox)}, reach);
@@ -47,11 +56,11 @@ Tried<std::vector<MessageRow>> read_messages(const RowsAccess::Reading& rows, Ma
                                : KvAnswer<std::vector<KvRow>>();
   if (!state_row.ok() || !indexes.ok() || !messages.ok()) {
     if (reach == Reach::memory) return {};
-    report(state_row.error + indexes.error + messages.error);
-    return found;
+    return failure(state_row.error + indexes.error + messages.error);
   }
-  auto state = state_row.value[0] ? decode_mailbox(*state_row.value[0]) : std::nullopt;
-  if (!state) return found;
+  if (!state_row.value[0]) return found;
+  auto state = decode_mailbox(*state_row.value[0]);
+  if (!state) return failure("the row of mailbox " + std::to_string(mailbox) + " is damaged");
   std::size_t next = 0;
   for (const auto& row : indexes.value) {
     auto uid = static_cast<Uid>(second_number(row.key, 4));
@@ -60,60 +69,53 @@ Tried<std::vector<MessageRow>> read_messages(const RowsAccess::Reading& rows, Ma
     if (next == messages.value.size() || second_number(messages.value[next].key, 4) != uid) continue;
     auto index = decode_index(uid, row.value);
     auto stored = decode_message(messages.value[next].value);
-    if (!index || !stored) {
-      report("message " + std::to_string(uid) + " of mailbox " + std::to_string(mailbox) + " has a damaged row");
-      continue;
-    }
+    if (!index || !stored) return failure("message " + std::to_string(uid) + " of mailbox " + std::to_string(mailbox) + " has a damaged row");
     found.push_back(joined(mailbox, std::move(*index), std::move(*stored), state->keywords));
   }
   return found;
 }
 
-Tried<Result<std::string>> read_body(const RowsAccess::Reading& rows, BodyStore& bodies, BodyId body, std::uint64_t offset, std::uint64_t length, Reach reach) {
+Tried<std::string> read_body(const RowsAccess::Reading& rows, BodyStore& bodies, BodyId body, std::uint64_t offset, std::uint64_t length, Reach reach) {
   bool memory = reach == Reach::memory;
-  if (!rows) return memory ? Tried<Result<std::string>>() : Result<std::string>(Error("the store is being opened anew"));
+  if (!rows) return closed<std::string>(reach);
   // A record that moved to another segment meanwhile is found by its new row.
   for (int attempt = 0; attempt < 3; ++attempt) {
     auto value = rows.kv->get(std::vector<std::string>{body_key(body)}, reach);
     if (!value.ok() && memory) return {};
-    if (!value.ok()) return Result<std::string>(Error(value.error));
+    if (!value.ok()) return Error(value.error);
     auto row = value.value[0] ? decode_body(*value.value[0]) : std::nullopt;
-    if (!row) return Result<std::string>(Error("body " + std::to_string(body) + " is not there: expunged, or its row is damaged"));
+    if (!row) return Error("body " + std::to_string(body) + " is not there: expunged, or its row is damaged");
     auto got = bodies.read(body, row->place, offset, length, memory ? Wait::never : Wait::disk);
     switch (got.state) {
-      case BodyStore::Read::State::ok: return Result<std::string>(std::move(got.octets));
+      case BodyStore::Read::State::ok: return std::move(got.octets);
       case BodyStore::Read::State::would_block:
         if (memory) return {};
         break;
       case BodyStore::Read::State::gone: break;
       case BodyStore::Read::State::damaged:
         log::error("store.damaged", {{"what", got.problem}});
-        return Result<std::string>(Error(got.problem));
+        return Error(got.problem);
     }
   }
-  return Result<std::string>(Error("body " + std::to_string(body) + ": its segment is missing"));
+  return Error("body " + std::to_string(body) + ": its segment is missing");
 }
 
 Tried<std::vector<Row>> read_rows(const RowsAccess::Reading& rows, const std::string& from, const std::string& to, std::size_t limit, Reach reach) {
-  if (!rows) return reach == Reach::memory ? Tried<std::vector<Row>>() : std::vector<Row>();
+  if (!rows) return closed<std::vector<Row>>(reach);
   auto found = rows.kv->scan(from, to, limit, reach);
   if (!found.ok() && reach == Reach::memory) return {};
-  if (!found.ok()) report(found.error);
+  if (!found.ok()) return failure(found.error);
   std::vector<Row> out;
   for (auto& row : found.value) out.push_back({row.key.substr(1), std::move(row.value)});
   return out;
 }
 
-struct Got {
-  std::optional<std::string> value;
-};
-Tried<Got> read_row(const RowsAccess::Reading& rows, const std::string& key, Reach reach) {
-  if (!rows) return reach == Reach::memory ? Tried<Got>() : Got();
+Tried<std::optional<std::string>> read_row(const RowsAccess::Reading& rows, const std::string& key, Reach reach) {
+  if (!rows) return closed<std::optional<std::string>>(reach);
   auto found = rows.kv->get(std::vector<std::string>{key}, reach);
-  if (found.ok()) return Got{std::move(found.value[0])};
+  if (found.ok()) return Result<std::optional<std::string>>(std::move(found.value[0]));
   if (reach == Reach::memory) return {};
-  report(found.error);
-  return Got();
+  return failure(found.error);
 }
 
 // The rest of a prefix+record range behind what the prefix gives.
@@ -136,25 +138,22 @@ Range cut(const std::string& prefix, std::uint64_t offset, std::uint64_t length)
 
 }  // namespace
 
-io::Task<std::unique_ptr<MailboxWatch>> Reader::watch(MailboxId mailbox) {
+io::Task<Result<std::unique_ptr<MailboxWatch>>> Reader::watch(MailboxId mailbox) {
   auto& loop = io::Loop::current();
-  auto loaded = watches_.watch_loaded(mailbox, loop);
-  if (loaded) co_return std::move(loaded);
-  if (!catalog_.mailbox(mailbox)) co_return nullptr;
-  auto job = [this, mailbox, pass = gate_.enter(), &loop]() -> std::shared_ptr<std::unique_ptr<MailboxWatch>> {
+  auto made = watches_.watch_loaded(mailbox, loop);
+  if (made || !catalog_.mailbox(mailbox)) co_return std::move(made);
+  auto job = [this, mailbox, pass = gate_.enter(), &loop]() -> Result<std::unique_ptr<MailboxWatch>> {
     auto rows = rows_.read();
-    if (!rows) return nullptr;
-    auto made = watches_.watch(mailbox, *rows.kv, loop);
-    if (made) return std::make_shared<std::unique_ptr<MailboxWatch>>(std::move(*made));
-    report(made.error().text);
-    return nullptr;
+    if (!rows) return Error("the store is being opened anew");
+    auto watch = watches_.watch(mailbox, *rows.kv, loop);
+    if (!watch) return failure(watch.error().text);
+    return watch;
   };
-  auto made = co_await workers_.run(std::move(job));
-  if (!made) co_return nullptr;
-  co_return std::move(*made);
+  auto watch = co_await workers_.run(std::move(job));
+  co_return watch;
 }
 
-io::Task<std::vector<MessageRow>> Reader::messages(MailboxId mailbox, Uid first, Uid last, std::size_t limit) {
+io::Task<Result<std::vector<MessageRow>>> Reader::messages(MailboxId mailbox, Uid first, Uid last, std::size_t limit) {
   if (first > last || limit == 0) co_return std::vector<MessageRow>();
   auto tried = read_messages(rows_.try_read(), mailbox, first, last, limit, Reach::memory);
   if (tried) co_return std::move(*tried);
@@ -180,7 +179,7 @@ io::Task<Result<std::string>> Reader::read(BodyId body, std::string header_prefi
   co_return Result<std::string>(std::move(range.head));
 }
 
-io::Task<std::vector<Row>> Reader::scan(std::string from, std::string to, std::size_t limit) {
+io::Task<Result<std::vector<Row>>> Reader::scan(std::string from, std::string to, std::size_t limit) {
   auto tried = read_rows(rows_.try_read(), from, to, limit, Reach::memory);
   if (tried) co_return std::move(*tried);
   auto job = [this, from, to, limit, pass = gate_.enter()] { return *read_rows(rows_.read(), from, to, limit, Reach::disk); };
@@ -188,13 +187,13 @@ io::Task<std::vector<Row>> Reader::scan(std::string from, std::string to, std::s
   co_return found;
 }
 
-io::Task<std::optional<std::string>> Reader::get(std::string key) {
+io::Task<Result<std::optional<std::string>>> Reader::get(std::string key) {
   auto tried = read_row(rows_.try_read(), key, Reach::memory);
   if (!tried) {
     auto job = [this, key, pass = gate_.enter()] { return *read_row(rows_.read(), key, Reach::disk); };
     tried = co_await workers_.run(std::move(job));
   }
-  co_return std::move(tried->value);
+  co_return std::move(*tried);
 }
 
 }  // namespace postern::store

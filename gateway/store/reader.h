@@ -22,11 +22,11 @@ class Reader {
   Reader(RowsAccess& rows, BodyStore& bodies, const Catalog& catalog, Watches& watches, io::WorkerPool& workers, Gate& gate)
       : rows_(rows), bodies_(bodies), catalog_(catalog), watches_(watches), workers_(workers), gate_(gate) {}
 
-  io::Task<std::unique_ptr<MailboxWatch>> watch(MailboxId mailbox);
-  io::Task<std::vector<MessageRow>> messages(MailboxId mailbox, Uid first, Uid last, std::size_t limit);
+  io::Task<Result<std::unique_ptr<MailboxWatch>>> watch(MailboxId mailbox);
+  io::Task<Result<std::vector<MessageRow>>> messages(MailboxId mailbox, Uid first, Uid last, std::size_t limit);
   io::Task<Result<std::string>> read(BodyId body, std::string header_prefix, std::uint64_t offset, std::uint64_t length);
-  io::Task<std::vector<Row>> scan(std::string from, std::string to, std::size_t limit);
-  io::Task<std::optional<std::string>> get(std::string key);
+  io::Task<Result<std::vector<Row>>> scan(std::string from, std::string to, std::size_t limit);
+  io::Task<Result<std::optional<std::string>>> get(std::string key);
 
  private:
   RowsAccess& rows_;

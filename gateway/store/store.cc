@@ -106,9 +106,9 @@ class StoreOnDisk : public Store {
   io::Task<Expunged> erase(MailboxId mailbox, std::vector<Uid> uids) override {
     return change(*committer_, expunge_job(mailbox, std::move(uids), true));
   }
-  io::Task<std::unique_ptr<MailboxWatch>> watch(MailboxId mailbox) override { return reader_.watch(mailbox); }
-  io::Task<std::optional<MessageRow>> message(MailboxId mailbox, Uid uid) override;
-  io::Task<std::vector<MessageRow>> messages(MailboxId mailbox, Uid first, Uid last, std::size_t limit) override {
+  io::Task<Result<std::unique_ptr<MailboxWatch>>> watch(MailboxId mailbox) override { return reader_.watch(mailbox); }
+  io::Task<Result<std::optional<MessageRow>>> message(MailboxId mailbox, Uid uid) override;
+  io::Task<Result<std::vector<MessageRow>>> messages(MailboxId mailbox, Uid first, Uid last, std::size_t limit) override {
     return reader_.messages(mailbox, first, last, limit);
   }
   io::Task<Result<std::string>> read(const MessageRow& row, std::uint64_t offset, std::uint64_t length) override {
@@ -117,8 +117,8 @@ class StoreOnDisk : public Store {
 
   // --- general rows
   io::Task<Change> write(std::vector<Row> rows) override { return change(*committer_, write_rows_job(std::move(rows))); }
-  io::Task<std::optional<std::string>> get(std::string key) override { return reader_.get(general_key(key)); }
-  io::Task<std::vector<Row>> scan(std::string prefix, std::string from, std::size_t limit) override {
+  io::Task<Result<std::optional<std::string>>> get(std::string key) override { return reader_.get(general_key(key)); }
+  io::Task<Result<std::vector<Row>>> scan(std::string prefix, std::string from, std::size_t limit) override {
     auto begin = std::max(general_key(prefix), general_key(from));
     return reader_.scan(std::move(begin), behind(general_key(prefix)), limit);
   }
@@ -220,10 +220,12 @@ io::Task<Delivered> StoreOnDisk::deliver(Delivery delivery) {
   return started<Delivered>(job, std::move(start));
 }
 
-io::Task<std::optional<MessageRow>> StoreOnDisk::message(MailboxId mailbox, Uid uid) {
+io::Task<Result<std::optional<MessageRow>>> StoreOnDisk::message(MailboxId mailbox, Uid uid) {
   auto rows = co_await reader_.messages(mailbox, uid, uid, 1);
-  if (rows.empty()) co_return std::optional<MessageRow>();
-  co_return std::optional<MessageRow>(std::move(rows[0]));
+  if (!rows) co_return rows.error();
+  std::optional<MessageRow> found;
+  if (!rows->empty()) found = std::move(rows->front());
+  co_return found;
 }
 
 StoreState StoreOnDisk::state() const {

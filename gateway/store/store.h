@@ -101,20 +101,23 @@ class Store {
   // The given ones whatever their flags: POP3's QUIT and `postern quarantine delete`.
   virtual io::Task<Expunged> erase(MailboxId mailbox, std::vector<Uid> uids) = 0;
 
+  // An Error of a read, here and below: the rows cannot be read now, or are damaged.  It must never pass for
+  // "not there", or a client drops its copy because of a bad sector: NO [SERVERBUG], -ERR [SYS/TEMP].
+  //
   // Loads the index on the worker pool if it is not in memory yet; nullptr: no such mailbox.
-  virtual io::Task<std::unique_ptr<MailboxWatch>> watch(MailboxId mailbox) = 0;
-  virtual io::Task<std::optional<MessageRow>> message(MailboxId mailbox, Uid uid) = 0;
+  virtual io::Task<Result<std::unique_ptr<MailboxWatch>>> watch(MailboxId mailbox) = 0;
+  virtual io::Task<Result<std::optional<MessageRow>>> message(MailboxId mailbox, Uid uid) = 0;
   // Rows with first <= uid <= last in order, at most `limit`.
-  virtual io::Task<std::vector<MessageRow>> messages(MailboxId mailbox, Uid first, Uid last, std::size_t limit) = 0;
+  virtual io::Task<Result<std::vector<MessageRow>>> messages(MailboxId mailbox, Uid first, Uid last, std::size_t limit) = 0;
   // Octets [offset, offset+length) of the message (prefix and record joined), cut at its end.
   // An Error is a damaged record: NO [SERVERBUG].
   virtual io::Task<Result<std::string>> read(const MessageRow& row, std::uint64_t offset, std::uint64_t length) = 0;
 
   // --- general rows
   virtual io::Task<Change> write(std::vector<Row> rows) = 0;
-  virtual io::Task<std::optional<std::string>> get(std::string key) = 0;
+  virtual io::Task<Result<std::optional<std::string>>> get(std::string key) = 0;
   // Rows whose key begins with `prefix`, from `from` on, in order, at most `limit`.
-  virtual io::Task<std::vector<Row>> scan(std::string prefix, std::string from, std::size_t limit) = 0;
+  virtual io::Task<Result<std::vector<Row>>> scan(std::string prefix, std::string from, std::size_t limit) = 0;
 
   virtual StoreState state() const = 0;
   // After a failed write or sync: opens the files anew.  True: changes are taken again.  False: they are

@@ -84,9 +84,10 @@ struct Child {
 
   io::Task<void> change() {
     auto rows = co_await store.messages(inbox, static_cast<Uid>(1 + random() % store.mailbox(inbox)->uidnext), 0xffffffff, 3);
-    if (rows.empty()) co_return;
+    if (!rows) _exit(5);
+    if (rows->empty()) co_return;
     std::vector<Uid> uids;
-    for (const auto& row : rows) uids.push_back(row.uid);
+    for (const auto& row : *rows) uids.push_back(row.uid);
     auto kind = random() % 4;
     if (kind == 0) {
       auto copied = co_await store.copy(inbox, uids, archive);
@@ -201,7 +202,9 @@ void compare_mailbox(io::Loop& loop, Store& store, const MailboxInfo& box, Known
   if (box.uidnext <= known.highest[box.id]) FAIL("uidnext of " << box.name << " fell to " << box.uidnext);
   std::set<std::string> tokens;
   std::set<Uid> present;
-  for (const auto& row : loop.block_on(store.messages(box.id, 1, 0xffffffff, 10'000'000))) {
+  auto rows = loop.block_on(store.messages(box.id, 1, 0xffffffff, 10'000'000));
+  if (!rows) FAIL(rows.error().text);
+  for (const auto& row : *rows) {
     present.insert(row.uid);
     auto read = loop.block_on(store.read(row, 0, row.size()));
     if (!read) FAIL(read.error().text);

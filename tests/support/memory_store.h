@@ -13,11 +13,12 @@ namespace postern::test {
 
 // A store without a disk for tests of its readers and for fuzzing: one loop, every change published at once.
 // It keeps the contracts of store.h that IMAP and POP3 rely on; the quarantine's rules are not in it.
-// `fail_with` makes the next changes answer so; `damage` makes reads of that uid fail.
+// `fail_with` makes the next changes answer so; `damage` makes reads of that uid fail, `unreadable` those of rows.
 class MemoryStore : public store::Store {
  public:
   store::Outcome fail_with = store::Outcome::done;
   store::Uid damage = 0;
+  bool unreadable = false;
 
   std::optional<store::Account> account(std::string_view address) const override {
     for (const auto& account : accounts_) {
@@ -216,19 +217,22 @@ class MemoryStore : public store::Store {
     co_return out;
   }
 
-  io::Task<std::unique_ptr<store::MailboxWatch>> watch(store::MailboxId id) override {
+  io::Task<Result<std::unique_ptr<store::MailboxWatch>>> watch(store::MailboxId id) override {
+    if (unreadable) co_return Error("a bad sector");
     std::unique_ptr<store::MailboxWatch> out;
     auto found = boxes_.find(id);
     if (found != boxes_.end()) out = std::make_unique<Watch>(found->second);
-    co_return out;
+    co_return std::move(out);
   }
-  io::Task<std::optional<store::MessageRow>> message(store::MailboxId id, store::Uid uid) override {
+  io::Task<Result<std::optional<store::MessageRow>>> message(store::MailboxId id, store::Uid uid) override {
+    if (unreadable) co_return Error("a bad sector");
     std::optional<store::MessageRow> out;
     auto found = rows_.find({id, uid});
     if (found != rows_.end()) out = found->second;
     co_return out;
   }
-  io::Task<std::vector<store::MessageRow>> messages(store::MailboxId id, store::Uid first, store::Uid last, std::size_t limit) override {
+  io::Task<Result<std::vector<store::MessageRow>>> messages(store::MailboxId id, store::Uid first, store::Uid last, std::size_t limit) override {
+    if (unreadable) co_return Error("a bad sector");
     std::vector<store::MessageRow> out;
     for (auto at = rows_.lower_bound({id, first}); at != rows_.end() && at->first.first == id && at->first.second <= last; ++at) {
       if (out.size() == limit) break;
@@ -243,8 +247,8 @@ class MemoryStore : public store::Store {
   }
 
   io::Task<store::Change> write(std::vector<store::Row>) override { co_return store::Change(); }
-  io::Task<std::optional<std::string>> get(std::string) override { co_return std::optional<std::string>(); }
-  io::Task<std::vector<store::Row>> scan(std::string, std::string, std::size_t) override { co_return std::vector<store::Row>(); }
+  io::Task<Result<std::optional<std::string>>> get(std::string) override { co_return std::optional<std::string>(); }
+  io::Task<Result<std::vector<store::Row>>> scan(std::string, std::string, std::size_t) override { co_return std::vector<store::Row>(); }
   store::StoreState state() const override { return {}; }
   io::Task<bool> recover() override { co_return true; }
   std::vector<std::string> verify() override { return {}; }

@@ -1,6 +1,7 @@
 // What the gateway looks after by itself.
 #include "gateway/admin/watch.h"
 
+#include "tests/unit/store/failing.h"
 #include "tests/unit/store/fixture.h"
 
 using namespace postern;
@@ -19,10 +20,10 @@ TEST_CASE("old traces are forgotten, oldest first, and nothing else is") {
   rows.push_back({"rule:count", "1"});
   REQUIRE(world.run(world.store->write(std::move(rows))).ok());
   world.run(admin::forget_traces(*world.store, now - 30 * 24h));
-  auto left = world.run(world.store->scan("trace:", "trace:", 5000));
+  auto left = world.rows("trace:");
   REQUIRE(left.size() == 100);
   CHECK(left.front().key == "trace:1100");
-  CHECK(world.run(world.store->get("rule:count")).has_value());
+  CHECK(world.value("rule:count").has_value());
 }
 
 TEST_CASE("a trace that cannot be read does not keep the others alive") {
@@ -34,5 +35,20 @@ TEST_CASE("a trace that cannot be read does not keep the others alive") {
   rows.push_back({"trace:3", "{\"time\":\"" + rfc3339(now) + "\"}"});
   REQUIRE(world.run(world.store->write(std::move(rows))).ok());
   world.run(admin::forget_traces(*world.store, now - 30 * 24h));
-  CHECK(world.run(world.store->scan("trace:", "trace:", 10)).size() == 1);
+  CHECK(world.rows("trace:").size() == 1);
+}
+
+TEST_CASE("counters that cannot be read are an error, not a beginning without them") {
+  store::test::Plan plan;
+  store::test::FailingFiles files(plan);
+  store::test::Fixture world(store::test::failing_ground(files, plan));
+  filters::Counters counters;
+  counters.remember("key", 60s, "value");
+  world.run(admin::save_counters(*world.store, counters));
+  filters::Counters loaded;
+  plan.bad_rows = 'g';
+  CHECK_FALSE(world.run(admin::load_counters(*world.store, loaded)));
+  plan.bad_rows = '\0';
+  CHECK(world.run(admin::load_counters(*world.store, loaded)));
+  CHECK(loaded.recall("key") == std::optional<std::string>("value"));
 }

@@ -66,13 +66,13 @@ class AccountsStore : public store::Store {
   io::Task<store::Copied> move(store::MailboxId, std::vector<store::Uid>, store::MailboxId) override { unexpected(); }
   io::Task<store::Expunged> expunge(store::MailboxId, std::optional<std::vector<store::Uid>>) override { unexpected(); }
   io::Task<store::Expunged> erase(store::MailboxId, std::vector<store::Uid>) override { unexpected(); }
-  io::Task<std::unique_ptr<store::MailboxWatch>> watch(store::MailboxId) override { unexpected(); }
-  io::Task<std::optional<store::MessageRow>> message(store::MailboxId, store::Uid) override { unexpected(); }
-  io::Task<std::vector<store::MessageRow>> messages(store::MailboxId, store::Uid, store::Uid, std::size_t) override { unexpected(); }
+  io::Task<Result<std::unique_ptr<store::MailboxWatch>>> watch(store::MailboxId) override { unexpected(); }
+  io::Task<Result<std::optional<store::MessageRow>>> message(store::MailboxId, store::Uid) override { unexpected(); }
+  io::Task<Result<std::vector<store::MessageRow>>> messages(store::MailboxId, store::Uid, store::Uid, std::size_t) override { unexpected(); }
   io::Task<Result<std::string>> read(const store::MessageRow&, std::uint64_t, std::uint64_t) override { unexpected(); }
   io::Task<store::Change> write(std::vector<store::Row>) override { unexpected(); }
-  io::Task<std::optional<std::string>> get(std::string) override { unexpected(); }
-  io::Task<std::vector<store::Row>> scan(std::string, std::string, std::size_t) override { unexpected(); }
+  io::Task<Result<std::optional<std::string>>> get(std::string) override { unexpected(); }
+  io::Task<Result<std::vector<store::Row>>> scan(std::string, std::string, std::size_t) override { unexpected(); }
   store::StoreState state() const override { unexpected(); }
   io::Task<bool> recover() override { unexpected(); }
   std::vector<std::string> verify() override { unexpected(); }

@@ -114,6 +114,36 @@ TEST_CASE("implicit TLS comes before the greeting, and STARTTLS in it is BAD") {
   CHECK(contains(got, "b OK"));
 }
 
+namespace {
+
+// What each command is answered after SELECT, when the rows cannot be read any more.
+io::Task<std::string> over_bad_rows(World& world) {
+  auto pair = co_await test::stream_pair();
+  world.loop.spawn(imap::serve(std::move(pair.server), world.imap.services, false), "imap");
+  auto& client = pair.client;
+  co_await client.write("a LOGIN user@example.test secret\r\n"
+                        "b APPEND INBOX {20+}\r\nSubject: x\r\n\r\nbody\r\n\r\n"
+                        "c SELECT INBOX\r\n", in(10s));
+  auto selected = co_await answer(client, "c");
+  CHECK(contains(selected, "c OK"));
+  world.store.unreadable = true;
+  co_await client.write("d FETCH 1 BODY[]\r\ne UID FETCH 1:* ENVELOPE\r\nf SEARCH BODY body\r\n"
+                        "g STATUS Junk (RECENT)\r\nh SELECT INBOX\r\n", in(10s));
+  auto got = co_await answer(client, "h");
+  co_await client.write("i LOGOUT\r\n", in(10s));
+  co_await answer(client, "i");
+  co_return got;
+}
+
+}  // namespace
+
+TEST_CASE("rows that cannot be read are SERVERBUG, never expunged messages or an empty answer") {
+  World world;
+  auto got = world.loop.block_on(over_bad_rows(world));
+  world.loop.block_on(test::ended(world.loop));
+  for (std::string_view tag : {"d", "e", "f", "g", "h"}) CHECK(contains(got, std::string(tag) + " NO [SERVERBUG]"));
+}
+
 TEST_CASE("a client that is gone at any octet ends its session and nothing else") {
   World world;
   std::string whole =

@@ -2,6 +2,7 @@
 #include "tests/unit/pop3/world.h"
 
 #include "gateway/base/text.h"
+#include "tests/support/memory_store.h"
 
 using namespace postern;
 using namespace postern::pop3::test;
@@ -301,4 +302,23 @@ TEST_CASE("a client that says nothing is let go") {
   World world;
   world.services.timeouts.login_line = 0s;
   world.loop.block_on(idle(world));
+}
+
+namespace {
+io::Task<void> retrieve_unreadable(World& world, postern::test::MemoryStore& store) {
+  auto client = co_await world.logged_in();
+  store.unreadable = true;
+  auto retr = co_await client->ask("RETR 1");
+  CHECK(retr == "-ERR [SYS/TEMP] The message cannot be read now");
+  auto quit = co_await client->ask("QUIT");
+  CHECK(quit == "+OK Goodbye");
+}
+}  // namespace
+
+TEST_CASE("a message whose row cannot be read is a temporary error, not a message that is gone") {
+  auto memory = std::make_unique<postern::test::MemoryStore>();
+  auto& store = *memory;
+  World world(std::move(memory));
+  world.deliver("S: x\r\n\r\nx\r\n");
+  world.loop.block_on(retrieve_unreadable(world, store));
 }

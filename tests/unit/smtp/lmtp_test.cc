@@ -44,7 +44,7 @@ struct LmtpWorld : World {
   }
   std::size_t in(std::string_view account, store::SpecialUse use) {
     auto mailbox = store.mailbox(store.account(account)->id, use)->id;
-    return loop.block_on(store.messages(mailbox, 1, 1000, 10)).size();
+    return loop.block_on(store.messages(mailbox, 1, 1000, 10)).value().size();
   }
   store::AccountId bob = 0;
 };

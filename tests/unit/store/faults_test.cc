@@ -143,7 +143,7 @@ TEST_CASE("a recovery that fails leaves everything readable, and the next one ca
     CHECK_FALSE(f.run(f.store->recover()));
     CHECK(f.text(inbox, uid) == "text");
     CHECK(f.uids(inbox) == std::vector<Uid>{uid});
-    auto watch = f.run(f.store->watch(inbox));
+    auto watch = f.watch(inbox);
     REQUIRE(watch);
     CHECK(watch->latest()->size() == 1);
     CHECK(f.deliver(item_of("x", {f.to("INBOX")})).outcome == Outcome::broken);
@@ -188,6 +188,46 @@ TEST_CASE("while the disk is nearly full the rows stay open as they are") {
   faulty.plan.free = 1ULL << 40;
   CHECK(f.run(f.store->recover()));
   CHECK(faulty.plan.reopenings == 1);
+}
+
+TEST_CASE("rows on a bad sector are an error, never an empty answer") {
+  Faulty faulty;
+  auto& f = faulty.f;
+  Uid uid = f.put("INBOX", "text");
+  auto inbox = f.box("INBOX").id;
+  std::vector<Row> rows;
+  rows.push_back({"rule:a", "1"});
+  REQUIRE(f.run(f.store->write(std::move(rows))).ok());
+  for (char letter : {'x', 'i', 'm'}) {
+    faulty.plan.bad_rows = letter;
+    INFO("rows " << letter);
+    CHECK_FALSE(f.run(f.store->message(inbox, uid)));
+    CHECK_FALSE(f.run(f.store->messages(inbox, 1, 10, 10)));
+    if (letter != 'm') CHECK_FALSE(f.run(f.store->watch(inbox)));   // the index knows nothing of them
+  }
+  faulty.plan.bad_rows = 'g';
+  CHECK_FALSE(f.run(f.store->get("rule:a")));
+  CHECK_FALSE(f.run(f.store->scan("rule:", "", 10)));
+  faulty.plan.bad_rows = '\0';
+  CHECK(f.text(inbox, uid) == "text");
+  CHECK(f.value("rule:a") == std::optional<std::string>("1"));
+}
+
+TEST_CASE("a damaged row of a message is an error, never a message that is gone") {
+  Faulty faulty;
+  auto& f = faulty.f;
+  Uid uid = f.put("INBOX", "text");
+  auto inbox = f.box("INBOX").id;
+  f.store.reset();
+  {
+    auto kv = open_rocks_kv(f.options.directory + "/rows", KvOpening::existing);
+    KvBatch batch;
+    batch.put(message_key(inbox, uid), "not ours");
+    REQUIRE((*kv)->write(batch));
+  }
+  f.open();
+  CHECK_FALSE(f.run(f.store->message(inbox, uid)));
+  CHECK_FALSE(f.run(f.store->messages(inbox, 1, 10, 10)));
 }
 
 TEST_CASE("ENOSPC in the middle of a group refuses what grows and lets the other changes pass") {

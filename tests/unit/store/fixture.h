@@ -98,7 +98,8 @@ struct Fixture {
   MessageRow row(MailboxId mailbox, Uid uid) {
     auto found = run(store->message(mailbox, uid));
     REQUIRE(found);
-    return *found;
+    REQUIRE(*found);
+    return **found;
   }
   std::string text(const MessageRow& message) {
     auto read = run(store->read(message, 0, message.size()));
@@ -108,8 +109,26 @@ struct Fixture {
   std::string text(MailboxId mailbox, Uid uid) { return text(row(mailbox, uid)); }
   std::vector<Uid> uids(MailboxId mailbox) {
     std::vector<Uid> all;
-    for (const auto& one : run(store->messages(mailbox, 1, 0xffffffff, 1'000'000))) all.push_back(one.uid);
+    auto rows = run(store->messages(mailbox, 1, 0xffffffff, 1'000'000));
+    REQUIRE(rows);
+    for (const auto& one : *rows) all.push_back(one.uid);
     return all;
+  }
+  // Null: no such mailbox.
+  std::unique_ptr<MailboxWatch> watch(MailboxId mailbox) {
+    auto made = run(store->watch(mailbox));
+    REQUIRE(made);
+    return *std::move(made);
+  }
+  std::optional<std::string> value(std::string key) {
+    auto found = run(store->get(std::move(key)));
+    REQUIRE(found);
+    return *found;
+  }
+  std::vector<Row> rows(std::string prefix, std::string from = "", std::size_t limit = 100'000) {
+    auto found = run(store->scan(std::move(prefix), std::move(from), limit));
+    REQUIRE(found);
+    return *found;
   }
   // Every row and record agrees with every other.
   void check() {

@@ -138,7 +138,7 @@ TEST_CASE("a watch sees deliveries, flags, expunges and the end of its mailbox")
   Fixture f;
   Uid one = f.put("box", "1");
   auto id = f.box("box").id;
-  auto watch = f.run(f.store->watch(id));
+  auto watch = f.watch(id);
   REQUIRE(watch);
   REQUIRE(watch->latest()->size() == 1);
   CHECK(watch->latest()->at(0).uid == one);
@@ -160,19 +160,19 @@ TEST_CASE("a watch sees deliveries, flags, expunges and the end of its mailbox")
   CHECK(watch->latest()->size() == 1);
   CHECK(watch->latest()->vanished(since) == std::vector<Uid>{one});
   f.reopen();
-  auto again = f.run(f.store->watch(id));
+  auto again = f.watch(id);
   CHECK(again->latest()->vanished(since) == std::vector<Uid>{one});
   CHECK(again->latest()->at(0).uid == 2);
 
   f.run(f.store->remove_mailbox(f.account, "box"));
   CHECK(again->latest() == nullptr);
-  CHECK_FALSE(f.run(f.store->watch(id)));
+  CHECK_FALSE(f.watch(id));
 }
 
 TEST_CASE("a watch is woken on its own loop by a change of another") {
   Fixture f;
   auto id = f.box("INBOX").id;
-  auto watch = f.run(f.store->watch(id));
+  auto watch = f.watch(id);
   std::thread other([&] {
     io::Loop theirs;
     Delivery delivery;
@@ -188,8 +188,8 @@ TEST_CASE("a watch is woken on its own loop by a change of another") {
 TEST_CASE("a watch may die while a notice for it is on its way, and outlive the store") {
   Fixture f;
   auto id = f.box("INBOX").id;
-  auto one = f.run(f.store->watch(id));
-  auto two = f.run(f.store->watch(id));
+  auto one = f.watch(id);
+  auto two = f.watch(id);
   std::thread other([&] {
     io::Loop theirs;
     Delivery delivery;
@@ -221,12 +221,12 @@ TEST_CASE("a view loaded while commits go on misses nothing") {
     stop = true;
   });
   while (!stop) {
-    auto watch = f.run(f.store->watch(id));
+    auto watch = f.watch(id);
     auto view = watch->latest();
     CHECK(view->size() == view->info().messages);
   }
   writer.join();
-  auto watch = f.run(f.store->watch(id));
+  auto watch = f.watch(id);
   CHECK(watch->latest()->size() == f.uids(id).size());
   f.check();
 }
