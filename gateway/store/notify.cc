@@ -158,6 +158,30 @@ std::unique_ptr<MailboxWatch> Watches::watch_loaded(MailboxId mailbox, io::Loop&
   return std::make_unique<Watch>(std::move(watched), loop);
 }
 
+Status Watches::reload(const Kv& rows) {
+  std::vector<std::pair<MailboxId, std::shared_ptr<Watched>>> watched_now;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [mailbox, slot] : watched_) {
+      if (auto watched = slot.lock()) watched_now.emplace_back(mailbox, std::move(watched));
+    }
+  }
+  for (const auto& [mailbox, watched] : watched_now) {
+    std::lock_guard loading(watched->loading);
+    {
+      std::lock_guard lock(watched->mutex);
+      if (!watched->loaded || watched->gone) continue;   // who loads it later reads these rows
+    }
+    auto view = load(mailbox, rows);
+    if (!view) return view.error();
+    std::lock_guard lock(watched->mutex);
+    watched->gone = *view == nullptr;
+    watched->view = std::move(*view);
+    for (const auto& watcher : watched->watchers) notify(watcher);
+  }
+  return {};
+}
+
 void Watches::publish(std::unordered_map<MailboxId, MailboxEvents>& events) {
   for (auto& [mailbox, changes] : events) {
     std::shared_ptr<Watched> watched;

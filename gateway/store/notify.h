@@ -22,6 +22,9 @@ class Watches {
   Result<std::unique_ptr<MailboxWatch>> watch(MailboxId mailbox, const Kv& rows, io::Loop& loop);
   // Without reading: nullptr if the view is not in memory.
   std::unique_ptr<MailboxWatch> watch_loaded(MailboxId mailbox, io::Loop& loop);
+  // After the rows were opened anew, while nothing is committed: the views become what the rows say.  A group
+  // whose writing failed may have been durable after all.  Blocks.
+  Status reload(const Kv& rows);
   // The committer, after its group is durable.
   void publish(std::unordered_map<MailboxId, MailboxEvents>& events);
 

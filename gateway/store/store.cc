@@ -138,6 +138,7 @@ class StoreOnDisk : public Store {
   Status open_bodies(bool fresh);
   void start(const std::vector<MailboxId>& doomed);
   bool has_space() const;
+  Status open_anew(std::vector<MailboxId>& doomed);
   bool reopen();
 
   StoreOptions options_;
@@ -249,6 +250,12 @@ bool StoreOnDisk::has_space() const {
   return !free.ok() || free.value >= options_.low_space_octets;
 }
 
+Status StoreOnDisk::open_anew(std::vector<MailboxId>& doomed) {
+  auto opened = open_rows(doomed, KvOpening::existing);
+  if (!opened) return opened.error();
+  return watches_.reload(*rows_.writer());
+}
+
 // A second fsync on a descriptor whose first one failed lies: everything is opened anew, and what
 // the rows on disk say is what happened.
 bool StoreOnDisk::reopen() {
@@ -258,7 +265,7 @@ bool StoreOnDisk::reopen() {
   if (!has_space()) return false;
   committer_->use(nullptr);
   std::vector<MailboxId> doomed;
-  if (auto opened = open_rows(doomed, KvOpening::existing); !opened) {
+  if (auto opened = open_anew(doomed); !opened) {
     // Once: it is tried every second.
     if (!std::exchange(recovery_failed_, true)) log::error("store.recover", {{"what", opened.error().text}});
     return false;

@@ -190,6 +190,24 @@ TEST_CASE("while the disk is nearly full the rows stay open as they are") {
   CHECK(faulty.plan.reopenings == 1);
 }
 
+TEST_CASE("a watched mailbox shows after a recovery what was durable though its write failed") {
+  Faulty faulty;
+  auto& f = faulty.f;
+  Uid uid = f.put("INBOX", "first");
+  auto inbox = f.box("INBOX").id;
+  auto watch = f.watch(inbox);
+  faulty.plan.arm(0, Fault::lost_answer);
+  CHECK(f.run(f.store->copy(inbox, {uid}, inbox)).outcome == Outcome::broken);
+  faulty.plan.disarm();
+  CHECK(watch->latest()->size() == 1);
+  CHECK(f.run(f.store->recover()));
+  REQUIRE(f.uids(inbox).size() == 2);
+  CHECK(watch->latest()->size() == 2);
+  f.put("INBOX", "third");
+  CHECK(watch->latest()->size() == 3);
+  CHECK(watch->latest()->info().messages == 3);
+}
+
 TEST_CASE("rows on a bad sector are an error, never an empty answer") {
   Faulty faulty;
   auto& f = faulty.f;
