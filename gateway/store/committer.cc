@@ -217,6 +217,7 @@ bool Committer::write(Group& group, Jobs& jobs, Jobs& done) {
     }
     return false;
   }
+  for (const auto& job : jobs) job->writing();
   auto stored = rows_->write(group.batch());
   if (stored) return true;
   fail_all(jobs, done, Outcome::broken, stored.error().text);

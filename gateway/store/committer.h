@@ -30,6 +30,9 @@ class Job {
   // same slice, with a new group, when the first could not be written: what apply() notes, it notes
   // anew.  A job that refuses must not have changed the group.
   virtual bool apply(Group& group) = 0;
+  // The rows of the last apply()'s group are about to be written.  Should that fail, nobody knows whether they
+  // are on disk, and what they name must stay.
+  virtual void writing() {}
   // The group of the last apply() is durable.
   virtual void committed() {}
   // The change failed; it will not be applied again.

@@ -85,8 +85,8 @@ std::size_t Deliver::body_octets() const {
 void Deliver::fail(Outcome outcome, std::string text) {
   JobWith::fail(outcome, std::move(text));
   for (std::size_t i = 0; i < bodies_.size(); ++i) {
-    // Broken: a group whose rows may be on disk names it; the next start decides.
-    if (written_[i] && outcome != Outcome::broken) body_store_.remove(bodies_[i].place.segment);
+    // If rows that name it may be on disk, the next start decides.
+    if (written_[i] && !rows_written_) body_store_.remove(bodies_[i].place.segment);
     written_[i] = false;
   }
 }

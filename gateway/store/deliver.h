@@ -20,7 +20,7 @@ class Deliver : public JobWith<Delivered> {
   std::error_code write_large();
 
   bool apply(Group& group) override;
-  void committed() override {}
+  void writing() override { rows_written_ = true; }
   void fail(Outcome outcome, std::string text) override;
   bool grows() const override { return true; }
   std::size_t body_octets() const override;
@@ -38,6 +38,7 @@ class Deliver : public JobWith<Delivered> {
   BodyStore& body_store_;
   std::vector<NewBody> bodies_;          // one an item
   std::vector<bool> written_;            // alone, before the commit
+  bool rows_written_ = false;            // or half: they may be on disk
   std::vector<std::vector<Goal>> goals_;
 };
 

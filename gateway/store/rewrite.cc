@@ -25,16 +25,17 @@ class Rewriter::Moves : public Job {
     next_ = end;
     return end == moves_.size();
   }
+  void writing() override { rows_written_ = true; }
   void committed() override {
+    rows_written_ = false;
     done_ = next_;
     if (done_ != moves_.size()) return;
     drop_unused_copy();
     rewriter_.ended(segment_, true);
   }
-  void fail(Outcome outcome, std::string text) override {
+  void fail(Outcome, std::string text) override {
     log::warning("store.rewrite", {{"segment", std::to_string(segment_)}, {"what", text}});
-    // Broken: rows that name the copy may be on disk all the same.
-    if (outcome != Outcome::broken) drop_unused_copy();
+    if (!rows_written_) drop_unused_copy();   // otherwise rows that name the copy may be on disk
     rewriter_.ended(segment_, false);
   }
 
@@ -48,6 +49,7 @@ class Rewriter::Moves : public Job {
   std::uint64_t segment_;
   std::vector<Move> moves_;
   std::size_t done_ = 0, next_ = 0;   // durable, planned
+  bool rows_written_ = false;         // of the slice under way
 };
 
 Rewriter::Rewriter(const Catalog& catalog, RowsAccess& rows, BodyStore& bodies, Committer& committer, io::WorkerPool& workers, Gate& gate)

@@ -137,6 +137,8 @@ class StoreOnDisk : public Store {
   Result<bool> open_rows(std::vector<MailboxId>& doomed, KvOpening how);
   Status open_bodies(bool fresh);
   void start(const std::vector<MailboxId>& doomed);
+  void write_large(const std::shared_ptr<Deliver>& job);
+  std::optional<Change> refusal() const;
   bool has_space() const;
   Status open_anew(std::vector<MailboxId>& doomed);
   bool reopen();
@@ -207,18 +209,28 @@ io::Task<Delivered> StoreOnDisk::deliver(Delivery delivery) {
   if (!job->has_large()) return change<Delivered>(*committer_, std::move(job));
   // From worker to committer without the waiting task, which may be gone by then.
   std::function<void()> start = [this, job] {
-    workers_.run_detached([this, job, pass = gate_.enter()] {
-      auto error = job->write_large();
-      if (!error) {
-        committer_->submit(job);
-        return;
-      }
-      bool full = error == std::errc::no_space_on_device;
-      job->fail(full ? Outcome::no_space : Outcome::broken, "writing a body: " + error.message());
-      Committer::acknowledge({job});
-    });
+    workers_.run_detached([this, job, pass = gate_.enter()] { write_large(job); });
   };
   return started<Delivered>(job, std::move(start));
+}
+
+void StoreOnDisk::write_large(const std::shared_ptr<Deliver>& job) {
+  auto refused = refusal();
+  if (!refused) {
+    auto error = job->write_large();
+    if (!error) return committer_->submit(job);
+    bool full = error == std::errc::no_space_on_device;
+    refused = Change{full ? Outcome::no_space : Outcome::broken, "writing a body: " + error.message()};
+  }
+  job->fail(refused->outcome, refused->text);
+  Committer::acknowledge({job});
+}
+
+// Before anything is written that the committer would refuse.
+std::optional<Change> StoreOnDisk::refusal() const {
+  auto state = committer_->state();
+  if (!state.writable) return Change{Outcome::broken, state.problem};
+  return {};
 }
 
 io::Task<Result<std::optional<MessageRow>>> StoreOnDisk::message(MailboxId mailbox, Uid uid) {

@@ -248,6 +248,47 @@ TEST_CASE("a damaged row of a message is an error, never a message that is gone"
   CHECK_FALSE(f.run(f.store->messages(inbox, 1, 10, 10)));
 }
 
+namespace {
+std::size_t large_files(Fixture& f) {
+  std::size_t count = 0;
+  for (const auto& file : std::filesystem::directory_iterator(f.options.directory + "/segments")) count += file.file_size() > (1 << 20) ? 1 : 0;
+  return count;
+}
+
+Delivered deliver_two_large(Fixture& f) {
+  Delivery delivery;
+  for (char c : {'a', 'b'}) delivery.items.push_back(item_of(std::string((1 << 20) + 100, c), {f.to("INBOX")}));
+  return f.run(f.store->deliver(std::move(delivery)));
+}
+}  // namespace
+
+TEST_CASE("a large body that no row can name leaves no file behind") {
+  for (int step = 0;; ++step) {
+    Faulty faulty;
+    auto& f = faulty.f;
+    INFO("step " << step);
+    faulty.plan.arm(step, Fault::io_error);
+    auto delivered = deliver_two_large(f);
+    bool fired = faulty.plan.fired;
+    faulty.plan.disarm();
+    if (!fired) break;
+    CHECK(delivered.outcome == Outcome::broken);
+    bool rows_failed = !f.store->state().writable;
+    CHECK(large_files(f) == (rows_failed ? 2 : 0));
+    if (!rows_failed) continue;
+    faulty.plan.arm(-1, Fault::none);
+    CHECK(deliver_two_large(f).outcome == Outcome::broken);
+    CHECK(faulty.plan.steps == 0);   // refused before anything is written
+    faulty.plan.disarm();
+    CHECK(large_files(f) == 2);
+    CHECK(f.run(f.store->recover()));
+    CHECK(deliver_two_large(f).ok());
+    f.reopen();
+    CHECK(large_files(f) == 2);
+    f.check();
+  }
+}
+
 TEST_CASE("ENOSPC in the middle of a group refuses what grows and lets the other changes pass") {
   Faulty faulty;
   auto& f = faulty.f;
