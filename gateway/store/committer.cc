@@ -20,10 +20,6 @@ constexpr int kLingerFor = 4;                // times what the last group took
 constexpr std::size_t kGrowAfter = 8;        // groups that came together in time
 constexpr std::size_t kWorthWaiting = 3;     // two are faster when they take turns
 
-bool is_no_space(const std::error_code& error) {
-  return error == std::errc::no_space_on_device || error == std::error_code(EDQUOT, std::generic_category());
-}
-
 }  // namespace
 
 Committer::Committer(Catalog& catalog, BodyStore& bodies, Watches& watches, Files& files, Limits limits)

@@ -57,11 +57,10 @@ Deliver::Deliver(Delivery delivery, BodyStore& bodies) : delivery_(std::move(del
   }
 }
 
-bool Deliver::has_large() const {
-  for (const auto& body : bodies_) {
-    if (body.length > kLarge) return true;
-  }
-  return false;
+std::uint64_t Deliver::large_octets() const {
+  std::uint64_t octets = 0;
+  for (const auto& body : bodies_) octets += body.length > kLarge ? body.length : 0;
+  return octets;
 }
 
 std::error_code Deliver::write_large() {

@@ -15,7 +15,7 @@ class Deliver : public JobWith<Delivered> {
   Deliver(Delivery delivery, BodyStore& bodies);
 
   static constexpr std::uint64_t kLarge = 1 << 20;
-  bool has_large() const;
+  std::uint64_t large_octets() const;
   // Writes each large body durably into a segment of its own.
   std::error_code write_large();
 

@@ -96,6 +96,10 @@ class SystemFiles : public Files {
 
 }  // namespace
 
+bool is_no_space(const std::error_code& error) {
+  return error == std::errc::no_space_on_device || error == std::error_code(EDQUOT, std::generic_category());
+}
+
 std::error_code File::write_at(std::span<const std::string_view> pieces, std::uint64_t offset) {
   std::vector<iovec> left;
   left.reserve(pieces.size());

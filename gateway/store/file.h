@@ -22,6 +22,9 @@ struct IoResult {
   bool ok() const { return !error; }
 };
 
+// Whether the disk, or what its owner may use of it, is full.
+bool is_no_space(const std::error_code& error);
+
 enum class Wait { disk, never };   // never: errc::resource_unavailable_try_again if not in the page cache
 
 class File {

@@ -138,8 +138,8 @@ class StoreOnDisk : public Store {
   Status open_bodies(bool fresh);
   void start(const std::vector<MailboxId>& doomed);
   void write_large(const std::shared_ptr<Deliver>& job);
-  std::optional<Change> refusal() const;
-  bool has_space() const;
+  std::optional<Change> refusal(std::uint64_t octets) const;
+  bool has_space(std::uint64_t octets) const;
   Status open_anew(std::vector<MailboxId>& doomed);
   bool reopen();
 
@@ -153,6 +153,7 @@ class StoreOnDisk : public Store {
   BodyStore bodies_;
   Gate gate_;
   Reader reader_;
+  std::atomic<std::uint64_t> large_octets_ = 0;   // that workers are writing now
   std::mutex reopening_;
   bool recovery_failed_ = false;      // and was told; under reopening_
   std::vector<std::string> damage_;   // found at the start
@@ -206,7 +207,7 @@ void StoreOnDisk::start(const std::vector<MailboxId>& doomed) {
 
 io::Task<Delivered> StoreOnDisk::deliver(Delivery delivery) {
   auto job = std::make_shared<Deliver>(std::move(delivery), bodies_);
-  if (!job->has_large()) return change<Delivered>(*committer_, std::move(job));
+  if (job->large_octets() == 0) return change<Delivered>(*committer_, std::move(job));
   // From worker to committer without the waiting task, which may be gone by then.
   std::function<void()> start = [this, job] {
     workers_.run_detached([this, job, pass = gate_.enter()] { write_large(job); });
@@ -215,21 +216,22 @@ io::Task<Delivered> StoreOnDisk::deliver(Delivery delivery) {
 }
 
 void StoreOnDisk::write_large(const std::shared_ptr<Deliver>& job) {
-  auto refused = refusal();
-  if (!refused) {
-    auto error = job->write_large();
-    if (!error) return committer_->submit(job);
-    bool full = error == std::errc::no_space_on_device;
-    refused = Change{full ? Outcome::no_space : Outcome::broken, "writing a body: " + error.message()};
-  }
+  auto octets = job->large_octets();
+  auto refused = refusal(large_octets_ += octets);
+  std::error_code error;
+  if (!refused) error = job->write_large();
+  large_octets_ -= octets;
+  if (error) refused = Change{is_no_space(error) ? Outcome::no_space : Outcome::broken, "writing a body: " + error.message()};
+  if (!refused) return committer_->submit(job);
   job->fail(refused->outcome, refused->text);
   Committer::acknowledge({job});
 }
 
 // Before anything is written that the committer would refuse.
-std::optional<Change> StoreOnDisk::refusal() const {
+std::optional<Change> StoreOnDisk::refusal(std::uint64_t octets) const {
   auto state = committer_->state();
   if (!state.writable) return Change{Outcome::broken, state.problem};
+  if (!has_space(octets)) return Change{Outcome::no_space, "the disk is nearly full"};
   return {};
 }
 
@@ -257,9 +259,10 @@ StoreState StoreOnDisk::state() const {
   return state;
 }
 
-bool StoreOnDisk::has_space() const {
+// Whether the reserve is whole once so much was written.
+bool StoreOnDisk::has_space(std::uint64_t octets) const {
   auto free = ground_.files->free_octets(options_.directory);
-  return !free.ok() || free.value >= options_.low_space_octets;
+  return !free.ok() || free.value >= options_.low_space_octets + octets;
 }
 
 Status StoreOnDisk::open_anew(std::vector<MailboxId>& doomed) {
@@ -274,7 +277,7 @@ bool StoreOnDisk::reopen() {
   std::lock_guard lock(reopening_);
   if (committer_->state().writable) return true;
   // An opening writes: on a full disk it fails, and meanwhile nobody can read.
-  if (!has_space()) return false;
+  if (!has_space(0)) return false;
   committer_->use(nullptr);
   std::vector<MailboxId> doomed;
   if (auto opened = open_anew(doomed); !opened) {

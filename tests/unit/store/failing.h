@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cerrno>
 #include <memory>
 #include <mutex>
 
@@ -10,7 +11,7 @@
 // Files and rows that fail once, at a chosen step.
 namespace postern::store::test {
 
-enum class Fault { none, io_error, no_space, short_write, lost_answer };
+enum class Fault { none, io_error, no_space, no_quota, short_write, lost_answer };
 
 // Counts the steps that change the disk; the step number `at` (from 0) fails.
 struct Plan {
@@ -50,6 +51,7 @@ struct Plan {
 };
 
 inline std::error_code error_of(Fault fault) {
+  if (fault == Fault::no_quota) return {EDQUOT, std::generic_category()};
   return std::make_error_code(fault == Fault::no_space ? std::errc::no_space_on_device : std::errc::io_error);
 }
 
@@ -71,7 +73,7 @@ class FailingFile : public File {
   IoResult<std::size_t> write_some(std::span<const iovec> pieces, std::uint64_t offset) override {
     const std::string_view first[] = {{static_cast<const char*>(pieces[0].iov_base), pieces[0].iov_len}};
     auto fault = plan_.next();
-    if (fault == Fault::io_error || fault == Fault::no_space) {
+    if (fault == Fault::io_error || fault == Fault::no_space || fault == Fault::no_quota) {
       // Half of it is there all the same.
       const std::string_view half[] = {first[0].substr(0, first[0].size() / 2)};
       file_->write_at(half, offset);

@@ -289,6 +289,29 @@ TEST_CASE("a large body that no row can name leaves no file behind") {
   }
 }
 
+TEST_CASE("a large body may not use up the space that is kept free") {
+  Faulty faulty;
+  auto& f = faulty.f;
+  f.options.low_space_octets = 1 << 20;
+  f.reopen();
+  faulty.plan.free = (1 << 20) + (2 << 20);
+  CHECK(f.deliver(item_of(std::string(3 << 20, 'x'), {f.to("INBOX")})).outcome == Outcome::no_space);
+  CHECK(large_files(f) == 0);
+  CHECK(f.deliver(item_of(std::string((1 << 20) + 1, 'x'), {f.to("INBOX")})).ok());
+}
+
+TEST_CASE("a quota that is used up is a full disk, for small bodies and for large ones") {
+  for (std::size_t size : {std::size_t{10}, std::size_t{2} << 20}) {
+    Faulty faulty;
+    auto& f = faulty.f;
+    f.put("INBOX", "the segment is begun");
+    faulty.plan.arm(1, Fault::no_quota);   // of a large one: not the making of its file but the writing
+    CHECK(f.deliver(item_of(std::string(size, 'x'), {f.to("INBOX")})).outcome == Outcome::no_space);
+    CHECK(faulty.plan.fired);
+    CHECK(f.store->state().writable);
+  }
+}
+
 TEST_CASE("ENOSPC in the middle of a group refuses what grows and lets the other changes pass") {
   Faulty faulty;
   auto& f = faulty.f;
