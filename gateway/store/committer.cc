@@ -135,11 +135,10 @@ std::size_t Committer::commit(Jobs jobs) {
 
 void Committer::refuse_when_low(Jobs& jobs, Jobs& done) {
   if (jobs.empty()) return;
-  std::uint64_t octets = 0;
-  for (const auto& job : jobs) octets += job->body_octets();
-  space_left_ -= std::min(space_left_, octets);
+  auto needed = limits_.low_space_octets;
+  for (const auto& job : jobs) needed += job->body_octets();
   auto now = std::chrono::steady_clock::now();
-  if (now >= next_look_ || space_left_ < limits_.low_space_octets) {
+  if (now >= next_look_ || space_left_ < needed) {
     auto free = files_.free_octets(limits_.directory);
     if (!free.ok()) return;   // the write will tell
     space_left_ = free.value;
@@ -147,7 +146,15 @@ void Committer::refuse_when_low(Jobs& jobs, Jobs& done) {
     std::lock_guard lock(mutex_);
     state_.free_octets = free.value;
   }
-  if (space_left_ < limits_.low_space_octets) fail_growing(jobs, done, "the disk is nearly full");
+  Jobs kept, refused;
+  for (auto& job : jobs) {
+    auto octets = job->body_octets();
+    bool fits = !job->grows() || space_left_ >= limits_.low_space_octets + octets;
+    if (fits) space_left_ -= std::min<std::uint64_t>(space_left_, octets);
+    (fits ? kept : refused).push_back(std::move(job));
+  }
+  jobs = std::move(kept);
+  fail_all(refused, done, Outcome::no_space, "the disk is nearly full");
 }
 
 void Committer::fail_all(Jobs& jobs, Jobs& done, Outcome outcome, const std::string& text) {

@@ -37,8 +37,10 @@ class Job {
   virtual void committed() {}
   // The change failed; it will not be applied again.
   virtual void fail(Outcome outcome, std::string text) = 0;
-  // Whether it needs disk space: refused when that is low.
+  // Whether it needs disk space: refused when that is low.  One that goes in slices needs it for all of them
+  // before the first and not again: half of it would be there, and the client would ask for the whole anew.
   virtual bool grows() const { return false; }
+  // What its bodies, or its many rows, will take of the disk.
   virtual std::size_t body_octets() const { return 0; }
   // Work to be queued once this one is durable (the sweep after a removal).
   virtual std::vector<std::shared_ptr<Job>> successors() { return {}; }

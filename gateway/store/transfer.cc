@@ -37,7 +37,9 @@ class Transfer : public JobWith<Copied> {
     std::sort(uids_.begin(), uids_.end());
     uids_.erase(std::unique(uids_.begin(), uids_.end()), uids_.end());
   }
-  bool grows() const override { return !moving_; }
+  // RFC 3501 6.4.7: all or nothing, so space may fail it at the beginning alone.
+  bool grows() const override { return !moving_ && done_ == 0; }
+  std::size_t body_octets() const override { return grows() ? uids_.size() * kRowOctets : 0; }
 
   bool apply(Group& group) override {
     slice_.clear();
@@ -138,6 +140,7 @@ class Transfer : public JobWith<Copied> {
   }
 
   static constexpr std::size_t kAsk = 1000;
+  static constexpr std::size_t kRowOctets = 2048;   // of a copy: envelope and part table, now and then much of them
   MailboxId from_, to_;
   bool moving_;
   std::vector<Uid> uids_;

@@ -2,8 +2,10 @@
 
 #include <atomic>
 #include <cerrno>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "gateway/store/open.h"
 #include "gateway/store/rocks_kv.h"
@@ -25,6 +27,7 @@ struct Plan {
   int syncs_after_failed_sync = 0;
   bool refuse_opening = false;   // the rows, unless for reading alone
   int reopenings = 0;
+  std::function<void()> at_next_rows;   // called once, on the committer's thread, before rows are written
   std::atomic<char> bad_rows = '\0';
   bool is_bad(std::string_view key) const { return !key.empty() && key[0] == bad_rows; }
 
@@ -162,6 +165,7 @@ class FailingKv : public Kv {
   }
   std::unique_ptr<KvReader> snapshot() const override { return std::make_unique<FailingReader>(kv_->snapshot(), plan_); }
   Status write(const KvBatch& batch) override {
+    if (auto notice = std::exchange(plan_.at_next_rows, nullptr)) notice();
     auto fault = plan_.next();
     if (fault == Fault::none || fault == Fault::short_write) return kv_->write(batch);
     if (fault == Fault::lost_answer) {

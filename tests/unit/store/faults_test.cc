@@ -2,6 +2,7 @@
 // or not at all.
 #include <fstream>
 #include <map>
+#include <semaphore>
 
 #include "gateway/io/together.h"
 #include "gateway/store/body_store.h"
@@ -310,6 +311,61 @@ TEST_CASE("a quota that is used up is a full disk, for small bodies and for larg
     CHECK(faulty.plan.fired);
     CHECK(f.store->state().writable);
   }
+}
+
+namespace {
+
+// Delivers when the first slice of the copy is being written, so that both are in the next group.
+io::Task<Outcome> deliver_behind_slice(Fixture& f, std::binary_semaphore& writing, std::binary_semaphore& queued) {
+  writing.acquire();
+  f.loop.post([&queued] { queued.release(); });
+  Delivery delivery;
+  delivery.items.push_back(item_of(std::string(1000, 'x'), {f.to("INBOX")}));
+  auto delivered = co_await f.store->deliver(std::move(delivery));
+  co_return delivered.outcome;
+}
+
+io::Task<Outcome> copy_all(Fixture& f, MailboxId from, std::vector<Uid> uids, MailboxId to) {
+  auto copied = co_await f.store->copy(from, std::move(uids), to);
+  co_return copied.outcome;
+}
+
+// INBOX with `count` messages.
+std::vector<Uid> fill_inbox(Fixture& f, std::size_t count) {
+  REQUIRE(f.deliver(item_of("text", std::vector<Target>(count, f.to("INBOX")))).ok());
+  return f.uids(f.box("INBOX").id);
+}
+
+}  // namespace
+
+TEST_CASE("a COPY of many slices is refused before the first of them or not at all") {
+  Faulty faulty;
+  auto& f = faulty.f;
+  f.options.low_space_octets = 1 << 20;
+  f.reopen();
+  auto uids = fill_inbox(f, 1200);
+  auto inbox = f.box("INBOX").id;
+  auto archive = f.box("Archive").id;
+  faulty.plan.free = (1 << 20) + 1200 * 1024;
+  f.reopen();   // an open store looks again only after a while
+  CHECK(f.run(f.store->copy(inbox, uids, archive)).outcome == Outcome::no_space);   // there would be space for a slice
+  CHECK(f.box("Archive").messages == 0);
+
+  faulty.plan.free = (1 << 20) + 1200 * 2048;   // all of it is spoken for: the delivery makes the store look again
+  f.reopen();
+  std::binary_semaphore writing(0), queued(0);
+  faulty.plan.at_next_rows = [&] {
+    faulty.plan.free = 0;
+    writing.release();
+    queued.acquire();
+  };
+  std::vector<io::Task<Outcome>> tasks;
+  tasks.push_back(copy_all(f, inbox, uids, archive));
+  tasks.push_back(deliver_behind_slice(f, writing, queued));
+  auto outcomes = f.run(io::together(std::move(tasks)));
+  CHECK(outcomes[0] == Outcome::done);
+  CHECK(outcomes[1] == Outcome::no_space);
+  CHECK(f.box("Archive").messages == 1200);
 }
 
 TEST_CASE("ENOSPC in the middle of a group refuses what grows and lets the other changes pass") {
