@@ -49,6 +49,7 @@ class StoreOnDisk : public Store {
     auto fresh = open_rows(doomed, KvOpening::create);
     if (!fresh) return fresh.error();
     if (auto ready = open_bodies(*fresh); !ready) return ready;
+    if (auto synced = sync_folders(); !synced) return synced;
     committer_ = std::make_unique<Committer>(catalog_, bodies_, watches_, *ground_.files,
                                              Committer::Limits{options_.low_space_octets, options_.directory});
     rewriter_ = std::make_unique<Rewriter>(catalog_, rows_, bodies_, *committer_, workers_, gate_);
@@ -136,6 +137,7 @@ class StoreOnDisk : public Store {
   // Whether they were just made.
   Result<bool> open_rows(std::vector<MailboxId>& doomed, KvOpening how);
   Status open_bodies(bool fresh);
+  Status sync_folders();
   void start(const std::vector<MailboxId>& doomed);
   void write_large(const std::shared_ptr<Deliver>& job);
   std::optional<Change> refusal(std::uint64_t octets) const;
@@ -197,6 +199,15 @@ Status StoreOnDisk::open_bodies(bool fresh) {
   auto ready = bodies_.open(catalog_.segments(), fresh, damage_);
   for (const auto& one : damage_) log::error("store.damaged", {{"what", one}});
   return ready;
+}
+
+// The names of what was just made, and of the folder itself, or the first mail could go with all of it.
+Status StoreOnDisk::sync_folders() {
+  const auto& folder = options_.directory;
+  if (auto error = ground_.files->sync_directory(folder)) return Error(folder + ": " + error.message());
+  // The one above may be closed to our user; whoever made ours in it did so long ago, as a rule.
+  if (auto error = ground_.files->sync_directory(folder + "/..")) log::warning("store.sync", {{"folder", folder + "/.."}, {"what", error.message()}});
+  return {};
 }
 
 void StoreOnDisk::start(const std::vector<MailboxId>& doomed) {

@@ -87,8 +87,13 @@ TEST_CASE("a power cut at any moment loses nothing that was acknowledged and lea
   {
     Fixture f;
     f.options.segment_octets = 16 << 10;   // several, so that one can become sparse
-    f.reopen();
-    PowerCut cut(f.folder.path);
+    f.store.reset();
+    std::filesystem::remove_all(f.options.directory);
+    PowerCut cut(f.folder.path);   // from the very first: there is no store yet
+    f.open();
+    Account user;
+    user.address = "a@example.test";
+    REQUIRE(f.run(f.store->create_account(std::move(user))).ok());
     Work work(f, cut);
     for (int i = 0; i < 12; ++i) work.deliver(text_of(i));
     work.deliver(std::string((1 << 20) + 5, 'L'));
