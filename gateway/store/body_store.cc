@@ -234,31 +234,35 @@ std::error_code BodyStore::write_alone(NewBody& body) {
   return error;
 }
 
-Result<std::vector<Place>> BodyStore::copy(const std::vector<Found>& records) {
+BodyStore::Copy BodyStore::copy(const std::vector<Found>& records) {
+  using State = Copy::State;
   std::uint64_t number = 0;
   auto target = create(number);
-  if (!target.ok()) return Error("a new segment: " + target.error.message());
-  std::vector<Place> places;
-  std::uint64_t end = kSegmentHeader;
-  auto give_up = [&](std::string why) {
-    remove(number);
-    return Error(std::move(why));
+  auto unwritten = [&](const std::error_code& error) {
+    return Copy{is_no_space(error) ? State::no_space : State::failed, {}, path_of(number) + ": " + error.message()};
   };
+  if (!target.ok()) return unwritten(target.error);
+  auto give_up = [&](Copy copy) {
+    remove(number);
+    return copy;
+  };
+  Copy made;
+  std::uint64_t end = kSegmentHeader;
   for (const auto& record : records) {
     auto source = opened(record.place.segment);
-    if (!source.ok()) return give_up(path_of(record.place.segment) + ": " + source.error.message());
+    if (!source.ok()) return give_up({State::failed, {}, path_of(record.place.segment) + ": " + source.error.message()});
     auto octets = source.value->read_at(record.place.offset, record_size(record.place), Wait::disk);
-    if (!octets.ok()) return give_up(path_of(record.place.segment) + ": " + octets.error.message());
+    if (!octets.ok()) return give_up({State::damaged, {}, path_of(record.place.segment) + ": " + octets.error.message()});
     if (!is_sound(octets.value, record.id)) {
-      return give_up("body " + std::to_string(record.id) + " in " + path_of(record.place.segment) + " is damaged");
+      return give_up({State::damaged, {}, "body " + std::to_string(record.id) + " in " + path_of(record.place.segment) + " is damaged"});
     }
     const std::string_view piece[] = {octets.value};
-    if (auto error = target.value->write_at(piece, end)) return give_up(path_of(number) + ": " + error.message());
-    places.push_back({.segment = number, .offset = end, .length = record.place.length});
+    if (auto error = target.value->write_at(piece, end)) return give_up(unwritten(error));
+    made.places.push_back({.segment = number, .offset = end, .length = record.place.length});
     end += octets.value.size();
   }
-  if (auto error = target.value->sync()) return give_up(path_of(number) + ": " + error.message());
-  return places;
+  if (auto error = target.value->sync()) return give_up(unwritten(error));
+  return made;
 }
 
 IoResult<std::shared_ptr<File>> BodyStore::opened(std::uint64_t segment) {

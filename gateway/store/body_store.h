@@ -80,13 +80,19 @@ class BodyStore {
   // --- any thread
   // Writes `body` durably into a segment of its own.
   std::error_code write_alone(NewBody& body);
-  // Copies records durably into one new segment, each with its checksum tested; their new places in
-  // order.  An Error leaves nothing behind.
+  // Copies records durably into one new segment, each with its checksum tested; leaves nothing behind
+  // unless it is done.
   struct Found {
     BodyId id = 0;
     Place place;
   };
-  Result<std::vector<Place>> copy(const std::vector<Found>& records);
+  struct Copy {
+    enum class State { done, damaged, no_space, failed };
+    State state = State::done;
+    std::vector<Place> places;   // the new ones, in the order of the records
+    std::string problem;
+  };
+  Copy copy(const std::vector<Found>& records);
   // Octets [offset, offset+length) of the record, cut at its end.  The record's place is checked always;
   // the octets when the record is small, or asked for whole, or just the message's header is asked for.
   struct Read {

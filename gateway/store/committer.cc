@@ -143,8 +143,11 @@ void Committer::refuse_when_low(Jobs& jobs, Jobs& done) {
     if (!free.ok()) return;   // the write will tell
     space_left_ = free.value;
     next_look_ = now + limits_.look_every;
-    std::lock_guard lock(mutex_);
-    state_.free_octets = free.value;
+    {
+      std::lock_guard lock(mutex_);
+      state_.free_octets = free.value;
+    }
+    if (on_space_ && space_left_ > limits_.low_space_octets) on_space_(space_left_ - limits_.low_space_octets);
   }
   Jobs kept, refused;
   for (auto& job : jobs) {

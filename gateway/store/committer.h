@@ -103,6 +103,8 @@ class Committer {
   // Called on the committer's thread after a group that left a segment less than half live.
   // To be set before the first change.
   void on_sparse(std::function<void()> notice) { on_sparse_ = std::move(notice); }
+  // Called on the same thread after a look at the disk, with the free octets above the reserve.
+  void on_space(std::function<void(std::uint64_t)> notice) { on_space_ = std::move(notice); }
 
  private:
   using Jobs = std::vector<std::shared_ptr<Job>>;
@@ -123,6 +125,7 @@ class Committer {
   Files& files_;
   Limits limits_;
   std::function<void()> on_sparse_;
+  std::function<void(std::uint64_t)> on_space_;
   Kv* rows_ = nullptr;   // under busy_
   // The committer's thread only: the free space at the last look less what was written since.
   std::uint64_t space_left_ = 0;

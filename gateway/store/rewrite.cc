@@ -7,6 +7,11 @@
 #include "gateway/store/sweep.h"
 
 namespace postern::store {
+namespace {
+
+constexpr std::uint64_t kNoSpaceHelps = ~std::uint64_t{0};
+
+}  // namespace
 
 // Points the body rows at the copies, slice by slice; a body that was expunged meanwhile has no row any more.
 class Rewriter::Moves : public Job {
@@ -31,12 +36,12 @@ class Rewriter::Moves : public Job {
     done_ = next_;
     if (done_ != moves_.size()) return;
     drop_unused_copy();
-    rewriter_.ended(segment_, true);
+    rewriter_.ended(segment_, State::done);
   }
   void fail(Outcome, std::string text) override {
     log::warning("store.rewrite", {{"segment", std::to_string(segment_)}, {"what", text}});
     if (!rows_written_) drop_unused_copy();   // otherwise rows that name the copy may be on disk
-    rewriter_.ended(segment_, false);
+    rewriter_.ended(segment_, State::failed);
   }
 
  private:
@@ -62,59 +67,86 @@ void Rewriter::stop() {
 
 std::optional<std::uint64_t> Rewriter::next_segment() {
   for (const auto& [number, row] : catalog_.segments()) {
-    if (is_sparse(row) && number != bodies_.open_segment() && !left_alone_.contains(number)) return number;
+    if (is_sparse(row) && number != bodies_.open_segment() && !damaged_.contains(number) && !put_off_.contains(number)) {
+      return number;
+    }
   }
   return {};
 }
 
 void Rewriter::look() {
   std::lock_guard lock(mutex_);
-  if (stopped_ || running_) return;
+  if (stopped_ || running_ || !committer_.state().writable) return;
   auto segment = next_segment();
   if (!segment) return;
   running_ = true;
   workers_.run_detached([this, number = *segment, pass = gate_.enter()] { rewrite(number); });
 }
 
-void Rewriter::ended(std::uint64_t segment, bool moved) {
+void Rewriter::start() {
+  {
+    std::lock_guard lock(mutex_);
+    put_off_.clear();
+  }
+  look();
+}
+
+void Rewriter::has_space(std::uint64_t octets) {
+  {
+    std::lock_guard lock(mutex_);
+    if (std::erase_if(put_off_, [octets](const auto& one) { return one.second <= octets; }) == 0) return;
+  }
+  look();
+}
+
+void Rewriter::ended(std::uint64_t segment, State how) {
   {
     std::lock_guard lock(mutex_);
     running_ = false;
-    // Still there: its row counts more than its records hold.  Once is enough.
-    if (!moved || catalog_.segments().contains(segment)) left_alone_.insert(segment);
+    auto segments = catalog_.segments();
+    auto row = segments.find(segment);
+    if (row == segments.end()) {
+      // It is gone, as it should be.
+    } else if (how == State::no_space) {
+      put_off_[segment] = row->second.live;
+    } else if (how == State::failed) {
+      put_off_[segment] = kNoSpaceHelps;
+    } else {   // damaged; or copied and still there, since its row counts more than its records hold
+      damaged_.insert(segment);
+    }
   }
   look();
 }
 
 void Rewriter::rewrite(std::uint64_t segment) {
-  auto give_up = [&](const std::string& why) {
+  auto give_up = [&](State how, const std::string& why) {
     log::warning("store.rewrite", {{"segment", bodies_.path_of(segment)}, {"what", why}});
-    ended(segment, false);
+    ended(segment, how);
   };
   auto segments = catalog_.segments();
   auto row = segments.find(segment);
-  if (row == segments.end()) return ended(segment, true);
+  if (row == segments.end()) return ended(segment, State::done);
   std::vector<Moves::Move> moves;
   if (row->second.live > 0) {
     auto records = bodies_.records(segment, row->second.end);
-    if (!records) return give_up(records.error().text);
+    if (!records) return give_up(State::damaged, records.error().text);
     std::vector<std::string> keys;
     for (const auto& record : *records) keys.push_back(body_key(record.id));
     std::vector<BodyStore::Found> live;
     {
       auto rows = rows_.read();
-      if (!rows) return give_up("the rows are not open");
+      if (!rows) return give_up(State::failed, "the rows are not open");
       auto values = rows.kv->get(keys, KvReader::Reach::disk);
-      if (!values.ok()) return give_up(values.error);
+      if (!values.ok()) return give_up(State::failed, values.error);
       for (std::size_t i = 0; i < records->size(); ++i) {
         auto body = values.value[i] ? decode_body(*values.value[i]) : std::nullopt;
         if (body && body->place == (*records)[i].place) live.push_back((*records)[i]);
       }
     }
     if (!live.empty()) {
-      auto places = bodies_.copy(live);
-      if (!places) return give_up(places.error().text);
-      for (std::size_t i = 0; i < live.size(); ++i) moves.push_back({live[i].id, live[i].place, (*places)[i]});
+      auto copy = bodies_.copy(live);
+      if (copy.state != State::done) return give_up(copy.state, copy.problem);
+      for (std::size_t i = 0; i < live.size(); ++i) moves.push_back({live[i].id, live[i].place, copy.places[i]});
     }
   }
   committer_.submit(std::make_shared<Moves>(*this, segment, std::move(moves)));

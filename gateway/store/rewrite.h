@@ -1,6 +1,6 @@
 #pragma once
 
-#include <atomic>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -24,14 +24,19 @@ class Rewriter {
 
   // Begins if there is a segment to rewrite and none is being rewritten.  Any thread.
   void look();
+  // The store takes changes, perhaps again: what failed before is tried anew.
+  void start();
+  // So much can be written: what failed for want of it is tried anew.
+  void has_space(std::uint64_t octets);
   // No more from now on; one that is being copied ends after the present segment.
   void stop();
 
  private:
   class Moves;
+  using State = BodyStore::Copy::State;
   std::optional<std::uint64_t> next_segment();
   void rewrite(std::uint64_t segment);
-  void ended(std::uint64_t segment, bool moved);
+  void ended(std::uint64_t segment, State how);
 
   const Catalog& catalog_;
   RowsAccess& rows_;
@@ -43,7 +48,8 @@ class Rewriter {
   std::mutex mutex_;             // guards all below
   bool stopped_ = false;
   bool running_ = false;
-  std::set<std::uint64_t> left_alone_;   // could not be copied: damaged, or no space
+  std::set<std::uint64_t> damaged_;                     // never again
+  std::map<std::uint64_t, std::uint64_t> put_off_;      // until there is space for its live octets, or start()
 };
 
 }  // namespace postern::store

@@ -54,6 +54,7 @@ class StoreOnDisk : public Store {
                                              Committer::Limits{options_.low_space_octets, options_.directory});
     rewriter_ = std::make_unique<Rewriter>(catalog_, rows_, bodies_, *committer_, workers_, gate_);
     committer_->on_sparse([this] { rewriter_->look(); });
+    committer_->on_space([this](std::uint64_t octets) { rewriter_->has_space(octets); });
     start(doomed);
     return {};
   }
@@ -212,7 +213,7 @@ Status StoreOnDisk::sync_folders() {
 
 void StoreOnDisk::start(const std::vector<MailboxId>& doomed) {
   committer_->use(rows_.writer());
-  rewriter_->look();
+  rewriter_->start();
   for (auto mailbox : doomed) committer_->submit(sweep_job(mailbox));
 }
 

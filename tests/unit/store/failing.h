@@ -47,6 +47,10 @@ struct Plan {
     steps = 0;
     fired = false;
   }
+  bool has_fired() {
+    std::lock_guard lock(mutex);
+    return fired;
+  }
   void disarm() {
     std::lock_guard lock(mutex);
     armed = false;

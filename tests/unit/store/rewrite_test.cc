@@ -76,3 +76,52 @@ TEST_CASE("a rewriting that the disk refuses at any step loses nothing") {
     f.check();
   }
 }
+
+namespace {
+
+// Twenty messages in sparse segments as soon as most of them are erased.
+struct Sparse {
+  Plan plan;
+  FailingFiles files{plan};
+  Fixture f{failing_ground(files, plan)};
+  std::uint64_t before = 0;
+  Sparse() {
+    f.options.segment_octets = 16 << 10;
+    f.reopen();
+    for (int i = 1; i <= 20; ++i) f.put("INBOX", text_of(i));
+    before = octets_on_disk(f);
+  }
+  // The step behind the erasing itself fails; false: there is no such step any more.
+  bool erase_with_fault(int step, Fault fault) {
+    plan.arm(step, fault);
+    auto erased = f.run(f.store->erase(f.box("INBOX").id, {1, 2, 3, 4, 6, 7, 8, 9, 11, 12, 13, 14}));
+    REQUIRE(erased.ok());
+    auto deadline = in(5s);
+    while (!plan.has_fired() && octets_on_disk(f) >= before * 2 / 3 && std::chrono::steady_clock::now() < deadline) f.run(f.store->write({}));
+    plan.disarm();
+    return plan.has_fired();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a segment that could not be rewritten for want of space is rewritten when there is some") {
+  Sparse sparse;
+  REQUIRE(sparse.erase_with_fault(1, Fault::no_space));
+  CHECK(settles(sparse.f, sparse.before * 2 / 3));
+  sparse.f.check();
+}
+
+TEST_CASE("a segment whose rewriting broke the store is rewritten after the recovery") {
+  for (int step = 1;; ++step) {
+    Sparse sparse;
+    auto& f = sparse.f;
+    REQUIRE(sparse.erase_with_fault(step, Fault::io_error));
+    f.run(f.store->write({}));   // behind the rewriting's own rows, if those were what failed
+    if (f.store->state().writable) continue;
+    REQUIRE(f.run(f.store->recover()));
+    CHECK(settles(f, sparse.before * 2 / 3));
+    f.check();
+    break;
+  }
+}
