@@ -24,6 +24,17 @@ Status write_whole(int fd, std::string_view octets) {
   return {};
 }
 
+// A file that nobody else can open and that is gone with its last descriptor.
+Fd unnamed_file(const std::string& directory) {
+  int fd = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  // Not all file systems can: NFS, CIFS and old overlays take a name, for a moment.  EISDIR: an old kernel.
+  if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) return Fd(fd);
+  std::string path = directory + "/draft-XXXXXX";
+  Fd named(::mkostemp(path.data(), O_CLOEXEC));
+  if (named.valid()) ::unlink(path.c_str());
+  return named;
+}
+
 }  // namespace
 
 Status Draft::append(std::string_view octets) {
@@ -37,7 +48,7 @@ Status Draft::append(std::string_view octets) {
 Status Draft::spill() {
   bool first = !file_.valid();
   if (first) {
-    file_ = Fd(::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    file_ = unnamed_file(directory_);
     if (!file_.valid()) return Error(directory_ + ": cannot make a message file: " + std::strerror(errno));
   }
   auto written = write_whole(file_.get(), memory_);

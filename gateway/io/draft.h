@@ -12,7 +12,7 @@ namespace postern::io {
 
 // The octets of a message while it is received: in memory, above kInMemory in an unlinked file of
 // `directory`, so that a thousand slow senders of large messages cost disk, not memory.
-// Nothing is left behind by a crash.
+// Nothing is left behind by a crash, or an empty file where the file system knows no unnamed ones.
 class Draft {
  public:
   static constexpr std::size_t kInMemory = 256 * 1024;
