@@ -7,7 +7,7 @@
 
 namespace postern {
 
-// Immutable octets with shared ownership: a string, a memory-mapped file, or a slice of either.
+// Immutable octets with shared ownership: a string or a memory-mapped file.
 // Copying shares.  Safe to read from any thread.
 class Octets {
  public:
@@ -23,7 +23,6 @@ class Octets {
   std::string_view view() const { return view_; }
   std::size_t size() const { return view_.size(); }
   bool empty() const { return view_.empty(); }
-  Octets slice(std::size_t offset, std::size_t length) const { return Octets(owner_, view_.substr(offset, length)); }
 
  private:
   std::shared_ptr<const void> owner_;

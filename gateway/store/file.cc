@@ -71,9 +71,6 @@ class SystemFiles : public Files {
   std::error_code remove(const std::string& path) override {
     return ::unlink(path.c_str()) == 0 ? std::error_code{} : last_error();
   }
-  std::error_code rename(const std::string& from, const std::string& to) override {
-    return ::rename(from.c_str(), to.c_str()) == 0 ? std::error_code{} : last_error();
-  }
   IoResult<std::vector<std::string>> list(const std::string& path) override {
     IoResult<std::vector<std::string>> found;
     std::filesystem::directory_iterator entries(path, found.error);

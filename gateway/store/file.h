@@ -54,10 +54,9 @@ class Files {
   virtual IoResult<std::unique_ptr<File>> create(const std::string& path) = 0;
   virtual IoResult<std::unique_ptr<File>> open(const std::string& path, bool write) = 0;
   virtual std::error_code make_directory(const std::string& path) = 0;   // no error if it is there
-  // Makes creations, renames and removals in the directory durable.
+  // Makes creations and removals in the directory durable.
   virtual std::error_code sync_directory(const std::string& path) = 0;
   virtual std::error_code remove(const std::string& path) = 0;
-  virtual std::error_code rename(const std::string& from, const std::string& to) = 0;
   virtual IoResult<std::vector<std::string>> list(const std::string& path) = 0;   // names, unsorted
   virtual IoResult<std::uint64_t> free_octets(const std::string& path) = 0;
 

@@ -63,8 +63,6 @@ class Kv : public KvReader {
   // All steps or none, durable when it returns.  After an Error whether they are there is
   // unknown until the Kv is opened anew.
   virtual Status write(const KvBatch& batch) = 0;
-  // A copy of this moment in a new directory on the same file system.
-  virtual Status checkpoint(const std::string& directory) = 0;
 };
 
 // How the rows of a folder are opened.

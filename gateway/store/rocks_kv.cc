@@ -6,7 +6,6 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
-#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
@@ -146,15 +145,6 @@ class RocksKv : public Kv {
     options.sync = true;
     auto state = db_->Write(options, &steps);
     if (!state.ok()) return Error("writing rows: " + state.ToString());
-    return {};
-  }
-
-  Status checkpoint(const std::string& directory) override {
-    rocksdb::Checkpoint* made = nullptr;
-    auto state = rocksdb::Checkpoint::Create(db_.get(), &made);
-    std::unique_ptr<rocksdb::Checkpoint> owned(made);
-    if (state.ok()) state = owned->CreateCheckpoint(directory);
-    if (!state.ok()) return Error("copying rows to " + directory + ": " + state.ToString());
     return {};
   }
 

@@ -45,7 +45,6 @@ struct StoreOptions {
   std::string directory;
   std::uint64_t segment_octets = 128ULL << 20;
   std::uint64_t low_space_octets = 64ULL << 20;   // below this much free disk, changes that grow answer no_space
-  int undelete_days = 7;
 };
 
 struct StoreState {
@@ -64,7 +63,8 @@ class Store {
   virtual ~Store() = default;
 
   // Opens or creates; blocks for recovery.  An Error names what is wrong and what to do: in use by
-  // pid N, not ours, a newer format, a damaged segment.  `workers` must outlive the store.
+  // pid N, not ours, a newer format.  A damaged segment is none: state().problem and the log name it, and
+  // everything else is served.  `workers` must outlive the store.
   static Result<std::unique_ptr<Store>> open(const StoreOptions& options, io::WorkerPool& workers);
 
   // --- accounts.  As of the last durable change, also while the store is not writable and while it recovers.

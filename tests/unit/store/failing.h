@@ -124,7 +124,6 @@ class FailingFiles : public Files {
     if (fault != Fault::none && fault != Fault::short_write) return error_of(fault);
     return real_.remove(path);
   }
-  std::error_code rename(const std::string& from, const std::string& to) override { return real_.rename(from, to); }
   IoResult<std::vector<std::string>> list(const std::string& path) override { return real_.list(path); }
   IoResult<std::uint64_t> free_octets(const std::string&) override { return {{}, plan_.free}; }
 
@@ -177,7 +176,6 @@ class FailingKv : public Kv {
     }
     return Error("the disk said no");
   }
-  Status checkpoint(const std::string& directory) override { return kv_->checkpoint(directory); }
 
  private:
   Kv* kv_;   // reader_ owns it
