@@ -38,6 +38,8 @@ Status Catalog::load(const KvReader& rows, std::vector<MailboxId>& doomed) {
   addresses_ = std::move(read.addresses_);
   mailboxes_ = std::move(read.mailboxes_);
   segments_ = std::move(read.segments_);
+  sparse_ = std::move(read.sparse_);
+  live_octets_ = read.live_octets_;
   counters_ = read.counters_;
   return {};
 }
@@ -79,7 +81,7 @@ Status Catalog::read_rows(const KvReader& rows, std::vector<MailboxId>& doomed) 
   loaded = each(rows, 's', [&](const KvRow& row) -> Status {
     auto segment = decode_segment(row.value);
     if (!segment) return damaged("segment", row);
-    segments_[first_number(row.key)] = *segment;
+    set_segment(first_number(row.key), segment);
     return {};
   });
   if (!loaded) return loaded;
@@ -109,11 +111,21 @@ void Catalog::adopt(CatalogChanges changes) {
     if (state) mailboxes_[id] = std::move(*state);
     else mailboxes_.erase(id);
   }
-  for (auto& [number, row] : changes.segments) {
-    if (row) segments_[number] = *row;
-    else segments_.erase(number);
-  }
+  for (const auto& [number, row] : changes.segments) set_segment(number, row);
   counters_ = changes.counters;
+}
+
+void Catalog::set_segment(std::uint64_t number, const std::optional<SegmentRow>& row) {
+  auto old = segments_.find(number);
+  if (old != segments_.end()) live_octets_ -= old->second.live;
+  sparse_.erase(number);
+  if (!row) {
+    segments_.erase(number);
+    return;
+  }
+  segments_[number] = *row;
+  live_octets_ += row->live;
+  if (is_sparse(*row)) sparse_.insert(number);
 }
 
 std::optional<Account> Catalog::account(std::string_view address) const {
@@ -193,6 +205,22 @@ std::vector<std::string> Catalog::subscriptions(AccountId account) const {
 std::map<std::uint64_t, SegmentRow> Catalog::segments() const {
   std::shared_lock lock(mutex_);
   return segments_;
+}
+
+std::optional<SegmentRow> Catalog::segment(std::uint64_t number) const {
+  std::shared_lock lock(mutex_);
+  const auto* row = peek_segment(number);
+  return row == nullptr ? std::nullopt : std::optional(*row);
+}
+
+std::vector<std::uint64_t> Catalog::sparse_segments() const {
+  std::shared_lock lock(mutex_);
+  return {sparse_.begin(), sparse_.end()};
+}
+
+Catalog::SegmentTotals Catalog::segment_totals() const {
+  std::shared_lock lock(mutex_);
+  return {.count = segments_.size(), .live = live_octets_};
 }
 
 const AccountState* Catalog::peek_account(AccountId id) const {

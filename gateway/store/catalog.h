@@ -49,7 +49,13 @@ class Catalog {
   std::optional<MailboxInfo> mailbox(AccountId account, std::string_view name) const;
   std::optional<MailboxInfo> mailbox(AccountId account, SpecialUse use) const;
   std::vector<std::string> subscriptions(AccountId account) const;
-  std::map<std::uint64_t, SegmentRow> segments() const;
+  std::map<std::uint64_t, SegmentRow> segments() const;   // copies all of them: seldom
+  std::optional<SegmentRow> segment(std::uint64_t number) const;
+  std::vector<std::uint64_t> sparse_segments() const;
+  struct SegmentTotals {
+    std::uint64_t count = 0, live = 0;
+  };
+  SegmentTotals segment_totals() const;
 
   // --- the committer
   const AccountState* peek_account(AccountId id) const;
@@ -61,12 +67,15 @@ class Catalog {
  private:
   Status read_rows(const KvReader& rows, std::vector<MailboxId>& doomed);
   std::optional<MailboxInfo> info(MailboxId id) const;
+  void set_segment(std::uint64_t number, const std::optional<SegmentRow>& row);
 
   mutable std::shared_mutex mutex_;
   std::unordered_map<AccountId, AccountState> accounts_;
   std::map<std::string, AccountId, std::less<>> addresses_;
   std::unordered_map<MailboxId, MailboxState> mailboxes_;
   std::map<std::uint64_t, SegmentRow> segments_;
+  std::set<std::uint64_t> sparse_;        // of them
+  std::uint64_t live_octets_ = 0;         // in all of them
   Counters counters_;
 };
 

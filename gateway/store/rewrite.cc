@@ -46,7 +46,7 @@ class Rewriter::Moves : public Job {
 
  private:
   void drop_unused_copy() {
-    if (moves_.empty() || rewriter_.catalog_.segments().contains(moves_[0].to.segment)) return;
+    if (moves_.empty() || rewriter_.catalog_.segment(moves_[0].to.segment)) return;
     rewriter_.bodies_.remove(moves_[0].to.segment);
   }
 
@@ -66,8 +66,8 @@ void Rewriter::stop() {
 }
 
 std::optional<std::uint64_t> Rewriter::next_segment() {
-  for (const auto& [number, row] : catalog_.segments()) {
-    if (is_sparse(row) && number != bodies_.open_segment() && !damaged_.contains(number) && !put_off_.contains(number)) {
+  for (auto number : catalog_.sparse_segments()) {
+    if (number != bodies_.open_segment() && !damaged_.contains(number) && !put_off_.contains(number)) {
       return number;
     }
   }
@@ -103,12 +103,11 @@ void Rewriter::ended(std::uint64_t segment, State how) {
   {
     std::lock_guard lock(mutex_);
     running_ = false;
-    auto segments = catalog_.segments();
-    auto row = segments.find(segment);
-    if (row == segments.end()) {
+    auto row = catalog_.segment(segment);
+    if (!row) {
       // It is gone, as it should be.
     } else if (how == State::no_space) {
-      put_off_[segment] = row->second.live;
+      put_off_[segment] = row->live;
     } else if (how == State::failed) {
       put_off_[segment] = kNoSpaceHelps;
     } else {   // damaged; or copied and still there, since its row counts more than its records hold
@@ -123,12 +122,11 @@ void Rewriter::rewrite(std::uint64_t segment) {
     log::warning("store.rewrite", {{"segment", bodies_.path_of(segment)}, {"what", why}});
     ended(segment, how);
   };
-  auto segments = catalog_.segments();
-  auto row = segments.find(segment);
-  if (row == segments.end()) return ended(segment, State::done);
+  auto row = catalog_.segment(segment);
+  if (!row) return ended(segment, State::done);
   std::vector<Moves::Move> moves;
-  if (row->second.live > 0) {
-    auto records = bodies_.records(segment, row->second.end);
+  if (row->live > 0) {
+    auto records = bodies_.records(segment, row->end);
     if (!records) return give_up(State::damaged, records.error().text);
     std::vector<std::string> keys;
     for (const auto& record : *records) keys.push_back(body_key(record.id));

@@ -263,10 +263,9 @@ StoreState StoreOnDisk::state() const {
   state.commits = committer.commits;
   state.changes = committer.changes;
   state.free_octets = committer.free_octets;
-  for (const auto& [number, row] : catalog_.segments()) {
-    ++state.segments;
-    state.body_octets += row.live;
-  }
+  auto segments = catalog_.segment_totals();
+  state.segments = segments.count;
+  state.body_octets = segments.live;
   if (state.problem.empty() && !damage_.empty()) state.problem = damage_[0];
   return state;
 }

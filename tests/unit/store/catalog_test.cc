@@ -47,3 +47,27 @@ TEST_CASE("an address that changes its owner within a group belongs to the new o
   }
   CHECK(catalog.accounts().size() == kMany);
 }
+
+TEST_CASE("totals and sparse segments follow every change of a segment") {
+  Catalog catalog;
+  auto change = [&](std::uint64_t number, std::optional<SegmentRow> row) {
+    CatalogChanges changes;
+    changes.segments[number] = row;
+    catalog.adopt(std::move(changes));
+  };
+  change(1, SegmentRow{.live = 80, .end = 100});
+  change(2, SegmentRow{.live = 10, .end = 100});
+  CHECK(catalog.segment_totals().count == 2);
+  CHECK(catalog.segment_totals().live == 90);
+  CHECK(catalog.sparse_segments() == std::vector<std::uint64_t>{2});
+  change(1, SegmentRow{.live = 30, .end = 100});
+  CHECK(catalog.segment_totals().live == 40);
+  CHECK(catalog.sparse_segments() == std::vector<std::uint64_t>{1, 2});
+  change(2, SegmentRow{.live = 60, .end = 100});
+  change(1, std::nullopt);
+  CHECK(catalog.segment_totals().count == 1);
+  CHECK(catalog.segment_totals().live == 60);
+  CHECK(catalog.sparse_segments().empty());
+  CHECK_FALSE(catalog.segment(1));
+  CHECK(catalog.segment(2)->live == 60);
+}
