@@ -94,7 +94,7 @@ Result<std::shared_ptr<const View>> load(MailboxId mailbox, const Kv& kv) {
     return index.has_value();
   });
   if (!read) return read.error();
-  std::vector<View::Gone> gone;
+  std::vector<Gone> gone;
   read = each_page('c', [&](const KvRow& row) {
     auto uids = decode_uids(row.value);
     if (uids) gone.push_back({.modseq = second_number(row.key, 8), .uids = std::move(*uids)});

@@ -37,11 +37,7 @@ std::optional<std::size_t> View::find(Uid uid) const {
 
 std::optional<std::vector<Uid>> View::vanished(ModSeq since) const {
   if (since < state_.vanished_floor) return {};
-  std::vector<Uid> uids;
-  auto first = std::upper_bound(gone_.begin(), gone_.end(), since, [](ModSeq wanted, const auto& gone) { return wanted < gone->modseq; });
-  for (; first != gone_.end(); ++first) uids.insert(uids.end(), (*first)->uids.begin(), (*first)->uids.end());
-  std::sort(uids.begin(), uids.end());
-  return uids;
+  return gone_.after(since);
 }
 
 void View::number_chunks() {
@@ -62,7 +58,7 @@ std::shared_ptr<const View> View::make(MailboxState state, std::vector<Entry> en
     auto to = entries.begin() + static_cast<std::ptrdiff_t>(std::min(entries.size(), at + kChunk));
     view->chunks_.push_back(std::make_shared<const Chunk>(from, to));
   }
-  for (auto& one : gone) view->gone_.push_back(std::make_shared<const Gone>(std::move(one)));
+  view->gone_ = GoneLog(std::move(gone));
   view->number_chunks();
   return view;
 }
@@ -123,9 +119,7 @@ struct View::Editor {
       else join(which);
       next = end;
     }
-    if (view.gone_.empty() || view.gone_.back()->modseq < modseq) {
-      view.gone_.push_back(std::make_shared<const Gone>(Gone{modseq, uids}));
-    }
+    view.gone_.append({.modseq = modseq, .uids = uids});
   }
 
   void drop(std::size_t which) {
@@ -153,7 +147,7 @@ std::shared_ptr<const View> View::after(const MailboxEvents& events) const {
       case MailboxEvent::Kind::vanished: editor.vanish(event.modseq, event.uids); break;
     }
   }
-  std::erase_if(next->gone_, [&](const auto& gone) { return gone->modseq <= next->state_.vanished_floor; });
+  next->gone_.forget(next->state_.vanished_floor);
   next->number_chunks();
   return next;
 }

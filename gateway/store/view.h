@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "gateway/store/gone.h"
 #include "gateway/store/rows.h"
 #include "gateway/store/store.h"
 
@@ -29,10 +30,6 @@ class View : public MailboxView {
  public:
   static constexpr std::size_t kChunk = 256;
   using Chunk = std::vector<Entry>;
-  struct Gone {
-    ModSeq modseq = 0;
-    std::vector<Uid> uids;   // ascending
-  };
 
   const MailboxInfo& info() const override { return state_.info; }
   std::size_t size() const override { return starts_.empty() ? 0 : starts_.back() + chunks_.back()->size(); }
@@ -54,7 +51,7 @@ class View : public MailboxView {
   MailboxState state_;
   std::vector<std::shared_ptr<const Chunk>> chunks_;   // none empty
   std::vector<std::size_t> starts_;                    // index of each chunk's first entry
-  std::vector<std::shared_ptr<const Gone>> gone_;
+  GoneLog gone_;
 };
 
 }  // namespace postern::store

@@ -127,6 +127,39 @@ TEST_CASE("what was expunged is known until it is forgotten, then a full look is
   CHECK_FALSE(view->vanished(9));
 }
 
+TEST_CASE("the log of expunges answers as a plain list does, and copies of it stay as they were") {
+  for (std::size_t loaded : {std::size_t{0}, std::size_t{1}, std::size_t{256}, std::size_t{1000}}) {
+    std::vector<Gone> all;
+    auto next = [&all] {
+      auto modseq = all.empty() ? ModSeq{3} : all.back().modseq + 2;
+      return Gone{modseq, {static_cast<Uid>(modseq * 10), static_cast<Uid>(modseq * 10 + 1)}};
+    };
+    while (all.size() < loaded) all.push_back(next());
+    GoneLog log(all);
+    auto old = log;
+    for (int i = 0; i < 600; ++i) {
+      all.push_back(next());
+      log.append(all.back());
+      log.append({all.back().modseq, {1}});   // known already
+    }
+    auto floor = all[all.size() / 2].modseq;
+    auto whole = log;
+    log.forget(floor);
+    for (ModSeq since : {ModSeq{0}, floor - 2, floor, floor + 1, all.back().modseq - 2, all.back().modseq}) {
+      std::vector<Uid> expected;
+      for (const auto& gone : all) {
+        if (gone.modseq > since) expected.insert(expected.end(), gone.uids.begin(), gone.uids.end());
+      }
+      CHECK(whole.after(since) == expected);
+      if (since >= floor) CHECK(log.after(since) == expected);
+    }
+    CHECK(log.after(0).size() < whole.after(0).size());
+    CHECK(old.after(0).size() == 2 * loaded);
+    log.forget(all.back().modseq);
+    CHECK(log.after(0).empty());
+  }
+}
+
 namespace {
 io::Task<bool> woken(MailboxWatch& watch) {
   bool yes = co_await watch.changed().wait(in(5s));
