@@ -185,3 +185,11 @@ TEST_CASE("hostile HTML of ten megabytes costs no more than its length") {
     CHECK(html_to_text(html, 1000).size() <= 1000);
   }
 }
+
+TEST_CASE("names that only ICU takes for UTF-8 are read as UTF-8") {
+  for (const char* label : {"utf=8", "UTF_8", "utf-\x8a""8", "u t f 8", "utf\xca-8"}) {
+    INFO(label);
+    CHECK(to_utf8("\xc3\xa9t\xc3\xa9", label, 100) == "\xc3\xa9t\xc3\xa9");
+    CHECK(is_utf8(to_utf8("\xc3\xa9 \xff", label, 100)));
+  }
+}
