@@ -67,7 +67,9 @@ class Group {
   // Moves a body's record, if its row still names `from`.
   void move_body(BodyId id, const Place& from, const Place& to);
   // Looks at a segment again: if nothing in it lives, it goes with this group.
-  void touch_segment(std::uint64_t segment) { edit_segment(segment); }
+  void touch_segment(std::uint64_t segment) {
+    if (catalog_.peek_segment(segment) != nullptr) edit_segment(segment);   // or it went meanwhile
+  }
   // Whether a changed segment is now worth rewriting.
   bool leaves_sparse() const;
   const std::vector<NewBody>& bodies() const { return bodies_; }
