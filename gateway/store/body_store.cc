@@ -262,6 +262,7 @@ BodyStore::Copy BodyStore::copy(const std::vector<Found>& records) {
     end += octets.value.size();
   }
   if (auto error = target.value->sync()) return give_up(unwritten(error));
+  copy_number_ = number;
   return made;
 }
 

@@ -76,12 +76,14 @@ class BodyStore {
   // The next group begins a new segment.
   void abandon_open();
   std::uint64_t open_segment() const { return open_number_; }
+  // Whether more records may yet be named in it: the open segment, and the newest copy until end_copy().
+  bool is_growing(std::uint64_t segment) const { return segment == open_number_ || segment == copy_number_; }
 
   // --- any thread
   // Writes `body` durably into a segment of its own.
   std::error_code write_alone(NewBody& body);
   // Copies records durably into one new segment, each with its checksum tested; leaves nothing behind
-  // unless it is done.
+  // unless it is done.  One at a time: until end_copy() the new segment is kept, whatever lives in it.
   struct Found {
     BodyId id = 0;
     Place place;
@@ -93,6 +95,7 @@ class BodyStore {
     std::string problem;
   };
   Copy copy(const std::vector<Found>& records);
+  void end_copy() { copy_number_ = 0; }
   // Octets [offset, offset+length) of the record, cut at its end.  The record's place is checked always;
   // the octets when the record is small, or asked for whole, or just the message's header is asked for.
   struct Read {
@@ -127,6 +130,7 @@ class BodyStore {
 
   std::shared_ptr<File> open_;
   std::atomic<std::uint64_t> open_number_ = 0;
+  std::atomic<std::uint64_t> copy_number_ = 0;
   std::uint64_t open_end_ = 0;      // behind the last record of a committed group
   std::uint64_t planned_end_ = 0;
 

@@ -291,13 +291,13 @@ void Group::move_body(BodyId id, const Place& from, const Place& to) {
 
 bool Group::leaves_sparse() const {
   return std::any_of(changes_.segments.begin(), changes_.segments.end(), [this](const auto& change) {
-    return change.second && change.first != body_store_.open_segment() && is_sparse(*change.second);
+    return change.second && !body_store_.is_growing(change.first) && is_sparse(*change.second);
   });
 }
 
 KvBatch Group::batch() {
   for (auto& [number, row] : changes_.segments) {
-    if (row && row->live == 0 && number != body_store_.open_segment()) {
+    if (row && row->live == 0 && !body_store_.is_growing(number)) {
       emptied_.push_back(number);
       row.reset();
     }

@@ -35,19 +35,22 @@ class Rewriter::Moves : public Job {
     rows_written_ = false;
     done_ = next_;
     if (done_ != moves_.size()) return;
-    drop_unused_copy();
+    end_copy(true);
     rewriter_.ended(segment_, State::done);
   }
   void fail(Outcome, std::string text) override {
     log::warning("store.rewrite", {{"segment", std::to_string(segment_)}, {"what", text}});
-    if (!rows_written_) drop_unused_copy();   // otherwise rows that name the copy may be on disk
+    end_copy(!rows_written_);   // otherwise rows that name the copy may be on disk
     rewriter_.ended(segment_, State::failed);
   }
 
  private:
-  void drop_unused_copy() {
-    if (moves_.empty() || rewriter_.catalog_.segment(moves_[0].to.segment)) return;
-    rewriter_.bodies_.remove(moves_[0].to.segment);
+  // A copy that no row ever named goes now; one that lives no more is found by the next look.
+  void end_copy(bool rows_known) {
+    if (moves_.empty()) return;
+    auto copy = moves_[0].to.segment;
+    if (rows_known && !rewriter_.catalog_.segment(copy)) rewriter_.bodies_.remove(copy);
+    rewriter_.bodies_.end_copy();
   }
 
   Rewriter& rewriter_;

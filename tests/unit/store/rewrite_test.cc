@@ -1,4 +1,7 @@
 // Disk space of expunged mail comes back while mail goes on.
+#include <future>
+
+#include "gateway/io/together.h"
 #include "tests/unit/store/failing.h"
 #include "tests/unit/store/fixture.h"
 
@@ -31,6 +34,22 @@ bool settles(Fixture& f, std::uint64_t below) {
 
 std::string text_of(int number) { return "message " + std::to_string(number) + std::string(3000, 'm'); }
 
+std::vector<Uid> range(Uid first, Uid last) {
+  std::vector<Uid> out;
+  for (Uid uid = first; uid <= last; ++uid) out.push_back(uid);
+  return out;
+}
+
+io::Task<void> erase(Store& store, MailboxId mailbox, std::vector<Uid> uids) {
+  auto done = co_await store.erase(mailbox, std::move(uids));
+  CHECK(done.ok());
+}
+
+io::Task<void> tell(std::promise<void>& promise) {
+  promise.set_value();
+  co_return;
+}
+
 }  // namespace
 
 TEST_CASE("a segment less than half live is rewritten, and its mail reads as before") {
@@ -53,6 +72,39 @@ TEST_CASE("a segment less than half live is rewritten, and its mail reads as bef
   f.reopen();
   for (int i = 5; i <= 100; i += 5) CHECK(f.text(inbox, static_cast<Uid>(i)) == text_of(i));
   f.check();
+}
+
+TEST_CASE("a copy of a segment that is emptied while its rows move takes the rest of them") {
+  Plan plan;
+  FailingFiles files(plan);
+  Fixture f(failing_ground(files, plan));
+  Delivery many;
+  for (int i = 1; i <= 3000; ++i) many.items.push_back(item_of("message " + std::to_string(i), {f.to("INBOX")}));
+  REQUIRE(f.run(f.store->deliver(std::move(many))).ok());
+  f.reopen();   // or the segment is still written to
+  auto inbox = f.box("INBOX").id;
+  REQUIRE(f.run(f.store->erase(inbox, range(1401, 2850))).ok());   // still more than half live
+  std::promise<void> first_slice, submitted;
+  plan.at_next_rows = [&] {   // the removal below
+    plan.at_next_rows = [&] {
+      first_slice.set_value();
+      submitted.get_future().wait();
+    };
+  };
+  REQUIRE(f.run(f.store->erase(inbox, range(2851, 3000))).ok());
+  REQUIRE(first_slice.get_future().wait_for(20s) == std::future_status::ready);
+  // All that moved with the first slice, and all that the second would move.
+  std::vector<io::Task<void>> both;
+  both.push_back(erase(*f.store, inbox, range(1, 500)));
+  both.push_back(erase(*f.store, inbox, range(501, 1000)));
+  both.push_back(tell(submitted));
+  f.run(io::together(std::move(both)));
+  f.run(f.store->write({}));   // behind the last slice
+  f.check();
+  f.reopen();
+  CHECK(f.store->state().problem.empty());
+  for (Uid uid = 1001; uid <= 1400; ++uid) CHECK(f.text(inbox, uid) == "message " + std::to_string(uid));
+  CHECK(octets_on_disk(f) < 1400 * 40);
 }
 
 TEST_CASE("a rewriting that the disk refuses at any step loses nothing") {
