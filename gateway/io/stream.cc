@@ -4,8 +4,6 @@
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,10 +24,6 @@ namespace {
 constexpr std::size_t kScratch = 64 * 1024;
 constexpr std::size_t kKeepBuffer = 4096;
 constexpr auto kTurn = std::chrono::milliseconds(5);   // so long a stream goes on before the others of its loop
-constexpr int kWantRead = -1;
-constexpr int kWantWrite = -2;
-
-SSL* as_ssl(const void* ssl) { return static_cast<SSL*>(const_cast<void*>(ssl)); }
 
 }  // namespace
 
@@ -42,8 +36,6 @@ struct Stream::Edges {
   Edge read;
   Edge write;
 };
-
-void Stream::SslFree::operator()(void* ssl) const { SSL_free(as_ssl(ssl)); }
 
 Stream::Stream(Fd socket) : Stream(std::move(socket), {}) { peer_ = peer_of(fd_.get()); }
 Stream::Stream(Fd socket, Endpoint peer) : fd_(std::move(socket)), edges_(std::make_unique<Edges>(fd_.get())), peer_(peer) {}
@@ -94,27 +86,8 @@ Task<Stream> Stream::connect(Endpoint to, Deadline deadline) {
   co_return stream;
 }
 
-int Stream::tls_result(int result, const char* doing) {
-  int error = SSL_get_error(as_ssl(ssl_.get()), result);
-  if (error == SSL_ERROR_WANT_READ) return kWantRead;
-  if (error == SSL_ERROR_WANT_WRITE) return kWantWrite;
-  if (error == SSL_ERROR_ZERO_RETURN) return 0;
-  if (error == SSL_ERROR_SYSCALL && ERR_peek_error() == 0) {
-    throw Closed(std::string(doing) + ": " + (errno == 0 ? "peer closed without TLS close" : std::strerror(errno)));
-  }
-  char text[256] = "TLS error";
-  ERR_error_string_n(ERR_get_error(), text, sizeof text);
-  ERR_clear_error();
-  throw Closed(std::string(doing) + ": " + text);
-}
-
 int Stream::try_read(std::span<char> into) {
-  if (ssl_) {
-    ERR_clear_error();
-    errno = 0;
-    int got = SSL_read(as_ssl(ssl_.get()), into.data(), static_cast<int>(into.size()));
-    return got > 0 ? got : tls_result(got, "TLS read");
-  }
+  if (ssl_) return tls_read(into);
   for (;;) {
     auto got = ::read(fd_.get(), into.data(), into.size());
     if (got >= 0) return static_cast<int>(got);
@@ -126,15 +99,7 @@ int Stream::try_read(std::span<char> into) {
 
 int Stream::try_write(std::string_view octets) {
   auto size = std::min<std::size_t>(octets.size(), 1 << 30);
-  if (ssl_) {
-    ERR_clear_error();
-    errno = 0;
-    int sent = SSL_write(as_ssl(ssl_.get()), octets.data(), static_cast<int>(size));
-    if (sent > 0) return sent;
-    int result = tls_result(sent, "TLS write");
-    if (result == 0) throw Closed("TLS write: peer closed");
-    return result;
-  }
+  if (ssl_) return tls_write(octets.substr(0, size));
   for (;;) {
     auto sent = ::send(fd_.get(), octets.data(), size, MSG_NOSIGNAL);
     if (sent >= 0) return static_cast<int>(sent);
@@ -329,60 +294,10 @@ Task<void> Stream::flush(Deadline deadline) {
   co_await write_all(sending, deadline);
 }
 
-Task<void> Stream::handshake(Deadline deadline) {
-  for (;;) {
-    ERR_clear_error();
-    errno = 0;
-    int result = SSL_do_handshake(as_ssl(ssl_.get()));
-    if (result == 1) co_return;
-    int want = tls_result(result, "TLS handshake");
-    if (want == 0) throw Closed("TLS handshake: peer closed");
-    bool ready = co_await edge_for(want).wait(deadline);
-    if (!ready) throw TimedOut();
-  }
-}
-
-Task<void> Stream::start_tls(std::shared_ptr<const TlsContext> context, Deadline deadline) {
-  consume(buffered().size());
-  tls_ = std::move(context);
-  SSL* ssl = SSL_new(tls_->get());
-  CHECK(ssl != nullptr);
-  ssl_.reset(ssl);
-  SSL_set_fd(ssl, fd_.get());
-  SSL_set_accept_state(ssl);
-  co_await handshake(deadline);
-}
-
-Task<void> Stream::connect_tls(std::shared_ptr<const TlsContext> context, std::string host, Deadline deadline) {
-  consume(buffered().size());
-  tls_ = std::move(context);
-  SSL* ssl = SSL_new(tls_->get());
-  CHECK(ssl != nullptr);
-  ssl_.reset(ssl);
-  SSL_set_fd(ssl, fd_.get());
-  if (!host.empty()) {
-    SSL_set_tlsext_host_name(ssl, host.c_str());
-    SSL_set1_host(ssl, host.c_str());
-  }
-  SSL_set_connect_state(ssl);
-  co_await handshake(deadline);
-}
-
-bool Stream::is_tls() const { return static_cast<bool>(ssl_); }
-
-TlsInfo Stream::tls_info() const {
-  TlsInfo info;
-  if (!ssl_) return info;
-  info.version = SSL_get_version(as_ssl(ssl_.get()));
-  info.cipher = SSL_get_cipher_name(as_ssl(ssl_.get()));
-  info.bits = SSL_get_cipher_bits(as_ssl(ssl_.get()), nullptr);
-  return info;
-}
-
 Task<void> Stream::shutdown(Deadline deadline) {
   try {
     co_await flush(deadline);
-    if (ssl_) SSL_shutdown(as_ssl(ssl_.get()));
+    if (ssl_) tls_end();
     ::shutdown(fd_.get(), SHUT_WR);
     // Read until the peer's end: closing with unread input would send RST and destroy our last reply.
     Deadline until = std::min(deadline, in(std::chrono::seconds(1)));

@@ -95,10 +95,15 @@ class Stream {
   struct Edges;
   struct Listening;
   enum class Input { more, over, not_yet, not_before_output };
-  // One non-blocking attempt: >0 octets done, 0 end of file, -1 wait to read, -2 wait to write; throws Closed.
+  static constexpr int kWantRead = -1, kWantWrite = -2;
+  // One non-blocking attempt: >0 octets done, 0 end of file, kWantRead, kWantWrite; throws Closed.
   int try_read(std::span<char> into);
   int try_write(std::string_view octets);
+  // stream_tls.cc
+  int tls_read(std::span<char> into);
+  int tls_write(std::string_view octets);
   int tls_result(int result, const char* doing);
+  void tls_end();
   Task<void> write_all(std::string_view octets, Deadline deadline);
   Task<void> handshake(Deadline deadline);
   Input take_in();
