@@ -51,6 +51,11 @@ bool Rates::over(const IpAddress& key, const RateLimit& limit, Instant now) cons
   return lately > static_cast<double>(limit.count);
 }
 
+bool Rates::allow(const IpAddress& key, const RateLimit& limit, Instant now) {
+  add(key, limit, now);
+  return !over(key, limit, now);
+}
+
 ConnectionLimits::Place ConnectionLimits::enter(const IpAddress& client, std::string& why) {
   auto address = counted_address(client);
   auto network = counted_network(client);
@@ -68,8 +73,7 @@ ConnectionLimits::Place ConnectionLimits::enter(const IpAddress& client, std::st
     return {};
   }
   auto now = std::chrono::steady_clock::now();
-  connecting_.add(address, settings_.connection_rate_per_address, now);
-  if (connecting_.over(address, settings_.connection_rate_per_address, now)) {
+  if (!connecting_.allow(address, settings_.connection_rate_per_address, now)) {
     why = "Connecting too often from " + address.to_string();
     return {};
   }
@@ -92,26 +96,21 @@ void ConnectionLimits::leave(const IpAddress& client) {
   decrease(networks_, counted_network(client).base());
 }
 
+// Both are counted, whatever the first says.
 bool ConnectionLimits::error(const IpAddress& client) {
-  auto address = counted_address(client);
-  auto network = counted_network(client).base();
   auto now = std::chrono::steady_clock::now();
   std::lock_guard lock(mutex_);
-  address_errors_.add(address, settings_.error_rate_per_address, now);
-  network_errors_.add(network, settings_.error_rate_per_network, now);
-  return !address_errors_.over(address, settings_.error_rate_per_address, now) &&
-         !network_errors_.over(network, settings_.error_rate_per_network, now);
+  bool address = address_errors_.allow(counted_address(client), settings_.error_rate_per_address, now);
+  bool network = network_errors_.allow(counted_network(client).base(), settings_.error_rate_per_network, now);
+  return address && network;
 }
 
 bool ConnectionLimits::recipient(const IpAddress& client) {
-  auto address = counted_address(client);
-  auto network = counted_network(client).base();
   auto now = std::chrono::steady_clock::now();
   std::lock_guard lock(mutex_);
-  address_recipients_.add(address, settings_.recipient_rate_per_address, now);
-  network_recipients_.add(network, settings_.recipient_rate_per_network, now);
-  return !address_recipients_.over(address, settings_.recipient_rate_per_address, now) &&
-         !network_recipients_.over(network, settings_.recipient_rate_per_network, now);
+  bool address = address_recipients_.allow(counted_address(client), settings_.recipient_rate_per_address, now);
+  bool network = network_recipients_.allow(counted_network(client).base(), settings_.recipient_rate_per_network, now);
+  return address && network;
 }
 
 bool ConnectionLimits::is_patient(const IpAddress& client) {

@@ -38,6 +38,8 @@ class Rates {
   void add(const IpAddress& key, const RateLimit& limit, Instant now);
   // Has it happened more often than `limit` allows?
   bool over(const IpAddress& key, const RateLimit& limit, Instant now) const;
+  // add(), and whether that was allowed.
+  bool allow(const IpAddress& key, const RateLimit& limit, Instant now);
 
  private:
   struct Rate {
