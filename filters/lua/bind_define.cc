@@ -32,8 +32,7 @@ void check_keys(lua_State* lua, State& state, const char* kind, const std::strin
     }
     std::string_view key = lua_tostring(lua, -2);
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    auto near = nearest(key, known);
-    mistake(state, file, line, "unknown field \"" + printable(key, 40) + "\" of " + kind + (near.empty() ? "" : " (" + std::string(near) + "?)"));
+    mistake(state, file, line, "unknown field \"" + printable(key, 40) + "\" of " + kind + did_you_mean(key, known));
   }
 }
 
@@ -61,8 +60,7 @@ int define_rule(lua_State* lua) {
   } else if (on.empty()) {
     wrong("on = STAGE is missing; stages are connect, mail, rcpt, message, verdict and deliver");
   } else {
-    auto near = nearest(on, {"connect", "mail", "rcpt", "message", "verdict", "deliver"});
-    wrong("unknown stage \"" + printable(on, 40) + "\"" + (near.empty() ? "" : " (" + std::string(near) + "?)") +
+    wrong("unknown stage \"" + printable(on, 40) + "\"" + did_you_mean(on, {"connect", "mail", "rcpt", "message", "verdict", "deliver"}) +
           "; stages are connect, mail, rcpt, message, verdict and deliver");
   }
   lua_getfield(lua, 1, "about");

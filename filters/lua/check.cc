@@ -8,31 +8,23 @@
 #include <set>
 
 #include "filters/lua/bind.h"
+#include "filters/lua/bind_facts.h"
 #include "filters/lua/bytecode.h"
 #include "gateway/base/text.h"
 
 namespace postern::filters::lua {
 namespace {
 
-// Facts that are tables, and their fields; tests read each of them for real.
-const std::map<std::string, std::vector<std::string_view>, std::less<>> kFacts = {
-    {"mail.spf", {"result", "domain", "explanation", "problem", "mechanism"}},
-    {"mail.dkim", {"result", "domains"}},
-    {"mail.dmarc", {"result", "policy", "published", "domain", "record_domain", "spf_aligned", "dkim_aligned", "problem"}},
-    {"mail.arc", {"result"}},
-    {"mail.virus", {"state", "name", "problem"}},
-};
-
 std::vector<std::string_view> fields_of(std::string_view kind) {
-  auto fact = kFacts.find(kind);
-  return fact != kFacts.end() ? fact->second : field_names(kind);
+  auto fact = fact_fields().find(kind);
+  return fact != fact_fields().end() ? fact->second : field_names(kind);
 }
 
 // What reading `field` of a `kind` gives, as far as it has fields itself.
 std::string kind_of_field(const std::string& kind, const std::string& field) {
   if (kind == "mail" && field == "conn") return "conn";
   std::string path = kind + "." + field;
-  return kFacts.contains(path) ? path : "";
+  return fact_fields().contains(path) ? path : "";
 }
 
 std::optional<Word> verdict_word(std::string_view text) {
@@ -169,8 +161,7 @@ class FunctionCheck {
     if (kind.empty() || field == nullptr) return {};
     auto known = fields_of(kind);
     if (std::find(known.begin(), known.end(), *field) == known.end()) {
-      auto near = nearest(*field, known);
-      mistake(pc, "unknown field \"" + printable(*field, 40) + "\" of " + kind + (near.empty() ? "" : " (" + std::string(near) + "?)"));
+      mistake(pc, "unknown field \"" + printable(*field, 40) + "\" of " + kind + did_you_mean(*field, known));
       return {};
     }
     Known out;
@@ -183,8 +174,7 @@ class FunctionCheck {
     if (global == nullptr) return out;
     if (!file_.globals.contains(*global)) {
       std::vector<std::string_view> known(file_.globals.begin(), file_.globals.end());
-      auto near = nearest(*global, known);
-      mistake(pc, "unknown name \"" + printable(*global, 40) + "\"" + (near.empty() ? "" : " (" + std::string(near) + "?)"));
+      mistake(pc, "unknown name \"" + printable(*global, 40) + "\"" + did_you_mean(*global, known));
       return out;
     }
     out.maker = verdict_word(*global);
@@ -208,8 +198,8 @@ class FunctionCheck {
   }
 
   void fact_compared(std::size_t pc, const std::string& kind) {
-    if (!kFacts.contains(kind)) return;
-    mistake(pc, kind + " is a table, so it never equals a text: compare " + kind + "." + std::string(kFacts.find(kind)->second.front()));
+    if (!fact_fields().contains(kind)) return;
+    mistake(pc, kind + " is a table, so it never equals a text: compare " + kind + "." + std::string(fact_fields().find(kind)->second.front()));
   }
 
   void fact_tested(std::size_t pc, const std::string& kind) {

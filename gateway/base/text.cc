@@ -261,4 +261,9 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
   return best;
 }
 
+std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& known) {
+  auto near = nearest(word, known);
+  return near.empty() ? "" : " (" + std::string(near) + "?)";
+}
+
 }  // namespace postern

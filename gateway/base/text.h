@@ -58,5 +58,7 @@ bool is_utf8(std::string_view text);
 
 // The best match for a mistyped word by edit distance (at most a third of its letters), or "".
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known);
+// The same for the end of a complaint: " (subject?)", or "".
+std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& known);
 
 }  // namespace postern

@@ -209,8 +209,8 @@ void Section::finish(const std::vector<std::string_view>& top_keys) {
     std::string text = "unknown key " + quoted(member.key) + (title_.empty() ? "" : " in " + title_);
     if (std::find(top_keys.begin(), top_keys.end(), member.key) != top_keys.end()) {
       text += " (it belongs above the first [section])";
-    } else if (auto close = nearest(member.key, known_); !close.empty()) {
-      text += " (" + std::string(close) + "?)";
+    } else {
+      text += did_you_mean(member.key, known_);
     }
     report_.mistake(member.line, text);
   }

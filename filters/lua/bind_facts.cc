@@ -1,0 +1,180 @@
+// What facts look like in rules.
+#include "filters/lua/bind_facts.h"
+
+#include <array>
+
+#include "filters/lua/bind.h"
+#include "gateway/base/text.h"
+
+namespace postern::filters::lua {
+namespace {
+
+void set(lua_State* lua, const char* field, std::string_view value) {
+  push(lua, value);
+  lua_setfield(lua, -2, field);
+}
+void set_flag(lua_State* lua, const char* field, bool value) {
+  lua_pushboolean(lua, value ? 1 : 0);
+  lua_setfield(lua, -2, field);
+}
+
+}  // namespace
+
+io::Task<void> fetch_reputation(Scene& scene) {
+  const Reputation* found = co_await scene.connection->reputation();
+  scene.reputation = found;
+}
+io::Task<void> fetch_spf(Scene& scene) {
+  const Spf* found = co_await scene.message->spf();
+  scene.spf = found;
+}
+io::Task<void> fetch_dkim(Scene& scene) {
+  const Dkim* found = co_await scene.message->dkim();
+  scene.dkim = found;
+}
+io::Task<void> fetch_dmarc(Scene& scene) {
+  const Dmarc* found = co_await scene.message->dmarc();
+  scene.dmarc = found;
+}
+io::Task<void> fetch_virus(Scene& scene) {
+  const Virus* found = co_await scene.message->virus();
+  scene.virus = found;
+}
+
+void push_list(lua_State* lua, const std::vector<std::string>& values, const char* what) {
+  lua_createtable(lua, static_cast<int>(values.size()), 0);
+  lua_Integer at = 0;
+  for (const auto& value : values) {
+    push(lua, value);
+    lua_rawseti(lua, -2, ++at);
+  }
+  freeze(lua, what, {}, true);
+}
+
+void push_spf(lua_State* lua, const Spf& spf) {
+  lua_newtable(lua);
+  set(lua, "result", name(spf.result));
+  set(lua, "domain", spf.domain);
+  set(lua, "explanation", spf.explanation);
+  set(lua, "problem", spf.problem);
+  set(lua, "mechanism", spf.mechanism);
+  freeze(lua, "mail.spf", {});
+}
+
+// A list of signatures that also says what they come to together.
+void push_dkim(lua_State* lua, const Dkim& dkim) {
+  lua_newtable(lua);
+  bool pass = false;
+  std::vector<std::string> domains;
+  lua_Integer at = 0;
+  for (const auto& signature : dkim.signatures) {
+    lua_newtable(lua);
+    set(lua, "result", name(signature.result));
+    set(lua, "domain", signature.domain);
+    set(lua, "selector", signature.selector);
+    set(lua, "identity", signature.identity);
+    set(lua, "algorithm", signature.algorithm);
+    set(lua, "problem", signature.problem);
+    freeze(lua, "a signature of mail.dkim", {});
+    lua_rawseti(lua, -2, ++at);
+    if (signature.result == DkimResult::pass) {
+      pass = true;
+      domains.push_back(ascii_lowered(signature.domain));
+    }
+  }
+  std::string_view result = pass ? "pass" : dkim.signatures.empty() ? "none" : dkim.temporary() ? "temperror" : "fail";
+  set(lua, "result", result);
+  push_list(lua, domains, "mail.dkim.domains");
+  lua_setfield(lua, -2, "domains");
+  freeze(lua, "mail.dkim", {}, true);
+}
+
+void push_dmarc(lua_State* lua, const Dmarc& dmarc) {
+  lua_newtable(lua);
+  set(lua, "result", name(dmarc.result));
+  set(lua, "policy", name(dmarc.policy));
+  set(lua, "published", name(dmarc.published));
+  set(lua, "domain", dmarc.domain);
+  set(lua, "record_domain", dmarc.record_domain);
+  set_flag(lua, "spf_aligned", dmarc.spf_aligned);
+  set_flag(lua, "dkim_aligned", dmarc.dkim_aligned);
+  set(lua, "problem", dmarc.problem);
+  freeze(lua, "mail.dmarc", {});
+}
+
+// Not judged yet.
+void push_arc(lua_State* lua) {
+  lua_newtable(lua);
+  set(lua, "result", "none");
+  freeze(lua, "mail.arc", {});
+}
+
+void push_virus(lua_State* lua, const Virus& virus) {
+  static constexpr std::array<std::string_view, 5> kStates = {"off", "clean", "found", "limit", "error"};
+  lua_newtable(lua);
+  set(lua, "state", kStates[static_cast<std::size_t>(virus.state)]);
+  set(lua, "name", virus.name);
+  set(lua, "problem", virus.problem);
+  freeze(lua, "mail.virus", {});
+}
+
+void push_links(lua_State* lua, const std::vector<Link>& links) {
+  lua_newtable(lua);
+  lua_Integer at = 0;
+  for (const auto& link : links) {
+    lua_newtable(lua);
+    set(lua, "url", link.url);
+    set(lua, "host", link.host);
+    set(lua, "text", link.text);
+    freeze(lua, "a link", {});
+    lua_rawseti(lua, -2, ++at);
+  }
+  freeze(lua, "mail.links", {}, true);
+}
+
+void push_attachments(lua_State* lua, const std::vector<Attachment>& attachments) {
+  lua_newtable(lua);
+  lua_Integer at = 0;
+  for (const auto& attachment : attachments) {
+    lua_newtable(lua);
+    set(lua, "name", attachment.name);
+    set(lua, "type", attachment.type);
+    lua_pushinteger(lua, static_cast<lua_Integer>(attachment.size));
+    lua_setfield(lua, -2, "size");
+    freeze(lua, "an attachment", {});
+    lua_rawseti(lua, -2, ++at);
+  }
+  freeze(lua, "mail.attachments", {}, true);
+}
+
+void push_hits(lua_State* lua, const std::vector<smtp::Hit>& hits) {
+  lua_newtable(lua);
+  lua_Integer at = 0;
+  for (const auto& hit : hits) {
+    if (hit.shadow || hit.off) continue;
+    lua_newtable(lua);
+    set(lua, "rule", hit.rule);
+    set(lua, "stage", smtp::name(hit.stage));
+    set(lua, "kind", hit.kind);
+    set(lua, "why", hit.why);
+    lua_pushnumber(lua, hit.points);
+    lua_setfield(lua, -2, "points");
+    freeze(lua, "a hit", {});
+    lua_rawseti(lua, -2, ++at);
+  }
+  freeze(lua, "mail.hits", {}, true);
+}
+
+// Beside the tables that they describe; tests read each of them for real.
+const std::map<std::string, std::vector<std::string_view>, std::less<>>& fact_fields() {
+  static const std::map<std::string, std::vector<std::string_view>, std::less<>> kFacts = {
+      {"mail.spf", {"result", "domain", "explanation", "problem", "mechanism"}},
+      {"mail.dkim", {"result", "domains"}},
+      {"mail.dmarc", {"result", "policy", "published", "domain", "record_domain", "spf_aligned", "dkim_aligned", "problem"}},
+      {"mail.arc", {"result"}},
+      {"mail.virus", {"state", "name", "problem"}},
+  };
+  return kFacts;
+}
+
+}  // namespace postern::filters::lua

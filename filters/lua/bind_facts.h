@@ -1,0 +1,38 @@
+#pragma once
+
+#include <lua.hpp>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "filters/facts.h"
+#include "filters/lua/scene.h"
+#include "gateway/io/task.h"
+
+// Facts as rules see them: waiting for one, and its table.
+namespace postern::filters::lua {
+
+// Each waits for the fact and keeps it in the scene, which must outlive the task.
+io::Task<void> fetch_reputation(Scene& scene);
+io::Task<void> fetch_spf(Scene& scene);
+io::Task<void> fetch_dkim(Scene& scene);
+io::Task<void> fetch_dmarc(Scene& scene);
+io::Task<void> fetch_virus(Scene& scene);
+
+// Each pushes one frozen table.
+void push_list(lua_State* lua, const std::vector<std::string>& values, const char* what);
+void push_spf(lua_State* lua, const Spf& spf);
+void push_dkim(lua_State* lua, const Dkim& dkim);
+void push_dmarc(lua_State* lua, const Dmarc& dmarc);
+void push_arc(lua_State* lua);
+void push_virus(lua_State* lua, const Virus& virus);
+void push_links(lua_State* lua, const std::vector<Link>& links);
+void push_attachments(lua_State* lua, const std::vector<Attachment>& attachments);
+void push_hits(lua_State* lua, const std::vector<smtp::Hit>& hits);
+
+// The facts that are one table each, "mail.spf", and its fields.
+const std::map<std::string, std::vector<std::string_view>, std::less<>>& fact_fields();
+
+}  // namespace postern::filters::lua
