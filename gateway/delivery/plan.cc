@@ -96,12 +96,12 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
       notice_target.header_prefix.clear();
       notice_target.held->notice = true;
       notice_target.notice_of = 0;
+      notice_target.notice_of_target = body.targets.size();
       notice.targets.push_back(std::move(notice_target));
       notices.push_back(std::move(notice));
+      // One for each recipient, under his own fields: it is his when an administrator releases it.
+      target.held->recipient = target.account;
       target.account = accounts.quarantine;
-      if (!body.targets.empty() && body.targets.front().account == accounts.quarantine) continue;
-      body.targets.insert(body.targets.begin(), std::move(target));
-      continue;
     }
     body.targets.push_back(std::move(target));
   }

@@ -131,9 +131,9 @@ StoredMessage Deliver::stored(const Item& item, const Target& target, const NewB
   message.held = target.held;
   if (message.held && target.notice_of >= 0) {
     auto original = static_cast<std::size_t>(target.notice_of);
-    if (original < goals_.size() && !goals_[original].empty()) {
-      message.held->original_mailbox = goals_[original][0].mailbox;
-      message.held->original_uid = goals_[original][0].uid;
+    if (original < goals_.size() && target.notice_of_target < goals_[original].size()) {
+      message.held->original_mailbox = goals_[original][target.notice_of_target].mailbox;
+      message.held->original_uid = goals_[original][target.notice_of_target].uid;
     }
   }
   return message;

@@ -24,6 +24,7 @@ std::uint64_t number_at(std::string_view key, std::size_t offset, std::size_t oc
 }
 
 constexpr std::uint64_t kMax32 = 0xffffffff;
+constexpr std::uint64_t kReleased = 1, kNotice = 2, kHasRecipient = 4;   // bits of Held
 
 }  // namespace
 
@@ -168,9 +169,10 @@ std::string encode(const StoredMessage& message) {
     out.text(held.reason);
     out.fraction(held.score);
     out.text(held.sender);
-    out.number((held.released ? 1U : 0U) | (held.notice ? 2U : 0U));
+    out.number((held.released ? kReleased : 0) | (held.notice ? kNotice : 0) | (held.recipient != 0 ? kHasRecipient : 0));
     out.number(held.original_mailbox);
     out.number(held.original_uid);
+    if (held.recipient != 0) out.number(held.recipient);
   }
   return out.take();
 }
@@ -191,11 +193,12 @@ std::optional<StoredMessage> decode_message(std::string_view value) {
     held.reason = in.text();
     held.score = in.fraction();
     held.sender = in.text();
-    auto bits = in.number_up_to(3);
-    held.released = (bits & 1) != 0;
-    held.notice = (bits & 2) != 0;
+    auto bits = in.number_up_to(kReleased | kNotice | kHasRecipient);
+    held.released = (bits & kReleased) != 0;
+    held.notice = (bits & kNotice) != 0;
     held.original_mailbox = in.number();
     held.original_uid = static_cast<Uid>(in.number_up_to(kMax32));
+    if ((bits & kHasRecipient) != 0) held.recipient = in.number();
     message.held = std::move(held);
   }
   if (!in.done()) return {};

@@ -66,6 +66,7 @@ struct Held {
   bool notice = false;          // class virus: this message is the notice, original_* say what for
   MailboxId original_mailbox = 0;   // the administrators' mailbox
   Uid original_uid = 0;
+  AccountId recipient = 0;      // class virus, of an original: whose copy it is; 0 in old rows, where one served all notices
 };
 
 // A message row.  Octets of the message = header_prefix + body record.
@@ -105,7 +106,8 @@ struct Target {
   std::string header_prefix;
   Flags flags;
   std::optional<Held> held;
-  int notice_of = -1;           // >= 0: held.original_* are filled in from the first target of that item
+  int notice_of = -1;           // >= 0: held.original_* are filled in from that item's target `notice_of_target`
+  std::size_t notice_of_target = 0;
 };
 
 // One body and the copies of it.  An item without targets stores nothing.

@@ -83,7 +83,7 @@ TEST_CASE("a recipient who refuses while others accept finds the copy in his qua
   CHECK(delivery.items[0].targets[0].header_prefix.find("X-Spam-Flag") == std::string::npos);
 }
 
-TEST_CASE("of a virus the user gets a notice and the original lies with the administrators, once") {
+TEST_CASE("of a virus each user gets a notice, and his original lies with the administrators") {
   auto message = message_to({"a@example.test", "b@example.test"});
   for (auto& copy : message.verdict.recipients) {
     copy.action = Action::quarantine;
@@ -96,14 +96,19 @@ TEST_CASE("of a virus the user gets a notice and the original lies with the admi
   message.verdict.hits.push_back(hit);
   auto delivery = delivery::plan(message, accounts({1, 2}), "mx.example.test");
   REQUIRE(delivery.items.size() == 3);
-  REQUIRE(delivery.items[0].targets.size() == 1);
-  CHECK(delivery.items[0].targets[0].account == 99);
+  REQUIRE(delivery.items[0].targets.size() == 2);
   for (std::size_t i : {1U, 2U}) {
+    const auto& original = delivery.items[0].targets[i - 1];
+    CHECK(original.account == 99);
+    REQUIRE(original.held);
+    CHECK(original.held->recipient == i);
+    CHECK(original.header_prefix == delivery::header_prefix(message, i - 1, "mx.example.test"));
     REQUIRE(delivery.items[i].targets.size() == 1);
     const auto& notice = delivery.items[i].targets[0];
     CHECK(notice.account == i);
     CHECK(notice.use == SpecialUse::quarantine);
     CHECK(notice.notice_of == 0);
+    CHECK(notice.notice_of_target == i - 1);
     REQUIRE(notice.held);
     CHECK(notice.held->notice);
     CHECK(record_of(delivery.items[i]).find("Eicar-Test-Signature") != std::string::npos);

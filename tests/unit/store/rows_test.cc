@@ -50,7 +50,19 @@ TEST_CASE("a value cut short at any octet, or with one too many, is damaged and 
   CHECK(decode_message(whole)->internal_date == -5);
   CHECK(decode_message(whole)->held->score == -1.5);
   CHECK(decode_message(whole)->held->notice);
+  CHECK(decode_message(whole)->held->recipient == 0);
   for (std::size_t i = 0; i < whole.size(); ++i) CHECK_FALSE(decode_message(whole.substr(0, i)));
   CHECK(decode_uids(encode_uids({1, 2, 4'000'000'000})) == std::vector<Uid>{1, 2, 4'000'000'000});
   CHECK_FALSE(decode_uids(std::string("\x01\x02\x05", 3)));
+}
+
+TEST_CASE("an original of class virus keeps whose copy it is") {
+  StoredMessage message;
+  message.held.emplace();
+  auto old = encode(message);
+  message.held->recipient = 300;
+  auto now = encode(message);
+  REQUIRE(decode_message(now));
+  CHECK(decode_message(now)->held->recipient == 300);
+  CHECK(now.size() == old.size() + 2);   // a row without is written as it always was
 }

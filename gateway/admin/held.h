@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "gateway/base/result.h"
+#include "gateway/io/task.h"
+#include "gateway/store/store.h"
+
+namespace postern::admin {
+
+struct RowPlace {
+  store::MailboxId mailbox = 0;
+  store::Uid uid = 0;
+};
+
+// One recipient's held copy.  Of class virus it is the original, whatever became of the notice in his
+// Quarantine.  What strangers chose the length of is cut.
+struct HeldCopy {
+  enum class Kind : std::uint8_t {
+    message,
+    original,          // of class virus, this recipient's own
+    shared_original,   // of a store from before each recipient had his own
+    lone_notice        // its original is gone
+  };
+  Kind kind = Kind::message;
+  RowPlace place;
+  std::string id;
+  store::AccountId account = 0;   // 0: the account was removed
+  std::string user;               // its address
+  std::string message_class, reason, sender, subject;
+  double score = 0;
+  bool released = false;
+  Time date{};
+  std::uint64_t size = 0;
+};
+
+struct HeldFilter {
+  std::string id, user, message_class;   // "": any
+};
+
+// All held copies that the filter names, in the order of their places; an Error if some cannot be read.
+io::Task<Result<std::vector<HeldCopy>>> held_copies(store::Store& store, HeldFilter filter);
+
+// Where notices for this original still lie in the Quarantine of `account`; 0: of all users.
+io::Task<Result<std::vector<RowPlace>>> notices_of(store::Store& store, RowPlace original, store::AccountId account);
+
+}  // namespace postern::admin

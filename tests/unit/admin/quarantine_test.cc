@@ -1,0 +1,150 @@
+// The administrator's commands on what is held, over a real store.
+#include "gateway/admin/quarantine_commands.h"
+
+#include <nlohmann/json.hpp>
+
+#include "gateway/delivery/plan.h"
+#include "tests/unit/store/fixture.h"
+
+using namespace postern;
+using nlohmann::json;
+using store::SpecialUse;
+using store::Uid;
+
+namespace {
+
+struct Quarantines : store::test::Fixture {
+  admin::Context context;
+  store::AccountId other = 0, ours = 0;
+
+  Quarantines() {
+    other = add("b@example.test");
+    ours = add("quarantine");
+    context.store = store.get();
+  }
+  store::AccountId add(const std::string& address) {
+    store::Account made;
+    made.address = address;
+    REQUIRE(run(store->create_account(std::move(made))).ok());
+    return store->account(address)->id;
+  }
+  // A message with a virus, to both users.
+  void deliver_virus() {
+    delivery::Judged message;
+    message.id = "CASE1";
+    message.received = Octets(std::string("Subject: infected\r\n\r\nbody\r\n"));
+    delivery::PlanAccounts accounts;
+    for (auto id : {account, other}) {
+      smtp::Recipient recipient;
+      recipient.address = recipient.account = store->account(id)->address;
+      message.recipients.push_back(recipient);
+      smtp::RecipientVerdict verdict;
+      verdict.address = recipient.address;
+      verdict.action = smtp::Action::quarantine;
+      verdict.quarantine_class = "virus";
+      message.verdict.recipients.push_back(verdict);
+      accounts.recipients.push_back(id);
+      accounts.redirects.push_back(0);
+    }
+    accounts.quarantine = ours;
+    REQUIRE(run(store->deliver(delivery::plan(message, accounts, "mx.example.test"))).ok());
+  }
+  // As it was before each recipient had an original of his own.
+  void deliver_old_virus() {
+    store::Held held;
+    held.message_class = "virus";
+    auto original = target(ours, held, "Delivered-To: a@example.test\r\n");
+    held.notice = true;
+    auto a = target(account, held, "");
+    auto b = target(other, held, "");
+    a.notice_of = b.notice_of = 0;
+    store::Delivery delivery;
+    delivery.items.push_back(store::test::item_of("the old original", {original}));
+    delivery.items.push_back(store::test::item_of("a notice for one", {a}));
+    delivery.items.push_back(store::test::item_of("a notice for two", {b}));
+    REQUIRE(run(store->deliver(std::move(delivery))).ok());
+  }
+  static store::Target target(store::AccountId account, store::Held held, std::string prefix) {
+    store::Target out;
+    out.account = account;
+    out.use = SpecialUse::quarantine;
+    out.held = std::move(held);
+    out.header_prefix = std::move(prefix);
+    return out;
+  }
+  json ask(json request) { return run(admin::run_quarantine_command(context, std::move(request))); }
+  std::size_t listed() { return ask({{"command", "quarantine list"}})["rows"].size(); }
+  std::uint64_t count(store::AccountId of, SpecialUse use) { return store->mailbox(of, use)->messages; }
+  void throw_notice_away(store::AccountId of) {
+    auto mailbox = store->mailbox(of, SpecialUse::quarantine)->id;
+    REQUIRE(run(store->erase(mailbox, uids(mailbox))).ok());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a held virus is listed once for each recipient") {
+  Quarantines q;
+  q.deliver_virus();
+  auto rows = q.ask({{"command", "quarantine list"}})["rows"];
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0]["user"] == "a@example.test");
+  CHECK(rows[1]["user"] == "b@example.test");
+  CHECK(rows[1]["subject"] == "infected");
+  CHECK(q.ask({{"command", "quarantine list"}, {"user", "b@example.test"}})["rows"].size() == 1);
+}
+
+TEST_CASE("an original whose notice was thrown away can be shown, released and deleted") {
+  Quarantines q;
+  q.deliver_virus();
+  q.throw_notice_away(q.account);
+  q.throw_notice_away(q.other);
+  CHECK(q.listed() == 2);
+  auto shown = q.ask({{"command", "quarantine show"}, {"id", "CASE1"}, {"user", "b@example.test"}});
+  REQUIRE(shown["ok"] == true);
+  CHECK(shown["rows"][0]["text"].get<std::string>().find("Subject: infected") != std::string::npos);
+  CHECK(q.ask({{"command", "quarantine release"}, {"id", "CASE1"}, {"user", "a@example.test"}})["ok"] == true);
+  CHECK(q.count(q.account, SpecialUse::inbox) == 1);
+  CHECK(q.ask({{"command", "quarantine delete"}, {"id", "CASE1"}})["ok"] == true);
+  CHECK(q.count(q.other, SpecialUse::inbox) == 0);
+  CHECK(q.count(q.ours, SpecialUse::quarantine) == 0);
+}
+
+TEST_CASE("a release takes notice and original away and carries the recipient's own fields") {
+  Quarantines q;
+  q.deliver_virus();
+  REQUIRE(q.ask({{"command", "quarantine release"}, {"id", "CASE1"}})["ok"] == true);
+  for (auto account : {q.account, q.other}) CHECK(q.count(account, SpecialUse::quarantine) == 0);
+  CHECK(q.count(q.ours, SpecialUse::quarantine) == 0);
+  auto inbox = q.store->mailbox(q.other, SpecialUse::inbox)->id;
+  auto text = q.text(inbox, 1);
+  CHECK(text.find("Delivered-To: b@example.test\r\n") != std::string::npos);
+  CHECK(text.find("a@example.test") == std::string::npos);
+  q.check();
+}
+
+TEST_CASE("an original that served all notices goes with the last one") {
+  Quarantines q;
+  q.deliver_old_virus();
+  CHECK(q.listed() == 2);
+  auto id = q.ask({{"command", "quarantine list"}})["rows"][0]["id"];
+  REQUIRE(q.ask({{"command", "quarantine release"}, {"id", id}, {"user", "b@example.test"}})["ok"] == true);
+  CHECK(q.count(q.other, SpecialUse::inbox) == 1);
+  CHECK(q.count(q.ours, SpecialUse::quarantine) == 1);
+  q.throw_notice_away(q.account);
+  CHECK(q.listed() == 1);
+  REQUIRE(q.ask({{"command", "quarantine delete"}, {"id", id}})["ok"] == true);
+  CHECK(q.count(q.ours, SpecialUse::quarantine) == 0);
+  CHECK(q.listed() == 0);
+}
+
+TEST_CASE("a notice whose original is gone can be deleted") {
+  Quarantines q;
+  q.deliver_virus();
+  auto originals = q.store->mailbox(q.ours, SpecialUse::quarantine)->id;
+  REQUIRE(q.run(q.store->erase(originals, q.uids(originals))).ok());
+  CHECK(q.listed() == 2);
+  CHECK(q.ask({{"command", "quarantine release"}, {"id", "CASE1"}})["ok"] == false);
+  CHECK(q.ask({{"command", "quarantine delete"}, {"id", "CASE1"}})["ok"] == true);
+  CHECK(q.listed() == 0);
+}
