@@ -21,13 +21,6 @@ bool asks_for_delimiter(const ListRequest& request) {
   return !request.extended && request.patterns.size() == 1 && request.patterns[0].empty();
 }
 
-io::Task<void> send(Session& session, std::string_view command, std::vector<ListAnswer> answers) {
-  for (const auto& answer : answers) {
-    session.enqueue(answer_line(command, answer));
-    co_await session.relieve();
-  }
-}
-
 }  // namespace
 
 io::Task<Reply> cmd_list(Session& session, Call& call) {
@@ -38,18 +31,36 @@ io::Task<Reply> cmd_list(Session& session, Call& call) {
     co_return Reply::ok("LIST completed");
   }
   auto id = session.account().id;
-  co_await send(session, "LIST", list(*request, session.store().mailboxes(id), session.store().subscriptions(id)));
+  auto candidates = list_candidates(*request, session.store().mailboxes(id), session.store().subscriptions(id));
+  for (const auto& answer : candidates) {
+    if (matches_any(*request, answer.name)) session.enqueue(answer_line("LIST", answer));
+    co_await session.relieve();
+    co_await session.breathe();
+  }
   co_return Reply::ok("LIST completed");
 }
 
 io::Task<Reply> cmd_lsub(Session& session, Call& call) {
   auto request = parse_list(call.args);
-  if (!request || request->extended) co_return Reply::bad("LSUB: wants a reference and a pattern");
+  if (!request) co_return Reply::bad("LSUB: " + request.error().text);
+  if (request->extended) co_return Reply::bad("LSUB: wants a reference and a pattern");
   if (asks_for_delimiter(*request)) {
     session.enqueue("* LSUB (\\Noselect) \"/\" \"\"\r\n");
     co_return Reply::ok("LSUB completed");
   }
-  co_await send(session, "LSUB", lsub(*request, session.store().subscriptions(session.account().id)));
+  std::map<std::string, bool> shown;
+  auto subscriptions = session.store().subscriptions(session.account().id);
+  for (const auto& subscription : subscriptions) {
+    add_lsub(*request, subscription, shown);
+    co_await session.breathe();
+  }
+  for (const auto& [name, itself] : shown) {
+    ListAnswer answer;
+    answer.name = name;
+    if (!itself) answer.attributes.push_back("\\Noselect");
+    session.enqueue(answer_line("LSUB", answer));
+    co_await session.relieve();
+  }
   co_return Reply::ok("LSUB completed");
 }
 

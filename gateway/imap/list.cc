@@ -2,8 +2,6 @@
 #include "gateway/imap/list.h"
 
 #include <algorithm>
-#include <map>
-#include <set>
 
 #include "gateway/base/text.h"
 #include "gateway/imap/mailbox_name.h"
@@ -12,6 +10,7 @@ namespace postern::imap {
 namespace {
 
 constexpr std::size_t kMaxPatterns = 100;
+constexpr std::size_t kMaxPatternOctets = 4096;   // of all, each with the reference: every name is held against each octet
 
 // Wildcards survive: '%' and '*' are printable ASCII.
 std::optional<std::string> utf8_pattern(const std::string& wire) { return decode_utf7(wire); }
@@ -48,9 +47,15 @@ bool take_pattern(Parser& parser, ListRequest& request) {
   return true;
 }
 
-bool matches_any(const ListRequest& request, std::string_view name) {
-  return std::any_of(request.patterns.begin(), request.patterns.end(),
-                     [&](const std::string& pattern) { return matches(with_inbox(request.reference + pattern), name); });
+// nullptr, or why the patterns are too much.
+const char* too_much(const ListRequest& request) {
+  std::size_t sum = 0;
+  for (const auto& pattern : request.patterns) {
+    auto octets = request.reference.size() + pattern.size();
+    if (octets > kMaxNameOctets) return "the reference and a pattern may have 1000 octets together";
+    sum += octets;
+  }
+  return sum > kMaxPatternOctets ? "the patterns, each with the reference, may have 4096 octets together" : nullptr;
 }
 
 // What is known of a name while the answer is put together.
@@ -123,11 +128,17 @@ Result<ListRequest> parse_list(Parser& parser) {
   } else {
     request.patterns.clear();
   }
+  if (const char* why = too_much(request)) return Error(why);
   return request;
 }
 
-std::vector<ListAnswer> list(const ListRequest& request, const std::vector<store::MailboxInfo>& mailboxes,
-                             const std::vector<std::string>& subscriptions) {
+bool matches_any(const ListRequest& request, std::string_view name) {
+  return std::any_of(request.patterns.begin(), request.patterns.end(),
+                     [&](const std::string& pattern) { return matches(with_inbox(request.reference + pattern), name); });
+}
+
+std::vector<ListAnswer> list_candidates(const ListRequest& request, const std::vector<store::MailboxInfo>& mailboxes,
+                                        const std::vector<std::string>& subscriptions) {
   std::vector<ListAnswer> out;
   for (const auto& [name, node] : tree_of(mailboxes, subscriptions)) {
     bool chosen = node.exists || node.has_children;
@@ -137,7 +148,7 @@ std::vector<ListAnswer> list(const ListRequest& request, const std::vector<store
       by_child = request.recursive_match && node.child_subscribed;
     }
     if (request.special_use) chosen = chosen && !store::attribute(node.use).empty();
-    if ((!chosen && !by_child) || !matches_any(request, name)) continue;
+    if (!chosen && !by_child) continue;
     ListAnswer answer;
     answer.name = name;
     answer.attributes = attributes_of(request, node);
@@ -147,27 +158,17 @@ std::vector<ListAnswer> list(const ListRequest& request, const std::vector<store
   return out;
 }
 
-std::vector<ListAnswer> lsub(const ListRequest& request, const std::vector<std::string>& subscriptions) {
-  std::map<std::string, bool> shown;  // name -> is subscribed itself
-  for (const auto& name : subscriptions) {
-    if (matches_any(request, name)) {
-      shown[name] = true;
-      continue;
-    }
-    bool percent = std::any_of(request.patterns.begin(), request.patterns.end(), [](const std::string& p) { return p.ends_with('%'); });
-    for (auto slash = name.rfind(kDelimiter); percent && slash != std::string::npos && slash > 0; slash = name.rfind(kDelimiter, slash - 1)) {
-      auto parent = name.substr(0, slash);
-      if (matches_any(request, parent)) shown.try_emplace(parent, false);
-    }
+void add_lsub(const ListRequest& request, const std::string& subscription, std::map<std::string, bool>& shown) {
+  if (matches_any(request, subscription)) {
+    shown[subscription] = true;
+    return;
   }
-  std::vector<ListAnswer> out;
-  for (const auto& [name, itself] : shown) {
-    ListAnswer answer;
-    answer.name = name;
-    if (!itself) answer.attributes.push_back("\\Noselect");
-    out.push_back(std::move(answer));
+  bool percent = std::any_of(request.patterns.begin(), request.patterns.end(), [](const std::string& p) { return p.ends_with('%'); });
+  auto slash = percent ? subscription.rfind(kDelimiter) : std::string::npos;
+  for (; slash != std::string::npos && slash > 0; slash = subscription.rfind(kDelimiter, slash - 1)) {
+    auto parent = subscription.substr(0, slash);
+    if (matches_any(request, parent)) shown.try_emplace(parent, false);
   }
-  return out;
 }
 
 }  // namespace postern::imap

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,10 +32,15 @@ struct ListAnswer {
   bool child_info = false;                 // CHILDINFO ("SUBSCRIBED"), RFC 5258 3.5
 };
 
-// Pure: what LIST answers.  `mailboxes` sorted by name, `subscriptions` the names subscribed to.
-std::vector<ListAnswer> list(const ListRequest& request, const std::vector<store::MailboxInfo>& mailboxes,
-                             const std::vector<std::string>& subscriptions);
-// What LSUB answers; RFC 3501 6.3.9: with '%' a subscribed child makes its parent appear as \Noselect.
-std::vector<ListAnswer> lsub(const ListRequest& request, const std::vector<std::string>& subscriptions);
+// Does one of the patterns, behind the reference, match?  Some milliseconds at worst, so ask name by name.
+bool matches_any(const ListRequest& request, std::string_view name);
+
+// Pure: what LIST answers for those names that its patterns match.  `subscriptions`: the names subscribed to.
+std::vector<ListAnswer> list_candidates(const ListRequest& request, const std::vector<store::MailboxInfo>& mailboxes,
+                                        const std::vector<std::string>& subscriptions);
+
+// What LSUB shows for one subscription, into `shown`: name -> is subscribed itself.  RFC 3501 6.3.9: with '%' a
+// subscribed child makes its parent appear.
+void add_lsub(const ListRequest& request, const std::string& subscription, std::map<std::string, bool>& shown);
 
 }  // namespace postern::imap

@@ -200,8 +200,13 @@ bool matches(std::string_view pattern, std::string_view name) {
       }
       continue;
     }
-    for (std::size_t i = name.size(); i > 0; --i) reachable[i] = static_cast<char>(reachable[i - 1] != 0 && name[i - 1] == p);
+    char any = 0;
+    for (std::size_t i = name.size(); i > 0; --i) {
+      reachable[i] = static_cast<char>(reachable[i - 1] != 0 && name[i - 1] == p);
+      any |= reachable[i];
+    }
     reachable[0] = 0;
+    if (any == 0) return false;
   }
   return reachable[name.size()] != 0;
 }

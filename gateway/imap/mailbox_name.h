@@ -26,7 +26,7 @@ std::string with_inbox(std::string name);
 std::string_view refused_name(std::string_view utf8);
 
 // LIST's pattern over UTF-8 names: '*' matches everything, '%' everything but '/'.  INBOX matches case-blind.
-// Time is bounded by |pattern| * |name|.
+// Time is bounded by |pattern| * |name|, and by the octets up to the first that leaves no match.
 bool matches(std::string_view pattern, std::string_view name);
 
 }  // namespace postern::imap

@@ -143,6 +143,29 @@ TEST_CASE("LIST options are read and unknown ones refused") {
   }
 }
 
+TEST_CASE("LIST bounds what every name is held against") {
+  auto error_of = [](const std::string& text) {
+    Parser parser(text);
+    auto request = parse_list(parser);
+    return request ? std::string() : request.error().text;
+  };
+  std::string name(500, 'a');
+  CHECK(error_of(name + " " + name).empty());
+  CHECK(error_of(name + " " + name + "a") == "the reference and a pattern may have 1000 octets together");
+  CHECK(error_of("\"\" (" + name + " " + name + " " + name + ")").empty());
+  std::string nine = "%";
+  for (int i = 0; i < 8; ++i) nine += " %";
+  CHECK(error_of(name + " (" + nine + ")") == "the patterns, each with the reference, may have 4096 octets together");
+}
+
+TEST_CASE("LSUB shows the parent of a subscribed name where '%' stops") {
+  ListRequest request;
+  request.patterns = {"%"};
+  std::map<std::string, bool> shown;
+  for (std::string name : {"a/b/c", "d"}) add_lsub(request, name, shown);
+  CHECK(shown == std::map<std::string, bool>{{"a", false}, {"d", true}});
+}
+
 TEST_CASE("parts of an extent are cut at its end") {
   Section section;
   CHECK(cut({10, 20}, section).size() == 10);
