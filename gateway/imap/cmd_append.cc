@@ -37,9 +37,12 @@ std::optional<AppendRequest> parse_append(Parser& args) {
   return request;
 }
 
-// The end of the command behind the message; what a client must not send there is a syntax error.
+// The end of the command behind the message; what a client must not send there is a syntax error.  Where octets
+// follow that are no command, or may, the session is over, as in read_command().
 io::Task<bool> command_ends(Session& session) {
   auto line = co_await session.stream().read_line(100, in(kTimeForPiece));
+  auto announced = announced_literal(line.text);
+  if (line.too_long || (announced && !announced->waits)) session.leave("APPEND: takes one message");
   co_return !line.too_long && line.text.empty();
 }
 

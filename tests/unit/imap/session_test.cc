@@ -84,6 +84,8 @@ io::Task<std::string> over_implicit_tls(World& world) {
   co_return got;
 }
 
+constexpr std::string_view kLogIn = "a LOGIN user@example.test secret\r\n";
+
 }  // namespace
 
 TEST_CASE("STARTTLS drops what was sent behind it and makes passwords possible") {
@@ -209,4 +211,19 @@ TEST_CASE("a large message is appended and fetched whole") {
   REQUIRE(begin != std::string::npos);
   CHECK(got.substr(begin + 11 + size.size(), message.size()) == message);
   CHECK(contains(got, "e OK"));
+}
+
+TEST_CASE("octets that an unasked literal behind an APPEND brings are no commands") {
+  for (std::string end : {std::string(" {30+}"), std::string(200, 'x') + " {30+}"}) {
+    World world;
+    auto got = world.answers(std::string(kLogIn) + "b APPEND INBOX {2+}\r\nhi" + end + "\r\nc CREATE evil\r\nd NOOP\r\n");
+    CHECK(contains(got, "* BYE APPEND: takes one message"));
+    CHECK(contains(got, "b BAD"));
+    CHECK_FALSE(contains(got, "c OK"));
+    CHECK_FALSE(world.store.mailbox(world.imap.user, "evil"));
+  }
+  World world;
+  auto refused = world.answers(std::string(kLogIn) + "b APPEND nowhere {2+}\r\nhi {30+}\r\nc CREATE evil\r\n");
+  CHECK(contains(refused, "* BYE"));
+  CHECK_FALSE(world.store.mailbox(world.imap.user, "evil"));
 }
