@@ -35,6 +35,8 @@ class Fetch {
   io::Task<void> mark_seen(std::vector<std::uint32_t> indices);
   io::Task<void> message(store::MessageRow row, std::uint32_t index);
   io::Task<bool> section(const store::MessageRow& row, const Section& section);
+  io::Task<bool> filtered(const store::MessageRow& row, Extent extent, const Section& section);
+  io::Task<void> send_portion();
   io::Task<std::optional<std::string>> read(const store::MessageRow& row, Extent extent);
   const mail::PartTable* parts(const store::MessageRow& row);
   bool structure(const store::MessageRow& row);
@@ -49,8 +51,10 @@ class Fetch {
   std::string damage_;                     // of the first damaged record
   std::vector<store::Uid> seen_now_;       // of this batch: \Seen was set by us
   std::optional<mail::PartTable> parts_;   // of the present message
+  std::string header_;                     // the one that was read last of it, for the next section that chooses from it
+  Extent header_extent_;
   std::string out_;                        // of the present message, not sent yet
-  bool sending_ = false;                   // a literal of it is on the wire already
+  bool sending_ = false;                   // a piece of it is on the wire already
 };
 
 // "* 5 FETCH (UID 7 FLAGS (...) ...", without the closing parenthesis.
@@ -148,12 +152,16 @@ io::Task<void> Fetch::batch(std::vector<std::uint32_t> indices) {
 
 io::Task<void> Fetch::message(store::MessageRow row, std::uint32_t index) {
   parts_.reset();
+  header_extent_ = Extent();
   sending_ = false;
   out_ = simple_items(index);
   if (!structure(row)) co_return;
   for (const auto& wanted : items_.sections) {
     bool sent = co_await section(row, wanted);
+    if (!sent && sending_) throw io::Closed("a damaged record inside an answer");   // it cannot be taken back
     if (!sent) co_return;
+    if (out_.size() >= kPortion) co_await send_portion();
+    co_await session_.breathe();
   }
   session_.enqueue(out_ + ")\r\n");
 }
@@ -206,24 +214,16 @@ io::Task<bool> Fetch::section(const store::MessageRow& row, const Section& secti
     out_ += "NIL";
     co_return true;
   }
-  bool filtered = section.what == Section::What::fields || section.what == Section::What::fields_not;
-  if (filtered) {
-    auto header = co_await read(row, {extent->begin, std::min(extent->end, extent->begin + kMaxFilteredHeader)});
-    if (!header) co_return false;
-    auto text = chosen_fields(*header, section);
-    auto piece = cut({0, text.size()}, section);
-    out_ += '{' + std::to_string(piece.size()) + "}\r\n" + text.substr(piece.begin, piece.size());
-    co_return true;
+  if (section.what == Section::What::fields || section.what == Section::What::fields_not) {
+    bool chosen = co_await filtered(row, *extent, section);
+    co_return chosen;
   }
   auto left = cut(*extent, section);
   out_ += '{' + std::to_string(left.size()) + "}\r\n";
   while (left.size() > 0) {
     Extent portion{left.begin, std::min(left.end, left.begin + kPortion)};
     auto octets = co_await read(row, portion);
-    if (!octets) {
-      if (sending_) throw io::Closed("a damaged record inside a literal");  // it cannot be taken back
-      co_return false;
-    }
+    if (!octets) co_return false;
     left.begin = portion.end;
     if (left.size() == 0 && out_.size() + octets->size() <= kPortion / 4) {
       out_ += *octets;
@@ -234,6 +234,29 @@ io::Task<bool> Fetch::section(const store::MessageRow& row, const Section& secti
     }
   }
   co_return true;
+}
+
+// The fields that a section chooses from the header there.
+io::Task<bool> Fetch::filtered(const store::MessageRow& row, Extent extent, const Section& section) {
+  extent.end = std::min(extent.end, extent.begin + kMaxFilteredHeader);
+  if (header_extent_.begin != extent.begin || header_extent_.end != extent.end) {
+    auto header = co_await read(row, extent);
+    if (!header) co_return false;
+    header_ = *std::move(header);
+    header_extent_ = extent;
+  }
+  auto text = chosen_fields(header_, section);
+  Extent all{0, text.size()};
+  auto piece = cut(all, section);
+  out_ += '{' + std::to_string(piece.size()) + "}\r\n" + text.substr(piece.begin, piece.size());
+  co_return true;
+}
+
+// What has gathered goes out, so that a client who asks for much at once is no load.
+io::Task<void> Fetch::send_portion() {
+  session_.enqueue(std::exchange(out_, {}));
+  sending_ = true;
+  co_await session_.relieve();
 }
 
 io::Task<std::optional<std::string>> Fetch::read(const store::MessageRow& row, Extent extent) {

@@ -19,6 +19,7 @@ class MemoryStore : public store::Store {
   store::Outcome fail_with = store::Outcome::done;
   store::Uid damage = 0;
   bool unreadable = false;
+  std::size_t reads = 0;   // of messages' octets
 
   std::optional<store::Account> account(std::string_view address) const override {
     for (const auto& account : accounts_) {
@@ -241,6 +242,7 @@ class MemoryStore : public store::Store {
     co_return out;
   }
   io::Task<Result<std::string>> read(const store::MessageRow& row, std::uint64_t offset, std::uint64_t length) override {
+    ++reads;
     if (row.uid == damage) co_return Result<std::string>(Error("the record is damaged"));
     std::string whole = row.header_prefix + bodies_.at(row.body);
     co_return Result<std::string>(offset >= whole.size() ? std::string() : whole.substr(offset, length));

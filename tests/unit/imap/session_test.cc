@@ -86,6 +86,34 @@ io::Task<std::string> over_implicit_tls(World& world) {
 
 constexpr std::string_view kLogIn = "a LOGIN user@example.test secret\r\n";
 
+std::string appended(std::string_view tag, const std::string& message) {
+  return std::string(tag) + " APPEND INBOX {" + std::to_string(message.size()) + "+}\r\n" + message + "\r\n";
+}
+
+// A message whose own header, and that of the message inside, have `octets` and more.
+std::string with_large_headers(std::size_t octets) {
+  std::string fields;
+  while (fields.size() < octets) fields += "X-Long: " + std::string(900, 'x') + "\r\n";
+  return fields + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n" + fields +
+         "\r\nbody\r\n--b--\r\n";
+}
+
+// How many headers were read when the client has the first octets of a FETCH that wants two of them fifty times.
+io::Task<std::size_t> reads_at_first_octet(World& world) {
+  auto pair = co_await test::stream_pair();
+  world.loop.spawn(imap::serve(std::move(pair.server), world.imap.services, false), "imap");
+  auto& client = pair.client;
+  co_await client.write(std::string(kLogIn) + appended("b", with_large_headers(300'000)) + "c SELECT INBOX\r\n", in(10s));
+  co_await answer(client, "c");
+  world.store.reads = 0;
+  std::string fetch = "d FETCH 1 (";
+  for (int i = 0; i < 50; ++i) fetch += "BODY.PEEK[HEADER.FIELDS.NOT (A)] BODY.PEEK[1.HEADER.FIELDS.NOT (A)] ";
+  fetch.back() = ')';
+  co_await client.write(fetch + "\r\n", in(10s));
+  co_await client.fill(in(10s));
+  co_return world.store.reads;
+}
+
 }  // namespace
 
 TEST_CASE("STARTTLS drops what was sent behind it and makes passwords possible") {
@@ -226,4 +254,20 @@ TEST_CASE("octets that an unasked literal behind an APPEND brings are no command
   auto refused = world.answers(std::string(kLogIn) + "b APPEND nowhere {2+}\r\nhi {30+}\r\nc CREATE evil\r\n");
   CHECK(contains(refused, "* BYE"));
   CHECK_FALSE(world.store.mailbox(world.imap.user, "evil"));
+}
+
+TEST_CASE("a header is read once for all sections that choose from it") {
+  World world;
+  std::string fetch = "d FETCH 1 (";
+  for (int i = 0; i < 100; ++i) fetch += "BODY.PEEK[HEADER.FIELDS (Subject)]<0.9> ";
+  fetch.back() = ')';
+  auto got = world.answers(std::string(kLogIn) + appended("b", "Subject: once\r\n\r\nbody\r\n") + "c SELECT INBOX\r\n" + fetch + "\r\ne LOGOUT\r\n");
+  CHECK(contains(got, "d OK"));
+  CHECK(contains(got, "{9}\r\nSubject: "));
+  CHECK(world.store.reads == 1);
+}
+
+TEST_CASE("a FETCH sends what has gathered before it reads on") {
+  World world;
+  CHECK(world.loop.block_on(reads_at_first_octet(world)) < 100);
 }
