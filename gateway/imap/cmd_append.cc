@@ -1,6 +1,7 @@
 // APPEND with APPENDUID; the message is received with bounded memory.  RFC 3501 6.3.11, RFC 4315 3, RFC 7889 (TOOBIG).
 #include "gateway/imap/session.h"
 #include "gateway/io/draft.h"
+#include "gateway/io/errors.h"
 #include "gateway/mail/envelope.h"
 #include "gateway/mail/mime.h"
 
@@ -39,33 +40,34 @@ std::optional<AppendRequest> parse_append(Parser& args) {
 
 // The end of the command behind the message; what a client must not send there is a syntax error.  Where octets
 // follow that are no command, or may, the session is over, as in read_command().
-io::Task<bool> command_ends(Session& session) {
-  auto line = co_await session.stream().read_line(100, in(kTimeForPiece));
+io::Task<bool> command_ends(Session& session, Deadline whole) {
+  auto line = co_await session.stream().read_line(100, std::min(in(kTimeForPiece), whole));
   auto announced = announced_literal(line.text);
   if (line.too_long || (announced && !announced->waits)) session.leave("APPEND: takes one message");
   co_return !line.too_long && line.text.empty();
 }
 
 // Takes a message that will not be stored off the wire, where it comes unasked.
-io::Task<Reply> refuse(Session& session, const Call& call, Reply reply) {
+io::Task<Reply> refuse(Session& session, const Call& call, Reply reply, Deadline whole) {
   const auto& announced = call.command.message;
   if (announced.waits) co_return reply;
   if (announced.octets > kMaxSkipped) {
     session.leave("[TOOBIG] the message is too large to skip");
     co_return reply;
   }
-  co_await skip(session.stream(), announced.octets, in(kTimeForPiece));
-  bool ends = co_await command_ends(session);
+  co_await skip(session.stream(), announced.octets, whole);
+  bool ends = co_await command_ends(session, whole);
   if (!ends) co_return Reply::bad("APPEND: takes one message");
   co_return reply;
 }
 
 // False: the disk did not take it; the octets were read all the same.
-io::Task<bool> receive(Session& session, std::uint64_t octets, io::Draft& draft) {
+io::Task<bool> receive(Session& session, std::uint64_t octets, io::Draft& draft, Deadline whole) {
   bool kept = true;
   auto& stream = session.stream();
   while (octets > 0) {
-    if (stream.buffered().empty()) co_await stream.fill(in(kTimeForPiece));
+    if (std::chrono::steady_clock::now() > whole) throw io::TimedOut();   // also of octets that never cease to come
+    if (stream.buffered().empty()) co_await stream.fill(std::min(in(kTimeForPiece), whole));
     auto have = stream.buffered().substr(0, octets);
     octets -= have.size();
     if (kept) kept = draft.append(have).has_value();
@@ -117,6 +119,7 @@ io::Task<Reply> deliver(Session& session, AppendRequest request, Octets message)
 
 io::Task<Reply> cmd_append(Session& session, Call& call) {
   if (call.command.end != CommandText::End::message_follows) co_return Reply::bad("APPEND: wants a mailbox and a message as a literal");
+  auto whole = in(session.services().limits.append);
   auto request = parse_append(call.args);
   std::optional<Reply> refusal;
   if (!request) {
@@ -129,7 +132,7 @@ io::Task<Reply> cmd_append(Session& session, Call& call) {
     refusal = Reply::no("[CANNOT] the message is empty");
   }
   if (refusal) {
-    auto reply = co_await refuse(session, call, *std::move(refusal));
+    auto reply = co_await refuse(session, call, *std::move(refusal), whole);
     co_return reply;
   }
   if (call.command.message.waits) {
@@ -137,8 +140,8 @@ io::Task<Reply> cmd_append(Session& session, Call& call) {
     co_await session.flush();
   }
   io::Draft draft(session.services().spool);
-  bool kept = co_await receive(session, call.command.message.octets, draft);
-  bool ends = co_await command_ends(session);
+  bool kept = co_await receive(session, call.command.message.octets, draft, whole);
+  bool ends = co_await command_ends(session, whole);
   if (!ends) co_return Reply::bad("APPEND: takes one message");
   if (!kept) co_return Reply::no("[UNAVAILABLE] the disk did not take the message");
   auto message = draft.finish();

@@ -46,6 +46,7 @@ struct Limits {
   std::uint64_t max_command_octets = 1ULL << 20;    // one command with its literals, after login
   std::chrono::milliseconds idle{30 * 60'000};      // [imap] idle_timeout: without a command, after login
   std::uint64_t errors_per_session = 10;            // BAD answers and failed logins; 0: no limit
+  std::chrono::milliseconds append{30 * 60'000};    // for the message of an APPEND, however it trickles
 };
 
 // What a session works with: one per loop, outlives its sessions.

@@ -256,6 +256,14 @@ TEST_CASE("octets that an unasked literal behind an APPEND brings are no command
   CHECK_FALSE(world.store.mailbox(world.imap.user, "evil"));
 }
 
+TEST_CASE("the message of an APPEND has a whole time, however it trickles") {
+  World world;
+  world.imap.services.limits.append = 0ms;
+  auto got = world.answers(std::string(kLogIn) + appended("b", "S: x\r\n\r\n"));
+  CHECK(contains(got, "* BYE idle for too long"));
+  CHECK_FALSE(contains(got, "APPENDUID"));
+}
+
 TEST_CASE("a header is read once for all sections that choose from it") {
   World world;
   std::string fetch = "d FETCH 1 (";
