@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -18,6 +19,7 @@
 #include "gateway/config/config.h"
 #include "gateway/io/readiness.h"
 #include "gateway/io/socket.h"
+#include "gateway/io/together.h"
 #include "gateway/ports.h"
 #include "gateway/reload.h"
 #include "gateway/shared.h"
@@ -30,6 +32,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kDrainTime = 20s;
+constexpr auto kSaveTime = 5s;
 
 io::Task<Result<store::AccountId>> quarantine_account(store::Store& store) {
   constexpr std::string_view kName = "quarantine";   // no '@': nobody can have it as address
@@ -67,13 +70,28 @@ Status build(Shared& shared) {
   return {};
 }
 
+io::Task<void> wait_for(std::chrono::milliseconds time) { co_await io::sleep_until(in(time)); }
+
+// False: the disk does not answer.
+io::Task<bool> save_in_time(Shared& shared) {
+  auto saving = admin::save_counters(*shared.store, shared.judging->counters);
+  auto patience = wait_for(kSaveTime);
+  auto first = co_await io::first_of(std::move(saving), std::move(patience));
+  co_return first == 0;
+}
+
 io::Task<void> end_gracefully(Shared& shared, std::vector<std::unique_ptr<Unit>>& units) {
   log::info("draining");
   for (auto& unit : units) unit->drain();
   auto deadline = in(kDrainTime);
   while (shared.room.open() > 0 && std::chrono::steady_clock::now() < deadline) co_await io::sleep_until(in(20ms));
-  co_await admin::save_counters(*shared.store, shared.judging->counters);
+  bool saved = co_await save_in_time(shared);
   log::info("end", {{"sessions_cut", std::to_string(shared.room.open())}});
+  if (!saved) {
+    // Closing the store would wait for the disk as well; to end without is what it bears, like a power cut.
+    log::error("end.disk", {{"what", "the disk does not answer: ended without closing the store"}});
+    std::_Exit(1);
+  }
   shared.main.stop();
 }
 
