@@ -45,7 +45,8 @@ std::string folded_text(const RawText& raw) {
 
 class Search {
  public:
-  Search(Session& session, std::shared_ptr<const SearchKey> key, bool uid) : session_(session), key_(std::move(key)), uid_(uid) {
+  Search(Session& session, std::shared_ptr<const SearchKey> key, bool uid)
+      : session_(session), key_(std::move(key)), uid_(uid), until_(in(session.services().limits.search)) {
     const auto& view = session_.selected().view();
     SearchContext context;
     context.exists = session_.selected().exists();
@@ -56,6 +57,7 @@ class Search {
 
   io::Task<void> run();
   bool damaged() const { return damaged_; }
+  bool took_too_long() const { return std::chrono::steady_clock::now() > until_; }
 
  private:
   // A message in doubt, or a found one that waits for those before it: answers ascend.
@@ -74,6 +76,7 @@ class Search {
   std::shared_ptr<const SearchKey> key_;
   std::shared_ptr<const Matcher> matcher_;
   bool uid_;
+  Deadline until_;
   bool damaged_ = false;
 };
 
@@ -93,7 +96,7 @@ void Search::found(const Candidate& candidate) {
 io::Task<void> Search::run() {
   std::vector<Pending> pending;
   auto size = static_cast<std::uint32_t>(session_.selected().view().size());
-  for (std::uint32_t index = 0; index < size; ++index) {
+  for (std::uint32_t index = 0; index < size && !took_too_long(); ++index) {
     auto candidate = candidate_at(index);
     auto verdict = matcher_->judge(candidate);
     if (verdict == Truth::yes && pending.empty()) {
@@ -106,7 +109,7 @@ io::Task<void> Search::run() {
     }
     if (index % 256 == 0) {
       co_await session_.relieve();
-      co_await session_.breathe();
+      co_await session_.look();
     }
   }
   co_await settle(std::move(pending));
@@ -122,6 +125,7 @@ io::Task<void> Search::settle(std::vector<Pending> pending) {
   auto rows = read ? *std::move(read) : std::vector<store::MessageRow>();
   std::size_t next = 0;
   for (auto& one : pending) {
+    if (took_too_long()) co_return;
     bool is_match = one.decided;
     auto uid = one.candidate.entry.uid;
     while (!is_match && next < rows.size() && rows[next].uid < uid) ++next;
@@ -129,7 +133,7 @@ io::Task<void> Search::settle(std::vector<Pending> pending) {
       is_match = co_await matches(one.candidate, std::move(rows[next]));
     }
     if (is_match) found(one.candidate);
-    co_await session_.breathe();
+    co_await session_.look();
   }
 }
 
@@ -204,6 +208,7 @@ io::Task<Reply> cmd_search(Session& session, Call& call) {
   session.enqueue("* SEARCH");
   co_await search.run();
   session.enqueue("\r\n");
+  if (search.took_too_long()) co_return Reply::no("[LIMIT] the search took too long, the answer is not complete");
   if (search.damaged()) co_return Reply::no("[SERVERBUG] a message is damaged, the answer is not complete");
   co_return Reply::ok("SEARCH completed");
 }

@@ -24,6 +24,7 @@ class Reader {
     } while (parser_.sp());
     return true;
   }
+  bool too_many_texts() const { return texts_ > kMaxTextKeys; }
 
  private:
   bool take(SearchKey& key, int depth);
@@ -42,6 +43,7 @@ class Reader {
   Parser& parser_;
   std::string charset_;
   std::size_t count_ = 0;
+  std::size_t texts_ = 0;
 };
 
 SearchKey negated(SearchKey key) {
@@ -188,6 +190,7 @@ bool Reader::take_text_key(std::string_view name, SearchKey& key) {
   }
   if (name != "BODY" && name != "TEXT") return false;
   key.kind = name == "BODY" ? Kind::body : Kind::text;
+  if (++texts_ > kMaxTextKeys) return false;
   return parser_.sp() && take_text(key);
 }
 
@@ -226,7 +229,9 @@ Result<SearchProgram> parse_search(Parser& parser) {
   }
   program.key.kind = Kind::all_of;
   Reader reader(parser, std::move(charset));
-  if (!reader.take_list(program.key.children, 0) || !parser.at_end()) return Error("SEARCH: cannot read the keys");
+  bool taken = reader.take_list(program.key.children, 0) && parser.at_end();
+  if (reader.too_many_texts()) return Error("SEARCH: takes 20 BODY and TEXT keys at most");
+  if (!taken) return Error("SEARCH: cannot read the keys");
   order_by_cost(program.key);
   return program;
 }

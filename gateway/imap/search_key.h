@@ -34,6 +34,7 @@ struct SearchKey {
 };
 
 constexpr std::size_t kMaxSearchKeys = 1000;
+constexpr std::size_t kMaxTextKeys = 20;     // BODY and TEXT: each goes through all of a message
 constexpr int kMaxSearchDepth = 30;
 
 struct SearchProgram {

@@ -47,6 +47,8 @@ struct Limits {
   std::chrono::milliseconds idle{30 * 60'000};      // [imap] idle_timeout: without a command, after login
   std::uint64_t errors_per_session = 10;            // BAD answers and failed logins; 0: no limit
   std::chrono::milliseconds append{30 * 60'000};    // for the message of an APPEND, however it trickles
+  std::chrono::milliseconds search{10 * 60'000};    // for one SEARCH
+  std::chrono::milliseconds look{1000};             // a long command looks so often whether its client is there
 };
 
 // What a session works with: one per loop, outlives its sessions.

@@ -68,6 +68,7 @@ io::Task<void> Session::converse() {
     }
     auto command = co_await read_command(stream_, read_limits(), command_deadline());
     working_since_ = std::chrono::steady_clock::now();
+    next_look_ = working_since_ + services_.limits.look;
     co_await obey(std::move(command));
   }
   co_await flush();
@@ -190,6 +191,16 @@ io::Task<void> Session::breathe() {
   if (std::chrono::steady_clock::now() - working_since_ < kWorkAtOnce) co_return;
   co_await io::sleep_until(std::chrono::steady_clock::now());
   working_since_ = std::chrono::steady_clock::now();
+}
+
+io::Task<void> Session::look() {
+  co_await breathe();
+  auto now = std::chrono::steady_clock::now();
+  // What lies in the buffer is its next command.
+  if (now < next_look_ || !stream_.buffered().empty()) co_return;
+  next_look_ = now + services_.limits.look;
+  bool heard = co_await stream_.readable(now);
+  if (heard && stream_.buffered().empty()) co_await stream_.fill(now);   // the input has ended, and this says how
 }
 
 io::Task<Session::Event> Session::wait(bool for_changes, Deadline deadline) {

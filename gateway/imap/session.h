@@ -52,6 +52,8 @@ class Session {
   io::Task<void> write(std::string octets);
   // Lets the loop's other sessions run when this one has worked for some milliseconds.
   io::Task<void> breathe();
+  // The same for a command that may work long and says nothing: throws Closed when the client has gone meanwhile.
+  io::Task<void> look();
   // Untagged EXPUNGE (where `expunge` allows it), EXISTS, RECENT and FETCH FLAGS for what changed; flags of `report`
   // even if they did not.  RFC 3501 7.
   io::Task<void> tell_changes(bool expunge, std::vector<store::Uid> report);
@@ -76,6 +78,7 @@ class Session {
   IpAddress client_;
   Deadline started_;
   Deadline working_since_;
+  Deadline next_look_;
   std::optional<store::Account> account_;
   std::optional<Selected> selected_;
   std::uint64_t errors_ = 0;

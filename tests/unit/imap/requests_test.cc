@@ -81,6 +81,15 @@ TEST_CASE("SEARCH is bounded in depth and number of keys") {
   CHECK_FALSE(search(wide));
 }
 
+TEST_CASE("SEARCH takes few keys that go through all of a message") {
+  std::string few = "TEXT a";
+  for (std::size_t i = 1; i < kMaxTextKeys; ++i) few += " OR BODY a SUBJECT a";
+  CHECK(search(few));
+  auto many = search(few + " NOT TEXT b");
+  REQUIRE_FALSE(many);
+  CHECK(many.error().text == "SEARCH: takes 20 BODY and TEXT keys at most");
+}
+
 TEST_CASE("SEARCH keys are judged from the least that decides them") {
   SearchContext context;
   context.exists = 10;

@@ -279,3 +279,22 @@ TEST_CASE("a FETCH sends what has gathered before it reads on") {
   World world;
   CHECK(world.loop.block_on(reads_at_first_octet(world)) < 100);
 }
+
+TEST_CASE("a SEARCH has a whole time") {
+  World world;
+  world.imap.services.limits.search = 0ms;
+  auto got = world.answers(std::string(kLogIn) + appended("b", "S: x\r\n\r\n") + "c SELECT INBOX\r\nd SEARCH TEXT x\r\ne LOGOUT\r\n");
+  CHECK(contains(got, "d NO [LIMIT]"));
+  CHECK(contains(got, "e OK"));
+}
+
+TEST_CASE("a SEARCH ends when its client has gone") {
+  World world;
+  world.imap.services.limits.look = 0ms;
+  std::string octets(kLogIn);
+  for (int i = 0; i < 50; ++i) octets += appended("b", "S: x\r\n\r\nbody\r\n");
+  auto got = world.answers(octets + "c SELECT INBOX\r\nd SEARCH BODY y\r\n");
+  CHECK(contains(got, "c OK"));
+  CHECK_FALSE(contains(got, "d OK"));
+  CHECK(world.store.reads < 10);
+}
