@@ -121,14 +121,19 @@ io::Task<Result<std::optional<HeldCopy>>> copy_in(store::Store& store, const sto
 
 }  // namespace
 
-io::Task<Result<std::vector<HeldCopy>>> held_copies(store::Store& store, HeldFilter filter) {
-  std::vector<HeldCopy> out;
+io::Task<Result<HeldPage>> held_page(store::Store& store, HeldFilter filter, RowPlace from, std::size_t enough) {
+  HeldPage page;
   auto mailboxes = quarantines(store);
   for (const auto& mailbox : mailboxes) {
     auto account = store.account(mailbox.account);
-    if (!account || (is_user(*account) && !filter.user.empty() && !iequals(account->address, filter.user))) continue;
-    store::Uid next = 1;
+    bool passed_over = mailbox.id < from.mailbox || !account;
+    if (passed_over || (is_user(*account) && !filter.user.empty() && !iequals(account->address, filter.user))) continue;
+    store::Uid next = mailbox.id == from.mailbox ? from.uid : 1;
     while (next != 0) {
+      if (page.copies.size() >= enough) {
+        page.next = {mailbox.id, next};
+        co_return page;
+      }
       auto rows = co_await store.messages(mailbox.id, next, 0xffffffffU, kBatch);
       if (!rows) co_return rows.error();
       next = rows->size() == kBatch ? rows->back().uid + 1 : 0;
@@ -137,11 +142,11 @@ io::Task<Result<std::vector<HeldCopy>>> held_copies(store::Store& store, HeldFil
         auto read = co_await copy_in(store, *account, row);
         if (!read) co_return read.error();
         auto& copy = *read;
-        if (copy && (filter.user.empty() || iequals(copy->user, filter.user))) out.push_back(std::move(*copy));
+        if (copy && (filter.user.empty() || iequals(copy->user, filter.user))) page.copies.push_back(std::move(*copy));
       }
     }
   }
-  co_return out;
+  co_return page;
 }
 
 io::Task<Result<std::vector<RowPlace>>> notices_of(store::Store& store, RowPlace original, store::AccountId account) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,13 @@ struct HeldFilter {
   std::string id, user, message_class;   // "": any
 };
 
-// All held copies that the filter names, in the order of their places; an Error if some cannot be read.
-io::Task<Result<std::vector<HeldCopy>>> held_copies(store::Store& store, HeldFilter filter);
+struct HeldPage {
+  std::vector<HeldCopy> copies;
+  std::optional<RowPlace> next;   // where to go on, when there may be more
+};
+// The held copies that the filter names, in the order of their places, from `from` on: `enough` or a few more; an Error
+// if some cannot be read.
+io::Task<Result<HeldPage>> held_page(store::Store& store, HeldFilter filter, RowPlace from, std::size_t enough);
 
 // Where notices for this original still lie in the Quarantine of `account`; 0: of all users.
 io::Task<Result<std::vector<RowPlace>>> notices_of(store::Store& store, RowPlace original, store::AccountId account);

@@ -1,8 +1,8 @@
 // The quarantine from the administrator's side; users do the same by moving messages over IMAP.
 #include "gateway/admin/quarantine_commands.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "gateway/admin/held.h"
 #include "gateway/base/log.h"
@@ -16,6 +16,8 @@ using store::SpecialUse;
 using Kind = HeldCopy::Kind;
 
 json failure(std::string text) { return {{"ok", false}, {"error", std::move(text)}}; }
+constexpr std::size_t kPage = 1000;              // rows of a list in one answer
+constexpr std::uint64_t kShown = 64 * 1024;      // octets of a message
 
 json described(const HeldCopy& copy) {
   return {{"id", copy.id},           {"user", copy.user},       {"class", copy.message_class},
@@ -25,7 +27,6 @@ json described(const HeldCopy& copy) {
 }
 
 io::Task<std::string> text_of(store::Store& store, HeldCopy copy) {
-  constexpr std::uint64_t kShown = 64 * 1024;
   if (copy.kind == Kind::lone_notice) co_return std::string("(the original is gone)");
   auto row = co_await store.message(copy.place.mailbox, copy.place.uid);
   if (!row) co_return "(" + row.error().text + ")";
@@ -89,6 +90,22 @@ io::Task<store::Change> remove(store::Store& store, HeldCopy copy) {
   co_return done;
 }
 
+io::Task<json> list(store::Store& store, HeldFilter filter, json request) {
+  RowPlace from;
+  auto given = request.value("from", std::vector<std::uint64_t>());
+  if (given.size() == 2) {
+    from.mailbox = given[0];
+    from.uid = static_cast<store::Uid>(given[1]);
+  }
+  auto page = co_await held_page(store, std::move(filter), from, kPage);
+  if (!page) co_return failure(page.error().text);
+  json rows = json::array();
+  for (const auto& copy : page->copies) rows.push_back(described(copy));
+  json answer{{"ok", true}, {"rows", std::move(rows)}};
+  if (page->next) answer["next"] = json::array({page->next->mailbox, page->next->uid});
+  co_return answer;
+}
+
 }  // namespace
 
 io::Task<json> run_quarantine_command(Context& context, json request) {
@@ -97,20 +114,22 @@ io::Task<json> run_quarantine_command(Context& context, json request) {
   filter.id = request.value("id", "");
   filter.user = request.value("user", "");
   filter.message_class = request.value("class", "");
-  auto found = co_await held_copies(*context.store, filter);
-  if (!found) co_return failure(found.error().text);
-  const auto& held = *found;
-  json rows = json::array();
   if (command == "quarantine list") {
-    for (const auto& copy : held) rows.push_back(described(copy));
-    co_return json{{"ok", true}, {"rows", std::move(rows)}};
+    auto answer = co_await list(*context.store, std::move(filter), std::move(request));
+    co_return answer;
   }
   if (filter.id.empty()) co_return failure("the id of a message is missing; `postern quarantine list` shows them");
+  RowPlace from;
+  auto page = co_await held_page(*context.store, filter, from, std::numeric_limits<std::size_t>::max());
+  if (!page) co_return failure(page.error().text);
+  const auto& held = page->copies;
+  json rows = json::array();
   if (held.empty()) co_return failure("no message " + filter.id + " in quarantine");
   for (const auto& copy : held) {
     auto row = described(copy);
     if (command == "quarantine show") {
       row["text"] = co_await text_of(*context.store, copy);
+      row["cut"] = copy.size > kShown;
     } else {
       bool releasing = command == "quarantine release";
       if (!releasing && command != "quarantine delete") co_return failure("unknown command " + command);

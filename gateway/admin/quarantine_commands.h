@@ -7,8 +7,9 @@
 namespace postern::admin {
 
 // "quarantine list|show|release|delete": what all users' quarantines hold.
-//   list     {user?, class?}: rows of {id, user, class, reason, score, sender, subject, date, size, uid, released}
-//   show     {id, user?}: the row, header and text of the held message
+//   list     {user?, class?, from?}: rows of {id, user, class, reason, score, sender, subject, date, size, uid, released};
+//            "next" in the answer is the `from` of the next page
+//   show     {id, user?}: the row, and the message as "text"; "cut": it has more octets than these
 //   release  {id, user?}: into the users' INBOX; of class virus the original, and the notice goes
 //   delete   {id, user?}: for good, of class virus the original and the notice
 // Of class virus the originals are listed, whatever the users did with their notices.

@@ -84,6 +84,13 @@ std::string tame(std::string text) {
   return text;
 }
 
+void print_held(const json& row) {
+  print_table({"id", "user", "class", "score", "reason"}, json::array({row}));
+  auto text = row.value("text", "");
+  print("\n" + tame(text) + "\n");
+  if (row.value("cut", false)) print("(the first " + std::to_string(text.size()) + " of " + row["size"].dump() + " octets)\n");
+}
+
 std::string spelled(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
 // "antivirus.phase  ready": nested objects as dotted names.
@@ -131,18 +138,20 @@ int quarantine_command(const Global& global, const QuarantineArguments& argument
   if (!config) return 2;
   json request{{"command", "quarantine " + arguments.action}, {"id", arguments.id}, {"user", arguments.user},
                {"class", arguments.message_class}};
-  auto answer = run_anywhere(*config, request);
-  if (int status = finish(global, answer); status != 0) return status;
-  const auto& rows = answer["rows"];
-  if (global.json) {
-    for (const auto& row : rows) print_json(row);
-    return 0;
-  }
-  if (arguments.action == "show") {
-    for (const auto& row : rows) {
-      print_table({"id", "user", "class", "score", "reason"}, json::array({row}));
-      print("\n" + tame(row.value("text", "")) + "\n");
+  json rows = json::array();
+  for (bool more = true; more;) {   // a list comes in pages
+    auto answer = run_anywhere(*config, request);
+    if (int status = finish(global, answer); status != 0) return status;
+    for (auto& row : answer["rows"]) {
+      if (global.json) print_json(row);
+      else rows.push_back(std::move(row));
     }
+    more = answer.contains("next");
+    if (more) request["from"] = answer["next"];
+  }
+  if (global.json) return 0;
+  if (arguments.action == "show") {
+    for (const auto& row : rows) print_held(row);
     return 0;
   }
   print_table({"id", "user", "class", "score", "date", "sender", "subject", "reason"}, rows);

@@ -2,8 +2,10 @@
 #include "gateway/admin/quarantine_commands.h"
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "gateway/delivery/plan.h"
+#include "gateway/mail/envelope.h"
 #include "tests/unit/store/fixture.h"
 
 using namespace postern;
@@ -147,4 +149,45 @@ TEST_CASE("a notice whose original is gone can be deleted") {
   CHECK(q.ask({{"command", "quarantine release"}, {"id", "CASE1"}})["ok"] == false);
   CHECK(q.ask({{"command", "quarantine delete"}, {"id", "CASE1"}})["ok"] == true);
   CHECK(q.listed() == 0);
+}
+
+TEST_CASE("a list comes in pages that leave nothing out") {
+  Quarantines q;
+  q.deliver_virus();
+  store::Held held;
+  held.message_class = "spam";
+  std::vector<store::Target> targets(1500, Quarantines::target(q.account, held, ""));
+  store::Delivery delivery;
+  delivery.items.push_back(store::test::item_of("spam", std::move(targets)));
+  REQUIRE(q.run(q.store->deliver(std::move(delivery))).ok());
+  json request{{"command", "quarantine list"}};
+  std::set<std::pair<std::string, int>> seen;
+  std::size_t pages = 0;
+  for (bool more = true; more; ++pages) {
+    auto answer = q.ask(request);
+    CHECK(answer["rows"].size() < 1100);
+    for (const auto& row : answer["rows"]) seen.emplace(row["class"].get<std::string>() + row["user"].get<std::string>(), row["uid"]);
+    more = answer.contains("next");
+    if (more) request["from"] = answer["next"];
+  }
+  CHECK(pages == 2);
+  CHECK(seen.size() == 1502);
+}
+
+TEST_CASE("a list shows little of what strangers wrote at length, and a message that is cut says so") {
+  Quarantines q;
+  store::Held held;
+  held.message_class = "spam";
+  held.reason = std::string(299, 'r') + "\u00e4\u00e4\u00e4";
+  auto item = store::test::item_of(std::string(100'000, 'x'), {Quarantines::target(q.account, held, "")});
+  item.envelope = mail::envelope_of("Subject: " + std::string(50'000, 's') + "\r\n\r\n");
+  REQUIRE(q.deliver(std::move(item)).ok());
+  auto row = q.ask({{"command", "quarantine list"}})["rows"][0];
+  CHECK(row["subject"].get<std::string>().size() == 303);
+  CHECK(row["reason"] == std::string(299, 'r') + "...");
+  auto shown = q.ask({{"command", "quarantine show"}, {"id", row["id"]}})["rows"][0];
+  CHECK(shown["cut"] == true);
+  CHECK(shown["text"].get<std::string>().size() == 65536);
+  q.deliver_virus();
+  CHECK(q.ask({{"command", "quarantine show"}, {"id", "CASE1"}})["rows"][0]["cut"] == false);
 }
