@@ -24,6 +24,9 @@ json status(const Context& context) {
 
 }  // namespace
 
+json failure(std::string text) { return {{"ok", false}, {"error", std::move(text)}}; }
+
+
 io::Task<json> run_command(Context& context, json request) {
   std::string command = request.value("command", "");
   if (command == "status") co_return status(context);
@@ -37,7 +40,7 @@ io::Task<json> run_command(Context& context, json request) {
   } else if (command.starts_with("quarantine ")) {
     answer = co_await run_quarantine_command(context, std::move(request));
   } else {
-    answer = json{{"ok", false}, {"error", "unknown command " + command}};
+    answer = failure("unknown command " + command);
   }
   co_return answer;
 }

@@ -33,6 +33,7 @@ struct Context {
   std::function<void()> reload;
 };
 
+nlohmann::json failure(std::string text);
 // The answer of a command: what it prints with --json, and the words for people.
 //   {"ok": true, "rows": [...]} or {"ok": false, "error": "..."}
 // `request`: {"command": "user add", ...its arguments}.  Never throws for what the request holds.

@@ -30,8 +30,6 @@ constexpr std::chrono::seconds kPatience(300);   // with a server that does not 
 
 std::string dumped(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
-json failure(std::string text) { return {{"ok", false}, {"error", std::move(text)}}; }
-
 io::Task<void> serve_one(io::Stream stream, Context& context) {
   auto line = co_await stream.read_line(kMaxRequest, in(std::chrono::seconds(30)));
   auto request = json::parse(line.text, nullptr, false);

@@ -15,7 +15,6 @@ using nlohmann::json;
 using store::SpecialUse;
 using Kind = HeldCopy::Kind;
 
-json failure(std::string text) { return {{"ok", false}, {"error", std::move(text)}}; }
 constexpr std::size_t kPage = 1000;              // rows of a list in one answer
 constexpr std::uint64_t kShown = 64 * 1024;      // octets of a message
 

@@ -15,8 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-json failure(std::string text) { return {{"ok", false}, {"error", std::move(text)}}; }
-
 json outcome(const store::Change& change, const std::string& address) {
   if (!change.ok()) return failure(address + ": " + change.text);
   return {{"ok", true}, {"user", address}};
