@@ -113,6 +113,8 @@ void add_quarantine(CLI::App& app, CommandLine& line) {
 void add_running(CLI::App& app, CommandLine& line) {
   auto* run = add(app, "serve", "Run the gateway in the foreground");
   run->callback([&line] { line.run = [&line] { return serve(line.global.config); }; });
+  auto* reload = add(app, "reload", "Read configuration, certificate and rules anew, as SIGHUP does, and say how it went");
+  reload->callback([&line] { line.run = [&line] { return admin::reload_command(line.global); }; });
   auto* status = add(app, "status", "How the running gateway is");
   status->callback([&line] { line.run = [&line] { return admin::status_command(line.global); }; });
 }

@@ -1,6 +1,7 @@
 #include "gateway/reload.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
@@ -80,6 +81,26 @@ io::Task<void> find_postmaster(directory::Directory& directory) {
   if (!prepared) log::error("reload.postmaster", {{"what", prepared.error().text}});
 }
 
+// A certificate that cannot be read leaves the old one: gives why.
+Status change_certificate(Shared& shared, const config::Tls& wanted) {
+  if (!wanted.configured()) return {};
+  auto old = std::exchange(shared.config.tls, wanted);
+  auto loaded = load_tls(shared);
+  if (!loaded) shared.config.tls = old;
+  return loaded;
+}
+
+void put_in_force(Shared& shared, config::Config now) {
+  shared.config.limits = now.limits;
+  shared.config.smtp = std::move(now.smtp);
+  shared.config.domains = std::move(now.domains);
+  shared.config.postmaster = std::move(now.postmaster);
+  apply_settings(shared);
+  shared.directory->configure(shared.config);
+  shared.main.spawn(find_postmaster(*shared.directory), "postmaster");
+  log::set_level(now.log.level);
+}
+
 }  // namespace
 
 void apply_settings(Shared& shared) {
@@ -96,29 +117,34 @@ Status load_tls(Shared& shared) {
   return {};
 }
 
-void reload(Shared& shared) {
+io::Task<nlohmann::json> reload(Shared& shared) {
   auto loaded = config::load(shared.config.file);
-  for (const auto& mistake : loaded.mistakes) log::error("reload.refused", {{"what", mistake}});
-  if (!loaded.ok()) return;
-  for (const auto& warning : loaded.warnings) log::warning("config", {{"what", warning}});
-  auto later = restart_needed(shared.config, loaded.config);
-  if (!later.empty()) log::warning("reload.later", {{"what", later + " changed: in force after a restart"}});
-  auto old_tls = std::exchange(shared.config.tls, loaded.config.tls);
-  auto tls = load_tls(shared);
-  if (!tls) {
-    shared.config.tls = old_tls;
-    log::error("reload.certificate", {{"what", tls.error().text}, {"now", "the old certificate stays"}});
+  auto mistakes = loaded.mistakes;
+  auto warnings = loaded.warnings;
+  for (const auto& mistake : mistakes) log::error("reload.refused", {{"what", mistake}});
+  if (loaded.ok()) {
+    for (const auto& warning : warnings) log::warning("config", {{"what", warning}});
+    auto later = restart_needed(shared.config, loaded.config);
+    if (!later.empty()) {
+      warnings.push_back(later + " changed: in force after a restart");
+      log::warning("reload.later", {{"what", warnings.back()}});
+    }
+    auto tls = change_certificate(shared, loaded.config.tls);
+    if (!tls) {
+      mistakes.push_back(tls.error().text + "; the old certificate stays");
+      log::error("reload.certificate", {{"what", tls.error().text}, {"now", "the old certificate stays"}});
+    }
+    put_in_force(shared, std::move(loaded.config));
+    auto job = [&rules = shared.judging->rules] { return admin::reload_rules(rules); };
+    std::vector<std::string> wrong = co_await shared.workers.run(std::move(job));
+    mistakes.insert(mistakes.end(), wrong.begin(), wrong.end());
+    log::info("reload", {{"config", shared.config.file}});
   }
-  shared.config.limits = loaded.config.limits;
-  shared.config.smtp = loaded.config.smtp;
-  shared.config.domains = loaded.config.domains;
-  shared.config.postmaster = loaded.config.postmaster;
-  apply_settings(shared);
-  shared.directory->configure(shared.config);
-  shared.main.spawn(find_postmaster(*shared.directory), "postmaster");
-  log::set_level(loaded.config.log.level);
-  shared.workers.run_detached([&shared] { admin::reload_rules(shared.judging->rules); });
-  log::info("reload", {{"config", shared.config.file}});
+  nlohmann::json answer;
+  answer["ok"] = mistakes.empty();
+  answer["mistakes"] = std::move(mistakes);
+  answer["warnings"] = std::move(warnings);
+  co_return answer;
 }
 
 }  // namespace postern

@@ -95,13 +95,15 @@ io::Task<void> end_gracefully(Shared& shared, std::vector<std::unique_ptr<Unit>>
   shared.main.stop();
 }
 
+io::Task<void> reload_by_signal(Shared& shared) { co_await reload(shared); }
+
 io::Task<void> obey_signals(Shared& shared, std::vector<std::unique_ptr<Unit>>& units, io::Fd signals) {
   for (;;) {
     bool ready = co_await io::Readable(signals.get(), Deadline::max());
     signalfd_siginfo info{};
     if (!ready || ::read(signals.get(), &info, sizeof info) != sizeof info) continue;
     if (info.ssi_signo == SIGHUP) {
-      reload(shared);
+      shared.main.spawn(reload_by_signal(shared), "reload");
       continue;
     }
     co_await end_gracefully(shared, units);
@@ -153,7 +155,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   context.workers = &shared.workers;
   context.logins = shared.logins.get();
   context.status = [&figures] { return figures.status(); };
-  context.reload = [&shared] { reload(shared); };
+  context.reload = [&shared] { return reload(shared); };
   shared.main.spawn(admin::serve_control(std::move(*control), context), "control");
   if (admin_socket.valid()) {
     shared.main.spawn(admin::serve_http(std::move(admin_socket), [&figures](std::string_view path) { return figures.page(path); }), "http");

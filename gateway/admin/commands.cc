@@ -30,12 +30,11 @@ json failure(std::string text) { return {{"ok", false}, {"error", std::move(text
 io::Task<json> run_command(Context& context, json request) {
   std::string command = request.value("command", "");
   if (command == "status") co_return status(context);
-  if (command == "reload") {
-    if (context.reload) context.reload();
-    co_return json{{"ok", true}};
-  }
   json answer;
-  if (command.starts_with("user ")) {
+  if (command == "reload") {
+    if (!context.reload) co_return failure("no server runs");
+    answer = co_await context.reload();
+  } else if (command.starts_with("user ")) {
     answer = co_await run_user_command(context, std::move(request));
   } else if (command.starts_with("quarantine ")) {
     answer = co_await run_quarantine_command(context, std::move(request));

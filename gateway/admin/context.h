@@ -30,7 +30,7 @@ struct Context {
   io::WorkerPool* workers = nullptr;
   directory::Logins* logins = nullptr;                   // null: no server runs
   std::function<nlohmann::json()> status;                // empty: no server runs
-  std::function<void()> reload;
+  std::function<io::Task<nlohmann::json>()> reload;      // empty: no server runs
 };
 
 nlohmann::json failure(std::string text);

@@ -16,16 +16,6 @@ namespace {
 
 using nlohmann::json;
 
-// The mistakes and failed tests of a rules folder as lines "at: what".
-std::vector<std::string> lines_of(const filters::LoadReport& report) {
-  std::vector<std::string> out;
-  for (const auto& mistake : report.mistakes) out.push_back(mistake.text());
-  for (const auto& failed : report.failed_tests) {
-    out.push_back((failed.mistake.at.empty() ? "" : failed.mistake.at + ": ") + "test \"" + failed.test + "\": " + failed.mistake.what);
-  }
-  return out;
-}
-
 std::vector<std::string> check_store(const config::Config& config) {
   auto became = become_owner(config.data);
   if (!became) return {became.error().text};

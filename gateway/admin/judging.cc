@@ -74,6 +74,15 @@ Judging::Judging(const config::Config& configuration, const std::string& rules_f
       rules(rule_options(configuration, rules_folder)),
       antivirus(home, antivirus_options(configuration)) {}
 
+std::vector<std::string> lines_of(const filters::LoadReport& report) {
+  std::vector<std::string> out;
+  for (const auto& mistake : report.mistakes) out.push_back(mistake.text());
+  for (const auto& failed : report.failed_tests) {
+    out.push_back((failed.mistake.at.empty() ? "" : failed.mistake.at + ": ") + "test \"" + failed.test + "\": " + failed.mistake.what);
+  }
+  return out;
+}
+
 LoopJudging::LoopJudging(Judging& shared, io::Loop& loop,
                          std::function<void(const filters::lua::RuleInfo&, const std::string&)> on_switched_off)
     : resolver(loop, Judging::dns_config(shared.config), shared.cache),

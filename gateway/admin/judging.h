@@ -34,6 +34,9 @@ struct Judging {
   filters::Antivirus antivirus;
 };
 
+// The mistakes and failed tests of a rules folder as lines "at: what".
+std::vector<std::string> lines_of(const filters::LoadReport& report);
+
 // One loop's share: its resolver, evidence and judge.
 struct LoopJudging {
   LoopJudging(Judging& shared, io::Loop& loop,

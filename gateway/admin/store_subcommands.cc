@@ -172,4 +172,22 @@ int status_command(const Global& global) {
   return 0;
 }
 
+// The server does it, or nobody: there is nothing to reload in a store.
+int reload_command(const Global& global) {
+  auto config = configuration(global);
+  if (!config) return 2;
+  auto answer = ask_server(config->data, {{"command", "reload"}});
+  if (!answer) answer = failure("no server runs");
+  bool ok = answer->value("ok", false);
+  if (global.json) {
+    print_json(*answer);
+    return ok ? 0 : 1;
+  }
+  for (const auto& warning : answer->value("warnings", std::vector<std::string>())) print("warning: " + warning + "\n");
+  for (const auto& mistake : answer->value("mistakes", std::vector<std::string>())) print(mistake + "\n");
+  if (answer->contains("error")) complain(answer->value("error", ""));
+  if (ok) print("Reloaded.\n");
+  return ok ? 0 : 1;
+}
+
 }  // namespace postern::admin

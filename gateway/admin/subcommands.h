@@ -55,4 +55,6 @@ int quarantine_command(const Global& global, const QuarantineArguments& argument
 
 int status_command(const Global& global);
 
+int reload_command(const Global& global);
+
 }  // namespace postern::admin

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "gateway/admin/judging.h"
 #include "gateway/base/log.h"
 #include "gateway/io/loop.h"
 #include "gateway/io/worker_pool.h"
@@ -77,7 +78,7 @@ bool load_rules_at_start(filters::RuleSet& rules) {
   return report.good();
 }
 
-void reload_rules(filters::RuleSet& rules) {
+std::vector<std::string> reload_rules(filters::RuleSet& rules) {
   auto report = rules.reload();
   log_mistakes(report);
   if (report.good()) {
@@ -85,6 +86,7 @@ void reload_rules(filters::RuleSet& rules) {
   } else {
     log::error("rules.refused", {{"what", report.summary()}, {"now", "the old rules stay in force"}});
   }
+  return lines_of(report);
 }
 
 io::Task<void> watch_rules(filters::RuleSet& rules, io::WorkerPool& workers) {

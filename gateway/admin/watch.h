@@ -2,6 +2,7 @@
 
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "filters/counters.h"
 #include "filters/rule_set.h"
@@ -32,8 +33,8 @@ class Overload {
 
 // Loads the rules; false after their mistakes were logged.  Blocks.
 bool load_rules_at_start(filters::RuleSet& rules);
-// Loads them anew and logs how it went; the old ones stay if it failed.  Blocks: on a worker.
-void reload_rules(filters::RuleSet& rules);
+// Loads them anew and logs how it went; the old ones stay if it failed: gives the mistakes.  Blocks: on a worker.
+std::vector<std::string> reload_rules(filters::RuleSet& rules);
 // Looks every second whether a rule file changed.
 io::Task<void> watch_rules(filters::RuleSet& rules, io::WorkerPool& workers);
 
