@@ -65,6 +65,7 @@ std::string restart_needed(const config::Config& old, const config::Config& now)
   look("user", old.user == now.user && old.group == now.group);
   look("[listen]", same_ports(old.listen, now.listen));
   look("[dns]", old.dns.servers == now.dns.servers && old.dns.timeout == now.dns.timeout);
+  look("[tls] certificate", !old.tls.configured() || now.tls.configured());   // sessions may be on their way into TLS
   look("[tls] allow_plaintext_login", old.tls.allow_plaintext_login == now.tls.allow_plaintext_login);
   look("[imap]", old.imap.max_append == now.imap.max_append && old.imap.idle_timeout == now.imap.idle_timeout);
   look("[limits] free_disk", old.limits.free_disk == now.limits.free_disk);

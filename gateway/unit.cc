@@ -32,7 +32,7 @@ void Unit::fill_services() {
   imap_.allow_plaintext_login = shared_.config.tls.allow_plaintext_login;
   imap_.limits.max_message_octets = shared_.config.imap.max_append;
   imap_.limits.idle = shared_.config.imap.idle_timeout;
-  imap_.limits.errors_per_session = shared_.config.limits.errors_per_session;
+  imap_.errors_per_session = [this] { return shared_.settings.get()->errors_per_session; };
   imap_.drain = &drain_;
   imap_.draining = &draining_;
   pop3_.store = shared_.store.get();

@@ -45,7 +45,6 @@ struct Limits {
   std::uint64_t max_message_octets = 50ULL << 20;   // [smtp] max_size
   std::uint64_t max_command_octets = 1ULL << 20;    // one command with its literals, after login
   std::chrono::milliseconds idle{30 * 60'000};      // [imap] idle_timeout: without a command, after login
-  std::uint64_t errors_per_session = 10;            // BAD answers and failed logins; 0: no limit
   std::chrono::milliseconds append{30 * 60'000};    // for the message of an APPEND, however it trickles
   std::chrono::milliseconds search{10 * 60'000};    // for one SEARCH
   std::chrono::milliseconds look{1000};             // a long command looks so often whether its client is there
@@ -63,6 +62,7 @@ struct Services {
   std::string spool;                                           // directory for large APPENDs
   bool allow_plaintext_login = false;
   Limits limits;
+  std::function<std::uint64_t()> errors_per_session;           // the newest: BAD answers and failed logins; 0: no limit
   io::Signal* drain = nullptr;                                 // notified when the program is to end
   const bool* draining = nullptr;
 };

@@ -139,7 +139,8 @@ io::Task<void> Session::obey(CommandText command) {
 
 void Session::count_error() {
   ++errors_;
-  if (services_.limits.errors_per_session != 0 && errors_ >= services_.limits.errors_per_session) leave("too many errors");
+  auto most = services_.errors_per_session();
+  if (most != 0 && errors_ >= most) leave("too many errors");
 }
 
 void Session::leave(std::string_view text) {

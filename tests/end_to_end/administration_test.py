@@ -23,6 +23,43 @@ class Administration(unittest.TestCase):
     def tearDown(self):
         self.gateway.close()
 
+    def edit(self, old, new):
+        path = self.gateway.path("postern.toml")
+        with open(path) as f:
+            text = f.read()
+        self.assertIn(old, text)
+        with open(path, "w") as f:
+            f.write(text.replace(old, new))
+
+    def errors_until_bye(self):
+        client = self.gateway.imap("alice@example.test")
+        try:
+            for count in range(1, 20):
+                client.send(b"x NONSENSE\r\n")
+                if client.readline().startswith(b"* BYE"):
+                    return count
+        finally:
+            client.shutdown()
+
+    def test_a_reload_changes_the_errors_that_an_imap_session_may_make(self):
+        self.assertEqual(self.errors_until_bye(), 10)
+        self.edit("[limits]", "[limits]\nerrors_per_session = 3")
+        done = self.gateway.command("reload", check=True)
+        self.assertEqual(done.stdout, "Reloaded.\n")
+        self.assertEqual(self.errors_until_bye(), 3)
+        self.gateway.wait_log('why="too many errors"')
+        self.assertRegex(self.gateway.log_text(), r'event=imap.end .*why="too many errors"')
+
+    def test_a_reload_names_what_waits_for_a_restart(self):
+        for name in ("imaps", "pop3s"):   # they would not be without
+            self.edit(f'{name} = ["127.0.0.1:{self.gateway.ports[name]}"]', f"{name} = []")
+        self.edit(f'certificate = "{self.gateway.path("tls.crt")}"\nkey = "{self.gateway.path("tls.key")}"',
+                  'certificate = ""\nkey = ""')
+        done = self.gateway.command("reload", check=True)
+        self.assertRegex(done.stdout, r"warning: .*\[tls\] certificate.* changed: in force after a restart\n")
+        self.assertRegex(self.gateway.log_text(), r"event=reload.later what=.*\[tls\] certificate")
+        self.gateway.imap("alice@example.test").logout()
+
     def test_a_reload_gives_the_mistakes(self):
         with open(self.gateway.path("rules", "96-wrong.lua"), "w") as f:
             f.write('rule "wrong" { on = "message", chekc = 1 }\n')

@@ -50,6 +50,7 @@ struct ImapWorld {
     services.version = "0.1";
     services.spool = "/tmp";
     services.allow_plaintext_login = true;
+    services.errors_per_session = [] { return 10; };
     services.drain = &drain;
     services.draining = &draining;
   }
