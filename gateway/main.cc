@@ -46,7 +46,8 @@ void add_judging(CLI::App& app, CommandLine& line) {
   explain->add_option("--ip", e.ip, "Address of the client")->capture_default_str();
   explain->add_option("--helo", e.helo, "Its EHLO name")->capture_default_str();
   auto* from = explain->add_option("--from", e.from, "Envelope sender; default: the Return-Path of the file");
-  explain->add_option("--rcpt", e.recipients, "Envelope recipient; may be repeated");
+  explain->add_option("--rcpt", e.recipients, "Envelope recipient; may be repeated.  His account and groups are those that the running "
+                      "server knows; without a server he has no groups");
   explain->add_option("--rules", e.rules, "Judge with the rules of this folder");
   explain->add_flag("--no-learned", e.no_learned, "Leave Bayes and reputation out");
   explain->callback([&line, from] {

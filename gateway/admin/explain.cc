@@ -10,6 +10,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "gateway/admin/control.h"
 #include "gateway/admin/judging.h"
 #include "gateway/admin/output.h"
 #include "gateway/admin/subcommands.h"
@@ -68,8 +69,9 @@ struct Explained {
 
 class Explainer {
  public:
-  Explainer(const config::Config& config, const ExplainArguments& arguments, IpAddress ip, smtp::Judge& judge)
-      : config_(config), arguments_(arguments), ip_(ip), judge_(judge) {}
+  Explainer(const config::Config& config, const ExplainArguments& arguments, IpAddress ip, std::vector<smtp::Recipient> recipients,
+            smtp::Judge& judge)
+      : config_(config), arguments_(arguments), ip_(ip), recipients_(std::move(recipients)), judge_(judge) {}
 
   // One line of --json, or the text for people.
   io::Task<std::string> explain(std::string file, bool as_json, bool with_file) {
@@ -116,7 +118,7 @@ class Explainer {
     client.trusted = any_contains(config_.smtp.trusted, ip_);
     smtp::Sender sender;
     sender.address = arguments_.from_given ? arguments_.from : return_path(message);
-    out.recipients = recipients();
+    out.recipients = recipients_;
     auto examination = judge_.examine();
     out.refusal = co_await examination->on_connect(client);
     if (out.refusal.refuses()) co_return out;
@@ -132,19 +134,6 @@ class Explainer {
     co_return out;
   }
 
-  std::vector<smtp::Recipient> recipients() const {
-    std::vector<std::string> addresses = arguments_.recipients;
-    if (addresses.empty()) addresses.push_back("postmaster@" + config_.domains.front().name);
-    std::vector<smtp::Recipient> out;
-    for (const auto& address : addresses) {
-      smtp::Recipient recipient;
-      recipient.address = address;
-      recipient.account = address;
-      out.push_back(std::move(recipient));
-    }
-    return out;
-  }
-
   static std::string verdict_name(const Explained& explained) {
     if (!explained.refusal.refuses()) return explained.verdict.verdict;
     return explained.refusal.action == smtp::Action::reject ? "reject" : "defer";
@@ -155,6 +144,12 @@ class Explainer {
       return std::string(smtp::name(copy.action));
     }
     return copy.folder == "Junk" ? "junk" : "ham";
+  }
+
+  // "" when the whole message is refused: a copy that is refused alone is quarantined by now.
+  static std::string folder_of(const smtp::RecipientVerdict& copy) {
+    if (copy.refused()) return "";
+    return copy.action == smtp::Action::quarantine ? "Quarantine" : copy.folder;
   }
 
   static void add_json(ordered_json& line, const Explained& explained) {
@@ -178,8 +173,8 @@ class Explainer {
     line["facts"] = facts.is_object() ? facts : ordered_json::object();
     auto& recipients = line["recipients"] = ordered_json::object();
     for (const auto& copy : verdict.recipients) {
-      bool held = copy.refused() || copy.action == smtp::Action::quarantine;
-      recipients[copy.address] = {{"verdict", copy_verdict(copy)}, {"folder", held ? "Quarantine" : copy.folder}};
+      auto folder = folder_of(copy);
+      recipients[copy.address] = {{"verdict", copy_verdict(copy)}, {"folder", folder.empty() ? json() : json(folder)}};
     }
     line["rules"] = verdict.generation;
   }
@@ -203,7 +198,8 @@ class Explainer {
     }
     if (!verdict.reply.empty()) out += "reply    " + verdict.reply + "\n";
     for (const auto& copy : verdict.recipients) {
-      out += copy.address + "  " + copy_verdict(copy) + " -> " + (copy.refused() || copy.action == smtp::Action::quarantine ? "Quarantine" : copy.folder) + "\n";
+      auto folder = folder_of(copy);
+      out += copy.address + "  " + copy_verdict(copy) + (folder.empty() ? "" : " -> " + folder) + "\n";
     }
     out += "\nrules that spoke:\n";
     if (verdict.hits.empty()) out += "  none\n";
@@ -225,9 +221,26 @@ class Explainer {
   const config::Config& config_;
   const ExplainArguments& arguments_;
   IpAddress ip_;
+  std::vector<smtp::Recipient> recipients_;
   smtp::Judge& judge_;
   std::size_t failed_ = 0;
 };
+
+// Accounts and groups are known to the running server alone; without one the addresses stand for themselves.
+std::vector<smtp::Recipient> recipients_of(const config::Config& config, const ExplainArguments& arguments) {
+  auto addresses = arguments.recipients;
+  if (addresses.empty()) addresses.push_back("postmaster@" + config.domains.front().name);
+  std::vector<smtp::Recipient> out;
+  for (const auto& address : addresses) {
+    auto known = ask_server(config.data, {{"command", "user resolve"}, {"address", address}});
+    smtp::Recipient recipient;
+    recipient.address = address;
+    recipient.account = known ? known->value("user", address) : address;
+    if (known) recipient.groups = known->value("groups", std::vector<std::string>());
+    out.push_back(std::move(recipient));
+  }
+  return out;
+}
 
 // Every regular file below, sorted by path.
 std::vector<std::string> files_below(const std::string& folder) {
@@ -280,7 +293,7 @@ int explain_command(const Global& global, const ExplainArguments& arguments) {
   }
   judging.antivirus.start();
   LoopJudging here(judging, loop);
-  Explainer explainer(loaded.config, arguments, *ip, here.judge);
+  Explainer explainer(loaded.config, arguments, *ip, recipients_of(loaded.config, arguments), here.judge);
   auto files = folder ? files_below(arguments.path) : std::vector<std::string>{arguments.path};
   loop.block_on(explain_all(explainer, std::move(files), global.json, folder));
   return explainer.failed() == 0 ? 0 : 1;

@@ -36,6 +36,14 @@ json list(const Context& context) {
   return {{"ok", true}, {"rows", std::move(rows)}};
 }
 
+// As RCPT would find it, for `explain`.
+json resolve(const Context& context, const directory::Directory& directory, const std::string& address) {
+  auto found = directory.resolve(address);
+  auto account = found.found() ? context.store->account(found.account) : std::nullopt;
+  if (!account) return failure(address + ": no such user");
+  return {{"ok", true}, {"user", account->address}, {"groups", account->groups}};
+}
+
 // Argon2id and SCRAM take a tenth of a second: on a worker.
 io::Task<Result<std::string>> password_row(Context& context, std::string password) {
   auto job = [password = std::move(password)] { return directory::make_password_row(password); };
@@ -77,6 +85,7 @@ io::Task<json> run_user_command(Context& context, json request) {
     co_return known ? json{{"ok", true}, {"user", given}} : failure(given + ": nothing is refused there");
   }
   directory::Directory directory(*context.config, *context.store);
+  if (command == "user resolve") co_return resolve(context, directory, given);
   auto address = directory.account_address(given);
   if (!address) co_return failure(address.error().text);
   auto account = context.store->account(*address);

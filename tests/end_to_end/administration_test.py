@@ -41,6 +41,14 @@ class Administration(unittest.TestCase):
         finally:
             client.shutdown()
 
+    def explain(self, subject, *recipients):
+        with open(self.gateway.path("a.eml"), "w", newline="") as f:
+            f.write(message(subject=subject))
+        arguments = ("explain", self.gateway.path("a.eml"), *SENDER)
+        for each in recipients:
+            arguments += ("--rcpt", each)
+        return self.gateway.json(*arguments)["recipients"], self.gateway.command(*arguments).stdout
+
     def test_a_reload_changes_the_errors_that_an_imap_session_may_make(self):
         self.assertEqual(self.errors_until_bye(), 10)
         self.edit("[limits]", "[limits]\nerrors_per_session = 3")
@@ -73,6 +81,17 @@ class Administration(unittest.TestCase):
         done = self.gateway.command("reload")
         self.assertEqual(done.returncode, 1)
         self.assertIn("no server runs", done.stderr)
+
+    def test_explain_shows_no_folder_for_what_is_refused(self):
+        recipients, words = self.explain("cats", "alice@example.test")
+        self.assertEqual(recipients, {"alice@example.test": {"verdict": "reject", "folder": None}})
+        self.assertRegex(words, r"(?m)^alice@example.test  reject$")
+
+    def test_explain_asks_the_server_for_the_groups_of_a_recipient(self):
+        self.gateway.command("user", "add", "dan@example.test", "--group", "kennel", "--password-stdin", input=PASSWORD + "\n", check=True)
+        self.assertRegex(self.gateway.log_text(), r'event=user.changed command="user add" user=dan@example.test')
+        recipients, _ = self.explain("dogs", "dan+x@example.test", "bob@example.test")
+        self.assertEqual({name: row["folder"] for name, row in recipients.items()}, {"dan+x@example.test": "Dogs", "bob@example.test": "INBOX"})
 
 
 if __name__ == "__main__":
