@@ -37,8 +37,10 @@ io::Task<Reply> cmd_delete(Session& session, Call& call) {
   if (!name || !call.args.at_end()) co_return Reply::bad("DELETE: wants the name of a mailbox");
   if (!*name) co_return no_such_mailbox();
   if (**name == "INBOX") co_return cannot("INBOX cannot be deleted");
+  auto info = session.store().mailbox(session.account().id, **name);
   auto removed = co_await session.store().remove_mailbox(session.account().id, **name);
   if (!removed.ok()) co_return Reply::refused(removed);
+  if (info) session.services().recent->forget(info->id);
   co_return Reply::ok("DELETE completed");
 }
 

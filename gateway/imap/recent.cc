@@ -19,6 +19,11 @@ store::Uid Recent::first_recent(const store::MailboxView& view, bool claim) {
   return first;
 }
 
+void Recent::forget(store::MailboxId mailbox) {
+  std::lock_guard lock(mutex_);
+  next_.erase(mailbox);
+}
+
 std::uint32_t Recent::count(const store::MailboxView& view) {
   auto first = first_recent(view, false);
   std::size_t index = view.size();

@@ -20,6 +20,8 @@ class Recent {
 
   // The first uid that is recent; `claim`: it is this session's now, and later ones see nothing.
   store::Uid first_recent(const store::MailboxView& view, bool claim);
+  // The mailbox was removed.
+  void forget(store::MailboxId mailbox);
   // How many there are now, for STATUS.
   std::uint32_t count(const store::MailboxView& view);
 

@@ -226,6 +226,7 @@ std::string flags_line(const store::MailboxView& view) {
 
 io::Task<void> Session::tell_changes(bool expunge, std::vector<store::Uid> report) {
   if (selected_->is_gone()) {
+    services_.recent->forget(selected_->id());
     leave("the selected mailbox was deleted");
     co_return;
   }

@@ -17,6 +17,12 @@ MailboxId ensure_mailbox(Group& group, AccountId account, const std::string& nam
 
 namespace {
 
+constexpr std::size_t kMaxMailboxes = 10'000;   // of one account, as of its subscriptions
+
+bool has_room(const AccountState& owner, const std::string& name) {
+  return owner.names.size() + parents_of(name).size() < kMaxMailboxes;   // the parents may have to be made
+}
+
 class CreateMailbox : public JobWith<Created> {
  public:
   CreateMailbox(AccountId account, std::string name, SpecialUse use) : account_(account), name_(std::move(name)), use_(use) {}
@@ -25,8 +31,10 @@ class CreateMailbox : public JobWith<Created> {
     result = Created();
     auto name = mailbox_name(name_);
     if (!name) return refuse(Outcome::cannot, name.error().text);
-    if (group.peek_account(account_) == nullptr) return refuse(Outcome::no_mailbox, "no such account");
+    const auto* owner = group.peek_account(account_);
+    if (owner == nullptr) return refuse(Outcome::no_mailbox, "no such account");
     if (group.find(account_, *name) != nullptr) return refuse(Outcome::exists, "there is a mailbox " + *name);
+    if (!has_room(*owner, *name)) return refuse(Outcome::over_quota, "too many mailboxes");
     if (use_ != SpecialUse::none && group.find(account_, use_) != nullptr) {
       return refuse(Outcome::exists, "there is a mailbox for that use");
     }
@@ -56,6 +64,7 @@ class RenameMailbox : public JobWith<Change> {
     const auto* source = group.find(account_, *from);
     if (source == nullptr) return refuse(Outcome::no_mailbox, "no mailbox " + *from);
     if (group.find(account_, *to) != nullptr) return refuse(Outcome::exists, "there is a mailbox " + *to);
+    if (!has_room(*group.peek_account(account_), *to)) return refuse(Outcome::over_quota, "too many mailboxes");
     if (source->info.use == SpecialUse::quarantine) return refuse(Outcome::cannot, "the quarantine keeps its name");
     if (is_below(*to, *from) && *from != "INBOX") return refuse(Outcome::cannot, "a mailbox cannot move into itself");
     if (*from == "INBOX") {

@@ -141,3 +141,12 @@ TEST_CASE("a mailbox that is removed at any moment keeps its last view") {
   CHECK(selected.exists() == 1);
   CHECK(selected.latest_keywords().empty());
 }
+
+TEST_CASE("what is recent in a mailbox is forgotten with the mailbox") {
+  Recent recent(from_unix(0));
+  auto view = view_of({{1, 0}, {2, 0}});
+  recent.first_recent(*view, true);
+  CHECK(recent.count(*view) == 0);
+  recent.forget(1);
+  CHECK(recent.count(*view) == 2);
+}

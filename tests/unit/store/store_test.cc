@@ -177,3 +177,18 @@ TEST_CASE("a delivery whose waiting task is destroyed commits all the same") {
   }
   f.check();
 }
+
+TEST_CASE("an account has no more mailboxes than subscriptions") {
+  Fixture f;
+  auto count = f.store->mailboxes(f.account).size();
+  // In twenty levels, so that each commit makes many.
+  for (std::size_t i = 0; count + 20 <= 10'000; ++i, count += 20) {
+    auto name = std::to_string(i);
+    for (int depth = 1; depth < 20; ++depth) name += "/a";
+    REQUIRE(f.run(f.store->create_mailbox(f.account, name, SpecialUse::none)).ok());
+  }
+  for (; count < 10'000; ++count) REQUIRE(f.run(f.store->create_mailbox(f.account, "x" + std::to_string(count), SpecialUse::none)).ok());
+  CHECK(f.run(f.store->create_mailbox(f.account, "one more", SpecialUse::none)).outcome == Outcome::over_quota);
+  CHECK(f.run(f.store->rename_mailbox(f.account, "INBOX", "one more")).outcome == Outcome::over_quota);
+  CHECK(f.run(f.store->rename_mailbox(f.account, "0", "new parent/0")).outcome == Outcome::over_quota);
+}
