@@ -1,4 +1,5 @@
 // Which request is answered by which command.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "gateway/admin/context.h"
@@ -17,7 +18,8 @@ json status(const Context& context) {
   out["store"] = {{"writable", state.writable}, {"problem", state.problem},
                   {"body_octets", state.body_octets}, {"segments", state.segments}, {"commits", state.commits},
                   {"changes", state.changes}, {"free_octets", state.free_octets}};
-  out["users"] = context.store->accounts().size();
+  auto accounts = context.store->accounts();
+  out["users"] = std::count_if(accounts.begin(), accounts.end(), is_user);
   out["ok"] = true;
   return out;
 }
@@ -26,6 +28,7 @@ json status(const Context& context) {
 
 json failure(std::string text) { return {{"ok", false}, {"error", std::move(text)}}; }
 
+bool is_user(const store::Account& account) { return account.address.find('@') != std::string::npos; }
 
 io::Task<json> run_command(Context& context, json request) {
   std::string command = request.value("command", "");

@@ -11,6 +11,7 @@ struct Config;
 }
 namespace postern::store {
 class Store;
+struct Account;
 }
 namespace postern::directory {
 class Directory;
@@ -32,6 +33,9 @@ struct Context {
   std::function<nlohmann::json()> status;                // empty: no server runs
   std::function<io::Task<nlohmann::json>()> reload;      // empty: no server runs
 };
+
+// Not the account of ours that keeps the originals of class virus.
+bool is_user(const store::Account& account);
 
 nlohmann::json failure(std::string text);
 // The answer of a command: what it prints with --json, and the words for people.

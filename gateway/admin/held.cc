@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "gateway/admin/context.h"
 #include "gateway/base/text.h"
 #include "gateway/mail/envelope.h"
 #include "gateway/mail/headers.h"
@@ -18,8 +19,6 @@ using store::SpecialUse;
 
 constexpr std::size_t kBatch = 50;   // a row can have hundreds of KiB
 constexpr std::size_t kShown = 300;
-
-bool is_user(const store::Account& account) { return account.address.find('@') != std::string::npos; }
 
 // The Quarantine of every account, ours with the originals included, in the order of their ids.
 std::vector<MailboxInfo> quarantines(const store::Store& store) {

@@ -23,7 +23,7 @@ json outcome(const store::Change& change, const std::string& address) {
 json list(const Context& context) {
   json rows = json::array();
   for (const auto& account : context.store->accounts()) {
-    if (account.address.find('@') == std::string::npos) continue;   // our own, not a user
+    if (!is_user(account)) continue;
     std::uint64_t messages = 0;
     std::uint64_t octets = 0;
     for (const auto& mailbox : context.store->mailboxes(account.id)) {

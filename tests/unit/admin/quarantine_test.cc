@@ -191,3 +191,9 @@ TEST_CASE("a list shows little of what strangers wrote at length, and a message 
   q.deliver_virus();
   CHECK(q.ask({{"command", "quarantine show"}, {"id", "CASE1"}})["rows"][0]["cut"] == false);
 }
+
+TEST_CASE("the account that keeps the originals is no user") {
+  Quarantines q;
+  auto status = q.run(admin::run_command(q.context, {{"command", "status"}}));
+  CHECK(status["users"] == 2);
+}
