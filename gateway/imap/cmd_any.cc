@@ -15,7 +15,7 @@ io::Task<Reply> cmd_noop(Session&, Call&) { co_return Reply::ok("completed"); }
 
 io::Task<Reply> cmd_logout(Session& session, Call&) {
   session.unselect();
-  session.leave("goodbye");
+  session.leave("goodbye", "logout");
   co_return Reply::ok("LOGOUT completed");
 }
 

@@ -37,26 +37,25 @@ Session::Session(io::Stream stream, const Services& services, bool implicit_tls)
       working_since_(started_) {}
 
 io::Task<void> Session::run() {
-  std::string why = "logout";
   bool idle = false;
   try {
     co_await converse();
   } catch (const io::TimedOut&) {
-    why = "timed out";
+    why_ = "timed out";
     idle = true;
   } catch (const io::Closed& closed) {
-    why = closed.what();
+    why_ = closed.what();
   }
   if (idle) stream_.enqueue(is_logged_in() ? "* BYE idle for too long\r\n" : "* BYE not logged in in time\r\n");
   selected_.reset();
   co_await stream_.shutdown(in(2s));
-  log::info("imap.end", {{"session", id_}, {"ip", client_.to_string()}, {"user", account_ ? account_->address : ""}, {"why", why}});
+  log::info("imap.end", {{"session", id_}, {"ip", client_.to_string()}, {"user", account_ ? account_->address : ""}, {"why", why_}});
 }
 
 io::Task<void> Session::converse() {
   if (implicit_tls_) {
     auto context = services_.tls ? services_.tls() : nullptr;
-    if (!context) co_return;
+    if (!context) throw io::Closed("there is no certificate");
     co_await stream_.start_tls(std::move(context), in(kTimeToLogIn));
   }
   co_await greet();
@@ -143,8 +142,9 @@ void Session::count_error() {
   if (most != 0 && errors_ >= most) leave("too many errors");
 }
 
-void Session::leave(std::string_view text) {
+void Session::leave(std::string_view text, std::string_view why) {
   if (std::exchange(finished_, true)) return;
+  why_ = why.empty() ? text : why;
   enqueue("* BYE " + std::string(text) + "\r\n");
 }
 

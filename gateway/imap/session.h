@@ -60,8 +60,8 @@ class Session {
   // Waits for input, or for a change of the selected mailbox, or the end of the program.
   enum class Event : std::uint8_t { input, change, drain };
   io::Task<Event> wait(bool for_changes, Deadline deadline);
-  // The session ends after this command with BYE and that text.
-  void leave(std::string_view text);
+  // The session ends after this command with BYE and that text; `why` for the log, if it is another.
+  void leave(std::string_view text, std::string_view why = "");
   Deadline command_deadline() const;
 
  private:
@@ -83,6 +83,7 @@ class Session {
   std::optional<Selected> selected_;
   std::uint64_t errors_ = 0;
   bool finished_ = false;
+  std::string why_;               // it ended, for the log
 };
 
 // A command being obeyed.

@@ -69,7 +69,7 @@ io::Task<Reply> Session::log_in(std::string login, std::string password) {
     auto reply = co_await open_maildrop(std::move(answer.account));
     co_return reply;
   }
-  if (++failed_logins_ >= kMaxFailedLogins) state_ = State::over;
+  if (++failed_logins_ >= kMaxFailedLogins) end("too many failed logins");
   bool wrong = answer.kind == directory::Login::Kind::bad;
   co_return Reply::err(wrong ? "AUTH" : "SYS/TEMP", answer.text);
 }

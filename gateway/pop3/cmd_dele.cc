@@ -21,7 +21,7 @@ io::Task<void> Session::cmd_quit() {
   for (std::size_t i = 0; i < marked_.size(); ++i) {
     if (marked_[i]) uids.push_back(view_->at(i).uid);
   }
-  state_ = State::over;
+  end("quit");
   std::string reply = "+OK Goodbye";
   if (!uids.empty()) {
     auto erased = co_await services_.store->erase(view_->info().id, std::move(uids));

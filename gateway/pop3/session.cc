@@ -25,16 +25,15 @@ Session::Session(io::Stream stream, const Services& services, bool implicit_tls)
 
 io::Task<void> Session::run() {
   log::info("pop3.accept", {{"session", id_}, {"ip", client_.to_string()}});
-  std::string why = "quit";
   try {
     co_await converse();
   } catch (const io::TimedOut&) {
-    why = "timed out";   // RFC 1939 3: no reply, and no UPDATE
+    why_ = "timed out";   // RFC 1939 3: no reply, and no UPDATE
   } catch (const io::Closed& closed) {
-    why = closed.what();
+    why_ = closed.what();
   }
   log::info("pop3.end", {{"session", id_}, {"ip", client_.to_string()}, {"account", account_}, {"retrieved", std::to_string(retrieved_)},
-                         {"erased", std::to_string(erased_)}, {"why", why}});
+                         {"erased", std::to_string(erased_)}, {"why", why_}});
 }
 
 io::Task<void> Session::converse() {
@@ -45,7 +44,7 @@ io::Task<void> Session::converse() {
   }
   if (*services_.draining) {
     stream_.enqueue("-ERR [SYS/TEMP] " + services_.hostname + " is shutting down, try again later\r\n");
-    state_ = State::over;
+    end("the program ends");
   } else {
     co_await say(Reply::ok(services_.hostname + " POP3 server ready"));
   }
@@ -54,7 +53,7 @@ io::Task<void> Session::converse() {
     if (line) co_await obey(parse_command(*line));
     if (errors_ >= kMaxErrors && state_ != State::over) {
       stream_.enqueue("-ERR Too many errors\r\n");
-      state_ = State::over;
+      end("too many errors");
     }
   }
   co_await stream_.shutdown(in(std::chrono::seconds(10)));

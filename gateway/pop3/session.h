@@ -47,6 +47,10 @@ class Session {
   // Puts the reply behind what is enqueued already, and sends when no further command waits.
   io::Task<void> say(Reply reply);
   io::Task<void> say_lines(std::string first, std::string lines);
+  void end(std::string_view why) {
+    state_ = State::over;
+    why_ = why;
+  }
   Deadline read_deadline() const;
   Deadline write_deadline() const { return in(services_.timeouts.write); }
 
@@ -84,6 +88,7 @@ class Session {
   IpAddress client_;
   Deadline login_until_;
   State state_ = State::authorization;
+  std::string why_;                                    // it ended, for the log
   std::string user_;                                   // of USER
   std::uint64_t errors_ = 0;
   std::uint64_t failed_logins_ = 0;

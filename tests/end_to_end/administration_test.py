@@ -93,6 +93,15 @@ class Administration(unittest.TestCase):
         recipients, _ = self.explain("dogs", "dan+x@example.test", "bob@example.test")
         self.assertEqual({name: row["folder"] for name, row in recipients.items()}, {"dan+x@example.test": "Dogs", "bob@example.test": "INBOX"})
 
+    def test_the_log_says_why_a_pop3_session_ended(self):
+        client = self.gateway.pop3()
+        for _ in range(20):
+            client._putcmd("NONSENSE")
+            client._getline()
+        client.close()
+        self.gateway.wait_log("event=pop3.end")
+        self.assertRegex(self.gateway.log_text(), r'event=pop3.end .*why="too many errors"')
+
 
 if __name__ == "__main__":
     sys.exit(unittest.main())
