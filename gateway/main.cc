@@ -74,7 +74,8 @@ void add_user(CLI::App& app, CommandLine& line) {
                       Action{"remove", "Remove a mailbox with all its mail", false},
                       Action{"unban", "Forget failed logins of a mailbox or address", false}}) {
     auto* sub = add(*user, action.name, action.description);
-    sub->add_option("ADDRESS", line.user.address, "user@domain")->required();
+    bool unban = std::string_view(action.name) == "unban";
+    sub->add_option("ADDRESS", line.user.address, unban ? "user@domain, an IP address or a network" : "user@domain")->required();
     if (action.password) sub->add_flag("--password-stdin", line.user.password_stdin, "Read the password from standard input");
     if (std::string_view(action.name) == "add") {
       sub->add_flag("--admin", line.user.admin, "An administrator: may see and release what others' quarantines hold");

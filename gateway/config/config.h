@@ -57,7 +57,7 @@ struct Domain {
 struct Smtp {
   Octets max_size = 50ULL << 20;
   std::vector<Network> xclient;   // may use XCLIENT
-  std::vector<Network> trusted;   // may relay
+  std::vector<Network> trusted;   // may be told apart in rules
   std::vector<Network> proxy;     // must send a PROXY header
   Milliseconds greet_delay{100};  // a stranger who speaks before the greeting is refused
 };

@@ -42,7 +42,7 @@ class Authenticator {
 };
 
 struct Limits {
-  std::uint64_t max_message_octets = 50ULL << 20;   // [smtp] max_size
+  std::uint64_t max_message_octets = 50ULL << 20;   // [imap] max_append
   std::uint64_t max_command_octets = 1ULL << 20;    // one command with its literals, after login
   std::chrono::milliseconds idle{30 * 60'000};      // [imap] idle_timeout: without a command, after login
   std::chrono::milliseconds append{30 * 60'000};    // for the message of an APPEND, however it trickles

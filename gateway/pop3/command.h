@@ -14,7 +14,7 @@ enum class Verb : std::uint8_t { user, pass, auth, stls, capa, stat, list, retr,
 
 struct Command {
   Verb verb = Verb::unknown;
-  // What stands behind the one space; for PASS and USER to the end of the line, spaces included.
+  // What stands behind the one space, trimmed; for PASS to the end of the line, spaces included.
   std::string argument;
 };
 
