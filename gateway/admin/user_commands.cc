@@ -89,14 +89,13 @@ io::Task<json> run_user_command(Context& context, json request) {
   auto address = directory.account_address(given);
   if (!address) co_return failure(address.error().text);
   auto account = context.store->account(*address);
-  if (command == "user add") {
-    if (account) co_return failure(*address + ": there is such a user already");
-    auto added = co_await add(context, *address, std::move(request));
-    co_return added;
-  }
-  if (!account) co_return failure(*address + ": no such user");
+  bool adding = command == "user add";
+  if (adding && account) co_return failure(*address + ": there is such a user already");
+  if (!adding && !account) co_return failure(*address + ": no such user");
   json answer;
-  if (command == "user password") {
+  if (adding) {
+    answer = co_await add(context, *address, std::move(request));
+  } else if (command == "user password") {
     answer = co_await set_password(context, std::move(*account), std::move(request));
   } else if (command == "user remove") {
     auto removed = co_await context.store->remove_account(account->id);
