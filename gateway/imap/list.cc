@@ -24,16 +24,14 @@ bool take_options(Parser& parser, bool selection, ListRequest& request) {
     if (!option) return false;
     if (iequals(*option, "SUBSCRIBED")) {
       (selection ? request.subscribed : request.return_subscribed) = true;
-    } else if (iequals(*option, "SPECIAL-USE")) {
-      (selection ? request.special_use : request.return_special_use) = true;
+    } else if (selection && iequals(*option, "SPECIAL-USE")) {
+      request.special_use = true;
     } else if (selection && iequals(*option, "RECURSIVEMATCH")) {
       request.recursive_match = true;
-    } else if (selection && iequals(*option, "REMOTE")) {
-      // There are no remote mailboxes.
-    } else if (!selection && iequals(*option, "CHILDREN")) {
-      request.return_children = true;
     } else {
-      return false;
+      // There are no remote mailboxes; children and special uses are shown in every answer.
+      bool idle = selection ? iequals(*option, "REMOTE") : iequals(*option, "CHILDREN") || iequals(*option, "SPECIAL-USE");
+      if (!idle) return false;
     }
   } while (parser.sp());
   return parser.accept(')');

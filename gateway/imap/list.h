@@ -19,8 +19,6 @@ struct ListRequest {
   bool special_use = false;
   bool recursive_match = false;
   bool return_subscribed = false;          // return options
-  bool return_children = false;
-  bool return_special_use = false;
   bool extended = false;                   // any option or several patterns were given
 };
 
