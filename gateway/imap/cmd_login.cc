@@ -1,5 +1,6 @@
 // STARTTLS, LOGIN and AUTHENTICATE PLAIN.  RFC 3501 6.2, RFC 4616, RFC 4959.
 #include "gateway/base/text.h"
+#include "gateway/directory/sasl_plain.h"
 #include "gateway/imap/session.h"
 
 namespace postern::imap {
@@ -8,26 +9,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxSaslLine = 8 * 1024;
-
-struct Plain {
-  std::string authorize;
-  std::string name;
-  std::string password;
-};
-
-// [authzid] NUL authcid NUL passwd, RFC 4616 2.
-std::optional<Plain> parse_plain(std::string_view message) {
-  auto first = message.find('\0');
-  if (first == std::string_view::npos) return std::nullopt;
-  auto second = message.find('\0', first + 1);
-  if (second == std::string_view::npos || message.find('\0', second + 1) != std::string_view::npos) return std::nullopt;
-  Plain out;
-  out.authorize = message.substr(0, first);
-  out.name = message.substr(first + 1, second - first - 1);
-  out.password = message.substr(second + 1);
-  if (out.name.empty() || out.password.empty()) return std::nullopt;
-  return out;
-}
 
 Reply needs_tls() { return Reply::no("[PRIVACYREQUIRED] a password is taken over TLS only"); }
 
@@ -61,7 +42,6 @@ io::Task<Reply> cmd_authenticate(Session& session, Call& call) {
   std::string response;
   if (call.args.sp()) {  // RFC 4959: the initial response
     response = call.args.rest();
-    if (response == "=") response.clear();
   } else {
     if (!call.args.at_end()) co_return Reply::bad("AUTHENTICATE: cannot read the arguments");
     session.enqueue("+ \r\n");
@@ -71,14 +51,10 @@ io::Task<Reply> cmd_authenticate(Session& session, Call& call) {
     response = std::move(line.text);
     if (response == "*") co_return Reply::bad("AUTHENTICATE: cancelled");
   }
-  auto message = from_base64(response);
-  if (!message) co_return Reply::bad("AUTHENTICATE: the response is not base64");
-  auto plain = parse_plain(*message);
-  if (!plain) co_return Reply::bad("AUTHENTICATE: the response is not of PLAIN");
-  if (!plain->authorize.empty() && !iequals(plain->authorize, plain->name)) {
-    co_return Reply::no("[AUTHORIZATIONFAILED] nobody may act for another user");
-  }
-  auto reply = co_await session.log_in(std::move(plain->name), std::move(plain->password));
+  auto plain = directory::parse_plain(response);
+  if (!plain) co_return Reply::bad("AUTHENTICATE: the response is not of PLAIN, in base64");
+  if (!plain->acts_for_itself()) co_return Reply::no("[AUTHORIZATIONFAILED] nobody may act for another user");
+  auto reply = co_await session.log_in(std::move(plain->login), std::move(plain->password));
   co_return reply;
 }
 

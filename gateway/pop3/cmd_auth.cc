@@ -1,6 +1,7 @@
 // USER, PASS and AUTH.  RFC 1939 7, RFC 5034, RFC 3206.
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/directory/sasl_plain.h"
 #include "gateway/pop3/session.h"
 
 namespace postern::pop3 {
@@ -51,11 +52,9 @@ io::Task<Reply> Session::cmd_auth(std::string argument) {
     if (line.text == "*") co_return Reply::err("Authentication cancelled");   // RFC 5034 4
     response = std::move(line.text);
   }
-  auto credentials = parse_plain(response);
+  auto credentials = directory::parse_plain(response);
   if (!credentials) co_return Reply::err("That is no SASL PLAIN message in base64");
-  if (!credentials->authorization.empty() && !iequals(credentials->authorization, credentials->login)) {
-    co_return Reply::err("AUTH", "Nobody may act for somebody else");
-  }
+  if (!credentials->acts_for_itself()) co_return Reply::err("AUTH", "Nobody may act for somebody else");
   auto reply = co_await log_in(std::move(credentials->login), std::move(credentials->password));
   co_return reply;
 }

@@ -49,17 +49,4 @@ std::optional<TopArguments> parse_top(std::string_view text) {
   return out;
 }
 
-std::optional<PlainCredentials> parse_plain(std::string_view base64) {
-  if (base64 == "=") base64 = "";
-  auto text = from_base64(base64);
-  if (!text) return std::nullopt;
-  auto fields = split(*text, '\0');
-  if (fields.size() != 3 || fields[1].empty()) return std::nullopt;
-  PlainCredentials out;
-  out.authorization = fields[0];
-  out.login = fields[1];
-  out.password = fields[2];
-  return out;
-}
-
 }  // namespace postern::pop3

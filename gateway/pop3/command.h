@@ -31,13 +31,4 @@ struct TopArguments {
 // "2 10"
 std::optional<TopArguments> parse_top(std::string_view text);
 
-// The message of SASL PLAIN, RFC 4616 2.
-struct PlainCredentials {
-  std::string authorization;   // whom to act as; "" for the login itself
-  std::string login;
-  std::string password;
-};
-// From base64 without white space; "=" stands for nothing (RFC 5034 4).  nullopt: malformed.
-std::optional<PlainCredentials> parse_plain(std::string_view base64);
-
 }  // namespace postern::pop3

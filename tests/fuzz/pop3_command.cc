@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "gateway/base/check.h"
+#include "gateway/directory/sasl_plain.h"
 #include "gateway/pop3/command.h"
 #include "gateway/pop3/multiline.h"
 
@@ -50,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CHECK(command.argument.size() <= size);
   parse_message_number(text);
   parse_top(command.argument);
-  parse_plain(command.argument);
+  postern::directory::parse_plain(command.argument);
 
   std::size_t piece = size == 0 ? 1 : 1 + data[0] % 7;
   auto whole = sent(text, std::nullopt, size + 1);

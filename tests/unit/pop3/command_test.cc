@@ -44,17 +44,3 @@ TEST_CASE("TOP has a message and a count") {
   CHECK(top->lines == 10);
   for (const auto* bad : {"", "3", "0 1", "1 -1", "1 2 3", "x 1"}) CHECK_FALSE(parse_top(bad));
 }
-
-TEST_CASE("a PLAIN message has three fields") {
-  auto plain = parse_plain(base64(std::string("\0ann\0secret", 11)));
-  REQUIRE(plain);
-  CHECK(plain->authorization.empty());
-  CHECK(plain->login == "ann");
-  CHECK(plain->password == "secret");
-  CHECK(parse_plain(base64(std::string("ann\0ann\0", 8)))->password.empty());
-  for (const auto& bad : {std::string("="), std::string(), std::string("!"), base64("ann"), base64(std::string("ann\0x", 5)), base64(std::string("a\0b\0c\0d", 7)),
-                          base64(std::string("\0\0x", 3)), base64(std::string("\0a\0b", 4)).substr(0, 5)}) {
-    INFO(bad);
-    CHECK_FALSE(parse_plain(bad));
-  }
-}
