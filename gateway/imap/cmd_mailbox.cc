@@ -2,6 +2,7 @@
 #include "gateway/base/text.h"
 #include "gateway/imap/mailbox_name.h"
 #include "gateway/imap/session.h"
+#include "gateway/store/names.h"
 
 namespace postern::imap {
 namespace {
@@ -14,9 +15,7 @@ Result<std::string> new_name(const std::optional<std::string>& name) {
   auto trimmed_name = *name;
   // RFC 3501 6.3.3: "foo/" declares that children will be made; it is made the same.
   if (trimmed_name.size() > 1 && trimmed_name.back() == kDelimiter) trimmed_name.pop_back();
-  auto refused = refused_name(trimmed_name);
-  if (!refused.empty()) return Error(std::string(refused));
-  return trimmed_name;
+  return store::mailbox_name(trimmed_name);
 }
 
 }  // namespace

@@ -166,24 +166,6 @@ std::string with_inbox(std::string name) {
   return name;
 }
 
-std::string_view refused_name(std::string_view utf8) {
-  if (utf8.empty()) return "a mailbox name cannot be empty";
-  if (utf8.size() > kMaxNameOctets) return "the mailbox name is too long";
-  if (!is_utf8(utf8)) return "the mailbox name is not UTF-8";
-  auto levels = split(utf8, kDelimiter);
-  if (levels.size() > kMaxLevels) return "the mailbox name has too many levels";
-  for (auto level : levels) {
-    if (level.empty()) return "the mailbox name has an empty level";
-    if (level == "." || level == "..") return "a level of a mailbox name cannot be . or ..";
-  }
-  for (char c : utf8) {
-    auto octet = static_cast<unsigned char>(c);
-    if (octet < 0x20 || octet == 0x7f) return "the mailbox name has a control character";
-    if (c == '*' || c == '%') return "the mailbox name has a wildcard";
-  }
-  return "";
-}
-
 bool matches(std::string_view pattern, std::string_view name) {
   std::string folded;
   if (istarts_with(pattern, "INBOX") && istarts_with(name, "INBOX")) {

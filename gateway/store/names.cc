@@ -15,6 +15,7 @@ Result<std::string> mailbox_name(std::string_view name) {
   if (levels.size() > kMaxMailboxDepth) return Error("mailboxes lie at most 20 levels deep");
   for (auto level : levels) {
     if (level.empty()) return Error("a level of a mailbox's name is not empty");
+    if (level == "." || level == "..") return Error("a level of a mailbox's name is not . or ..");   // an export makes folders of them
     bool forbidden = std::any_of(level.begin(), level.end(), [](char c) {
       auto octet = static_cast<unsigned char>(c);
       return octet < 0x20 || octet == 0x7f || c == '*' || c == '%';   // LIST could not name it
