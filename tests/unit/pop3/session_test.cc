@@ -80,7 +80,10 @@ io::Task<void> trickled(World& world) {
   auto client = co_await world.connect();
   co_await client->line();
   const std::string script = "USER ann@example.test\r\nPASS sec ret\r\nSTAT\r\nQUIT\r\n";
-  for (char c : script) co_await client->send(std::string(1, c));
+  for (char c : script) {
+    co_await client->send(std::string(1, c));
+    co_await io::sleep_until(std::chrono::steady_clock::now());   // a turn of the loop: the server reads it alone
+  }
   std::string all;
   for (int i = 0; i < 4; ++i) {
     auto line = co_await client->line();
