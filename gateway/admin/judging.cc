@@ -62,6 +62,7 @@ filters::LoadOptions Judging::rule_options(const config::Config& config, const s
   options.scripts = filters::scripts_folder();
   options.budgets.cpu = config.budgets.cpu;
   options.budgets.memory = config.budgets.memory;
+  options.budgets.state_memory = config::Budgets::kAllRules;
   options.budgets.dns_questions = static_cast<int>(config.budgets.dns_questions);
   options.budgets.stage_wall = config.budgets.stage;
   return options;

@@ -99,6 +99,7 @@ struct Budgets {
   Octets memory = 8ULL << 20;
   std::uint64_t dns_questions = 200;   // of all rules together
   Milliseconds stage{60'000};          // wall time of all rules of a stage: two scans fit in
+  static constexpr Octets kAllRules = 96ULL << 20;   // of memory, for the rules of a loop together; no key
 };
 
 // [log]

@@ -224,9 +224,6 @@ void read_antivirus(Section section, Antivirus& antivirus) {
   section.finish(kTopKeys);
 }
 
-// What the rules of a loop may hold together: lua::Budgets::state_memory.
-constexpr Octets kStateMemory = 96ULL << 20;
-
 void read_budgets(Section section, Budgets& budgets, const Antivirus& antivirus) {
   section.duration("cpu", budgets.cpu, Milliseconds(1));
   section.octets("memory", budgets.memory, 256 * 1024);
@@ -237,7 +234,7 @@ void read_budgets(Section section, Budgets& budgets, const Antivirus& antivirus)
     section.report().warning(section.line("stage"), "stage in [budgets] is shorter than two scans, timeout in [antivirus], and 5 s: "
                                                     "a message that scanners hang on is deferred again and again");
   }
-  if (budgets.memory > kStateMemory) {
+  if (budgets.memory > Budgets::kAllRules) {
     section.report().warning(section.line("memory"), "memory in [budgets] is above the 96 MB that all rules of a loop have together");
   }
   section.finish(kTopKeys);
