@@ -66,7 +66,7 @@ io::Task<bool> receive(Session& session, std::uint64_t octets, io::Draft& draft,
   bool kept = true;
   auto& stream = session.stream();
   while (octets > 0) {
-    if (std::chrono::steady_clock::now() > whole) throw io::TimedOut();   // also of octets that never cease to come
+    if (std::chrono::steady_clock::now() > whole) throw io::TimedOut();   // what lies in the buffer waits for nothing
     if (stream.buffered().empty()) co_await stream.fill(std::min(in(kTimeForPiece), whole));
     auto have = stream.buffered().substr(0, octets);
     octets -= have.size();
