@@ -321,3 +321,12 @@ end })");
   CHECK(verdict.verdict == "defer");
   CHECK(verdict.hits[0].why.find("takes too long on this text") != std::string::npos);
 }
+
+TEST_CASE("files that loop for ever while they are loaded are stopped one by one") {
+  lua::Budgets budgets;
+  budgets.load_cpu = std::chrono::milliseconds(20);
+  auto report = load_rules(generation_of({{"rules/10-one.lua", "while true do end"}, {"rules/20-two.lua", "while true do end"}}, budgets), false);
+  REQUIRE(report.mistakes.size() == 2);
+  CHECK(report.mistakes[0].text() == "rules/10-one.lua:1: CPU budget of 20 ms spent");
+  CHECK(report.mistakes[1].text() == "rules/20-two.lua:1: CPU budget of 20 ms spent");
+}
