@@ -1,5 +1,6 @@
 // Views against a plain model, and watches on their loops.
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <random>
 #include <thread>
@@ -161,7 +162,9 @@ TEST_CASE("the log of expunges answers as a plain list does, and copies of it st
 }
 
 namespace {
-io::Task<bool> woken(MailboxWatch& watch) {
+// `change` begins on the loop: its notice comes on a later turn, when somebody waits.
+io::Task<bool> woken(MailboxWatch& watch, std::function<void()> change) {
+  change();
   bool yes = co_await watch.changed().wait(in(5s));
   co_return yes;
 }
@@ -206,13 +209,14 @@ TEST_CASE("a watch is woken on its own loop by a change of another") {
   Fixture f;
   auto id = f.box("INBOX").id;
   auto watch = f.watch(id);
-  std::thread other([&] {
+  std::thread other;
+  auto deliver = [&] {
     io::Loop theirs;
     Delivery delivery;
     delivery.items.push_back(item_of("x", {f.to("INBOX")}));
     theirs.block_on(f.store->deliver(std::move(delivery)));
-  });
-  bool yes = f.run(woken(*watch));
+  };
+  bool yes = f.run(woken(*watch, [&] { other = std::thread(deliver); }));
   other.join();
   CHECK(yes);
   CHECK(watch->latest()->size() == 1);
