@@ -67,7 +67,8 @@ class Kill(unittest.TestCase):
             print(f"{ROUNDS} kill rounds: {len(self.acknowledged)} messages acknowledged, 0 lost, "
                   f"{len(self.uids) - len(self.acknowledged)} stored without an acknowledgement that arrived", flush=True)
             self.assertGreater(len(self.acknowledged), ROUNDS)
-            self.assertEqual(gateway.command("check", "--store").returncode, 0, gateway.command("check", "--store").stdout)
+            checked = gateway.command("check", "--store", timeout=1800)   # it reads some gigabytes
+            self.assertEqual(checked.returncode, 0, checked.stdout)
 
     def one_round(self, gateway, number):
         gateway.start()

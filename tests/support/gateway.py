@@ -179,9 +179,9 @@ class Gateway:
         if not self.keep:
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    def command(self, *arguments, input=None, check=False):
+    def command(self, *arguments, input=None, check=False, timeout=120):
         done = subprocess.run([self.program, "--config", self.path("postern.toml"), *arguments], input=input, text=True,
-                              capture_output=True, timeout=120, env=self.environment)
+                              capture_output=True, timeout=timeout, env=self.environment)
         if check and done.returncode != 0:
             raise AssertionError(f"postern {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
