@@ -124,7 +124,7 @@ TEST_CASE("functions that look through long texts are counted by their length") 
                     " end\nend }");
     std::clock_t begin = std::clock();
     CHECK(bench.connect().error);
-    CHECK(std::clock() - begin < CLOCKS_PER_SEC / 5);
+    CHECK(std::clock() - begin < CLOCKS_PER_SEC);   // uncounted it would be many times that, whatever the build
   }
 }
 
