@@ -342,10 +342,7 @@ BodyStore::Read BodyStore::read(BodyId id, const Place& place, std::uint64_t off
   } else if (head && crc32c(0, front.view()) != front.header.head_sum) {
     return failed(Read::State::damaged, "wrong checksum of the header");
   }
-  if (offset == 0) {
-    front.octets.erase(0, kRecordHeader);
-    return {Read::State::ok, std::move(front.octets), {}};
-  }
+  if (offset == 0) return {Read::State::ok, std::move(front.octets), {}, kRecordHeader};
   auto rest = file.value->read_at(place.offset + kRecordHeader + offset, length, wait);
   if (rest.error == std::errc::resource_unavailable_try_again) return failed(Read::State::would_block, "");
   if (!rest.ok()) return failed(Read::State::damaged, rest.error.message());

@@ -103,6 +103,13 @@ class BodyStore {
     State state = State::ok;
     std::string octets;
     std::string problem;
+    std::size_t skip = 0;   // of `octets`, before those that were asked for
+
+    std::string text() && { return std::move(octets.erase(0, skip)); }
+    Octets shared() && {   // nothing is copied
+      auto whole = std::make_shared<const std::string>(std::move(octets));
+      return Octets(whole, std::string_view(*whole).substr(skip));
+    }
   };
   Read read(BodyId id, const Place& place, std::uint64_t offset, std::uint64_t length, Wait wait);
   // Forgets and unlinks; readers that have it open read on.

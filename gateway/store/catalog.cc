@@ -41,16 +41,22 @@ Status Catalog::load(const KvReader& rows, std::vector<MailboxId>& doomed) {
   sparse_ = std::move(read.sparse_);
   live_octets_ = read.live_octets_;
   counters_ = read.counters_;
+  queue_ = read.queue_;
   return {};
 }
 
 Status Catalog::read_rows(const KvReader& rows, std::vector<MailboxId>& doomed) {
-  auto counters = rows.get(std::vector<std::string>{std::string(kCountersKey)}, KvReader::Reach::disk);
+  auto counters = rows.get(std::vector<std::string>{std::string(kCountersKey), std::string(kQueueCounterKey)}, KvReader::Reach::disk);
   if (!counters.ok()) return Error(counters.error);
   if (counters.value[0]) {
     auto decoded = decode_counters(*counters.value[0]);
     if (!decoded) return Error("the row of counters is damaged: restore a backup");
     counters_ = *decoded;
+  }
+  if (counters.value[1]) {
+    auto decoded = decode_queue_counter(*counters.value[1]);
+    if (!decoded) return Error("the row of the queue's counter is damaged: restore a backup");
+    queue_ = *decoded;
   }
   auto loaded = each(rows, 'a', [&](const KvRow& row) -> Status {
     auto account = decode_account(row.value);
@@ -113,6 +119,7 @@ void Catalog::adopt(CatalogChanges changes) {
   }
   for (const auto& [number, row] : changes.segments) set_segment(number, row);
   counters_ = changes.counters;
+  queue_ = changes.queue;
 }
 
 void Catalog::set_segment(std::uint64_t number, const std::optional<SegmentRow>& row) {

@@ -29,6 +29,7 @@ struct CatalogChanges {
   std::unordered_map<MailboxId, std::optional<MailboxState>> mailboxes;
   std::unordered_map<std::uint64_t, std::optional<SegmentRow>> segments;
   Counters counters;
+  QueueCounter queue;
 };
 
 // Accounts, mailboxes and segments as last committed, in memory.  Changed by the committer alone,
@@ -63,6 +64,7 @@ class Catalog {
   const MailboxState* peek_mailbox(MailboxId id) const;
   const SegmentRow* peek_segment(std::uint64_t segment) const;
   const Counters& counters() const { return counters_; }
+  const QueueCounter& queue() const { return queue_; }
 
  private:
   Status read_rows(const KvReader& rows, std::vector<MailboxId>& doomed);
@@ -77,6 +79,7 @@ class Catalog {
   std::set<std::uint64_t> sparse_;        // of them
   std::uint64_t live_octets_ = 0;         // in all of them
   Counters counters_;
+  QueueCounter queue_;
 };
 
 }  // namespace postern::store

@@ -1,5 +1,8 @@
-// Delivery: each body once, a row in each mailbox, and the rows that belong to it, all in one group.
+// Delivery: each body once, a row in each mailbox, entries of the queue, and the rows that belong to it, all in one
+// group.
 #include "gateway/store/deliver.h"
+
+#include <algorithm>
 
 #include "gateway/store/mailbox.h"
 #include "gateway/store/names.h"
@@ -16,6 +19,25 @@ void write_rows(Group& group, const std::vector<Row>& rows) {
   }
 }
 
+bool have_value(const std::vector<Row>& rows) {
+  return std::any_of(rows.begin(), rows.end(), [](const Row& row) { return row.value.has_value(); });
+}
+
+std::size_t references_of(const Item& item) { return item.targets.size() + item.onward.size(); }
+
+QueueEntry entry_of(const Item& item, const Onward& onward, const NewBody& body, Time now) {
+  QueueEntry entry;
+  entry.message_id = item.id;
+  entry.destination = onward.destination;
+  entry.arrived = now;
+  entry.due = onward.due == Time{} ? now : onward.due;
+  entry.header_prefix = onward.header_prefix;
+  entry.body = body.id;
+  entry.record_octets = body.length;
+  entry.state = onward.state;
+  return entry;
+}
+
 bool keys_fit(const std::vector<Row>& rows) {
   for (const auto& row : rows) {
     if (row.key.empty() || row.key.size() >= kMaxGeneralKey) return false;
@@ -26,12 +48,7 @@ bool keys_fit(const std::vector<Row>& rows) {
 class WriteRows : public JobWith<Change> {
  public:
   explicit WriteRows(std::vector<Row> rows) : rows_(std::move(rows)) {}
-  bool grows() const override {
-    for (const auto& row : rows_) {
-      if (row.value) return true;
-    }
-    return false;
-  }
+  bool grows() const override { return have_value(rows_); }
   bool apply(Group& group) override {
     result = Change();
     if (!keys_fit(rows_)) return refuse(Outcome::cannot, "a row's key has 1 to 2047 octets");
@@ -50,7 +67,7 @@ Deliver::Deliver(Delivery delivery, BodyStore& bodies) : delivery_(std::move(del
   written_.resize(delivery_.items.size());
   for (std::size_t i = 0; i < bodies_.size(); ++i) {
     auto& item = delivery_.items[i];
-    if (item.targets.empty()) continue;
+    if (references_of(item) == 0) continue;
     bodies_[i].id = body_store_.new_id();
     bodies_[i].pieces = std::move(item.pieces);
     measure(bodies_[i]);
@@ -73,6 +90,11 @@ std::error_code Deliver::write_large() {
   return {};
 }
 
+bool Deliver::grows() const {
+  const auto& items = delivery_.items;
+  return have_value(delivery_.rows) || std::any_of(items.begin(), items.end(), [](const Item& item) { return references_of(item) > 0; });
+}
+
 std::size_t Deliver::body_octets() const {
   std::size_t octets = 0;
   for (std::size_t i = 0; i < bodies_.size(); ++i) {
@@ -88,6 +110,16 @@ void Deliver::fail(Outcome outcome, std::string text) {
     if (written_[i] && !rows_written_) body_store_.remove(bodies_[i].place.segment);
     written_[i] = false;
   }
+}
+
+std::optional<Change> Deliver::look_for(const QueueEntries& entries) {
+  std::optional<Change> refused;
+  for (const auto& change : delivery_.queue) {
+    if (entries.contains(change.id)) continue;
+    result.gone.push_back(change.id);
+    if (change.required) refused = Change{Outcome::cannot, "queue entry " + std::to_string(change.id) + " is gone"};
+  }
+  return refused;
 }
 
 // Finds or makes the mailboxes.  What refuses is looked for before anything is made.
@@ -139,43 +171,55 @@ StoredMessage Deliver::stored(const Item& item, const Target& target, const NewB
   return message;
 }
 
+std::vector<Placed> Deliver::place_copies(Group& group, std::size_t i, Time now) {
+  const auto& item = delivery_.items[i];
+  std::vector<Placed> placed;
+  for (std::size_t t = 0; t < item.targets.size(); ++t) {
+    const auto& target = item.targets[t];
+    auto& mailbox = *group.edit_mailbox(goals_[i][t].mailbox);
+    auto message = stored(item, target, bodies_[i], now);
+    IndexRow index;
+    index.body = bodies_[i].id;
+    index.held = mark_of(message.held);
+    index.entry.uid = goals_[i][t].uid;
+    index.entry.flags = target.flags.system;
+    for (const auto& keyword : target.flags.keywords) {
+      auto bit = Group::keyword_bit(mailbox, keyword);
+      if (bit) index.entry.keywords |= 1ULL << *bit;   // no room for a 65th: mail is worth more than its label
+    }
+    index.entry.modseq = group.next_modseq(mailbox);
+    index.entry.size = message.header_prefix.size() + message.record_octets;
+    index.entry.internal_date = to_unix(Time(std::chrono::microseconds(message.internal_date)));
+    group.add_message(mailbox, index, message);
+    placed.push_back({mailbox.info.id, mailbox.info.uidvalidity, index.entry.uid});
+  }
+  return placed;
+}
+
 void Deliver::place(Group& group) {
   auto now = Clock::system().now();
   for (std::size_t i = 0; i < delivery_.items.size(); ++i) {
     const auto& item = delivery_.items[i];
-    std::vector<Placed> placed;
-    if (!item.targets.empty()) group.add_body(bodies_[i], item.targets.size(), written_[i]);
-    for (std::size_t t = 0; t < item.targets.size(); ++t) {
-      const auto& target = item.targets[t];
-      auto& mailbox = *group.edit_mailbox(goals_[i][t].mailbox);
-      auto message = stored(item, target, bodies_[i], now);
-      IndexRow index;
-      index.body = bodies_[i].id;
-      index.held = mark_of(message.held);
-      index.entry.uid = goals_[i][t].uid;
-      index.entry.flags = target.flags.system;
-      for (const auto& keyword : target.flags.keywords) {
-        auto bit = Group::keyword_bit(mailbox, keyword);
-        if (bit) index.entry.keywords |= 1ULL << *bit;   // no room for a 65th: mail is worth more than its label
-      }
-      index.entry.modseq = group.next_modseq(mailbox);
-      index.entry.size = message.header_prefix.size() + message.record_octets;
-      index.entry.internal_date = to_unix(Time(std::chrono::microseconds(message.internal_date)));
-      group.add_message(mailbox, index, message);
-      placed.push_back({mailbox.info.id, mailbox.info.uidvalidity, index.entry.uid});
-    }
-    result.placed.push_back(std::move(placed));
+    if (references_of(item) > 0) group.add_body(bodies_[i], references_of(item), written_[i]);
+    result.placed.push_back(place_copies(group, i, now));
+    auto& queued = result.queued.emplace_back();
+    for (const auto& onward : item.onward) queued.push_back(enqueue(group, entry_of(item, onward, bodies_[i], now)));
   }
 }
 
 bool Deliver::apply(Group& group) {
   result = Delivered();
-  auto refused = resolve(group);
+  auto entries = find_entries(group, delivery_.queue);
+  auto refused = look_for(entries);
+  if (!refused) refused = resolve(group);
   if (refused) {
+    auto gone = std::move(result.gone);
     fail(refused->outcome, refused->text);
+    result.gone = std::move(gone);
     return true;
   }
   place(group);
+  change_entries(group, delivery_.queue, std::move(entries));
   write_rows(group, delivery_.rows);
   return true;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gateway/store/committer.h"
+#include "gateway/store/queue.h"
 
 namespace postern::store {
 
@@ -22,7 +23,7 @@ class Deliver : public JobWith<Delivered> {
   bool apply(Group& group) override;
   void writing() override { rows_written_ = true; }
   void fail(Outcome outcome, std::string text) override;
-  bool grows() const override { return true; }
+  bool grows() const override;
   std::size_t body_octets() const override;
 
  private:
@@ -30,8 +31,11 @@ class Deliver : public JobWith<Delivered> {
     MailboxId mailbox = 0;
     Uid uid = 0;
   };
+  // Notes what is gone; what is required and gone refuses.
+  std::optional<Change> look_for(const QueueEntries& entries);
   std::optional<Change> resolve(Group& group);
   void place(Group& group);
+  std::vector<Placed> place_copies(Group& group, std::size_t item, Time now);
   StoredMessage stored(const Item& item, const Target& target, const NewBody& body, Time now) const;
 
   Delivery delivery_;

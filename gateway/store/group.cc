@@ -16,6 +16,7 @@ constexpr ModSeq kRememberedModseqs = 20'000;
 
 Group::Group(const Catalog& catalog, const Kv& rows, BodyStore& bodies) : catalog_(catalog), rows_(rows), body_store_(bodies) {
   changes_.counters = catalog.counters();
+  changes_.queue = catalog.queue();
   body_store_.drop_planned();
 }
 
@@ -53,7 +54,7 @@ std::vector<KvRow> Group::scan(const std::string& from, const std::string& to, s
   auto hidden = static_cast<std::size_t>(std::count_if(mine, end, [](const auto& row) { return !row.second; }));
   auto answer = rows_.scan(from, to, limit + hidden, KvReader::Reach::disk);
   if (!answer.ok()) {
-    if (failure_.empty()) failure_ = answer.error;
+    fail(answer.error);
     return {};
   }
   std::vector<KvRow> merged;
@@ -69,6 +70,10 @@ std::vector<KvRow> Group::scan(const std::string& from, const std::string& to, s
     ++mine;
   }
   return merged;
+}
+
+void Group::fail(std::string why) {
+  if (failure_.empty()) failure_ = std::move(why);
 }
 
 void Group::put(std::string key, std::string value) { pending_.insert_or_assign(std::move(key), std::move(value)); }
@@ -263,7 +268,7 @@ void Group::refer(BodyId id, std::int64_t by) {
   auto value = get(body_key(id));
   auto body = value ? decode_body(*value) : std::nullopt;
   if (!body) {
-    if (failure_.empty()) failure_ = "the row of body " + std::to_string(id) + " is missing or damaged";
+    fail("the row of body " + std::to_string(id) + " is missing or damaged");
     return;
   }
   body->references += static_cast<std::uint64_t>(by);
@@ -311,6 +316,7 @@ KvBatch Group::batch() {
   }
   changes_.counters.next_body = body_store_.next_id();
   put(std::string(kCountersKey), encode(changes_.counters));
+  if (changes_.queue.next != catalog_.queue().next) put(std::string(kQueueCounterKey), encode(changes_.queue));
   KvBatch batch;
   batch.steps.reserve(pending_.size() + ranges_.size());
   for (auto& [from, to] : ranges_) batch.erase_range(std::move(from), std::move(to));

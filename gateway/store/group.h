@@ -31,6 +31,7 @@ class Group {
   void erase(std::string key);
   void erase_range(std::string from, std::string to);   // none of these rows is read in this group again
   const std::string& failure() const { return failure_; }
+  void fail(std::string why);   // as after a failed read
 
   // --- catalog: peek to read, edit to change (null: no such thing)
   const AccountState* peek_account(AccountId id) const;
@@ -59,6 +60,9 @@ class Group {
   void vanish(MailboxState& mailbox, ModSeq modseq, std::vector<Uid> uids);
   // The bit of a keyword, made if there is room; nullopt if there is none.
   static std::optional<unsigned> keyword_bit(MailboxState& mailbox, std::string_view keyword);
+
+  // --- the queue
+  QueueId next_queue_id() { return changes_.queue.next++; }
 
   // --- bodies
   // Plans a new body with its row; `body.place.length` is set if it was written alone before.

@@ -75,9 +75,9 @@ Tried<std::vector<MessageRow>> read_messages(const RowsAccess::Reading& rows, Ma
   return found;
 }
 
-Tried<std::string> read_body(const RowsAccess::Reading& rows, BodyStore& bodies, BodyId body, std::uint64_t offset, std::uint64_t length, Reach reach) {
+Tried<BodyStore::Read> read_body(const RowsAccess::Reading& rows, BodyStore& bodies, BodyId body, std::uint64_t offset, std::uint64_t length, Reach reach) {
   bool memory = reach == Reach::memory;
-  if (!rows) return closed<std::string>(reach);
+  if (!rows) return closed<BodyStore::Read>(reach);
   // A record that moved to another segment meanwhile is found by its new row.
   for (int attempt = 0; attempt < 3; ++attempt) {
     auto value = rows.kv->get(std::vector<std::string>{body_key(body)}, reach);
@@ -87,7 +87,7 @@ Tried<std::string> read_body(const RowsAccess::Reading& rows, BodyStore& bodies,
     if (!row) return Error("body " + std::to_string(body) + " is not there: expunged, or its row is damaged");
     auto got = bodies.read(body, row->place, offset, length, memory ? Wait::never : Wait::disk);
     switch (got.state) {
-      case BodyStore::Read::State::ok: return std::move(got.octets);
+      case BodyStore::Read::State::ok: return got;
       case BodyStore::Read::State::would_block:
         if (memory) return {};
         break;
@@ -108,6 +108,41 @@ Tried<std::vector<Row>> read_rows(const RowsAccess::Reading& rows, const std::st
   std::vector<Row> out;
   for (auto& row : found.value) out.push_back({row.key.substr(1), std::move(row.value)});
   return out;
+}
+
+Error damaged_entry(QueueId id) { return failure("queue entry " + std::to_string(id) + " has a damaged row"); }
+
+// Until there are `limit` entries or no more rows: a page cut short by damaged ones would look like the last.
+Result<std::vector<QueueEntry>> read_queue(const RowsAccess::Reading& rows, QueueId first, std::size_t limit) {
+  if (!rows) return *closed<std::vector<QueueEntry>>(Reach::disk);
+  std::vector<QueueEntry> entries;
+  auto from = queue_key(first);
+  const auto end = behind("q");
+  while (entries.size() < limit) {
+    auto wanted = limit - entries.size();
+    auto page = rows.kv->scan(from, end, wanted, Reach::disk);
+    if (!page.ok()) return failure(page.error);
+    for (const auto& row : page.value) {
+      auto entry = decode_queue(first_number(row.key), row.value);
+      if (entry) entries.push_back(std::move(*entry));
+      else damaged_entry(first_number(row.key));
+    }
+    if (page.value.size() < wanted) break;
+    from = page.value.back().key + '\0';
+  }
+  return entries;
+}
+
+Tried<std::optional<QueueEntry>> read_entry(const RowsAccess::Reading& rows, QueueId id, Reach reach) {
+  using Answer = Result<std::optional<QueueEntry>>;
+  if (!rows) return closed<std::optional<QueueEntry>>(reach);
+  auto found = rows.kv->get(std::vector<std::string>{queue_key(id)}, reach);
+  if (!found.ok() && reach == Reach::memory) return {};
+  if (!found.ok()) return failure(found.error);
+  if (!found.value[0]) return Answer(std::optional<QueueEntry>());
+  auto entry = decode_queue(id, *found.value[0]);
+  if (!entry) return damaged_entry(id);
+  return Answer(std::move(entry));
 }
 
 Tried<std::optional<std::string>> read_row(const RowsAccess::Reading& rows, const std::string& key, Reach reach) {
@@ -167,16 +202,44 @@ io::Task<Result<std::vector<MessageRow>>> Reader::messages(MailboxId mailbox, Ui
 io::Task<Result<std::string>> Reader::read(BodyId body, std::string header_prefix, std::uint64_t offset, std::uint64_t length) {
   auto range = cut(header_prefix, offset, length);
   if (range.length == 0) co_return Result<std::string>(std::move(range.head));
-  auto tried = read_body(rows_.try_read(), bodies_, body, range.offset, range.length, Reach::memory);
+  auto got = co_await read_record(body, range.offset, range.length);
+  if (!got) co_return Result<std::string>(got.error());
+  auto text = std::move(*got).text();
+  if (range.head.empty()) co_return Result<std::string>(std::move(text));
+  range.head += text;
+  co_return Result<std::string>(std::move(range.head));
+}
+
+io::Task<Result<Octets>> Reader::record(BodyId body, std::uint64_t octets) {
+  auto got = co_await read_record(body, 0, octets);
+  if (!got) co_return Result<Octets>(got.error());
+  co_return Result<Octets>(std::move(*got).shared());
+}
+
+io::Task<Result<BodyStore::Read>> Reader::read_record(BodyId body, std::uint64_t offset, std::uint64_t length) {
+  auto tried = read_body(rows_.try_read(), bodies_, body, offset, length, Reach::memory);
   if (!tried) {
-    auto job = [this, body, from = range.offset, count = range.length, pass = gate_.enter()] {
-      return *read_body(rows_.read(), bodies_, body, from, count, Reach::disk);
+    auto job = [this, body, offset, length, pass = gate_.enter()] {
+      return *read_body(rows_.read(), bodies_, body, offset, length, Reach::disk);
     };
     tried = co_await workers_.run(std::move(job));
   }
-  if (!*tried || range.head.empty()) co_return std::move(*tried);
-  range.head += **tried;
-  co_return Result<std::string>(std::move(range.head));
+  co_return std::move(*tried);
+}
+
+io::Task<Result<std::vector<QueueEntry>>> Reader::queue(QueueId from, std::size_t limit) {
+  auto job = [this, from, limit, pass = gate_.enter()] { return read_queue(rows_.read(), from, limit); };
+  auto entries = co_await workers_.run(std::move(job));
+  co_return entries;
+}
+
+io::Task<Result<std::optional<QueueEntry>>> Reader::queue_entry(QueueId id) {
+  auto tried = read_entry(rows_.try_read(), id, Reach::memory);
+  if (!tried) {
+    auto job = [this, id, pass = gate_.enter()] { return *read_entry(rows_.read(), id, Reach::disk); };
+    tried = co_await workers_.run(std::move(job));
+  }
+  co_return std::move(*tried);
 }
 
 io::Task<Result<std::vector<Row>>> Reader::scan(std::string from, std::string to, std::size_t limit) {

@@ -25,10 +25,15 @@ class Reader {
   io::Task<Result<std::unique_ptr<MailboxWatch>>> watch(MailboxId mailbox);
   io::Task<Result<std::vector<MessageRow>>> messages(MailboxId mailbox, Uid first, Uid last, std::size_t limit);
   io::Task<Result<std::string>> read(BodyId body, std::string header_prefix, std::uint64_t offset, std::uint64_t length);
+  io::Task<Result<Octets>> record(BodyId body, std::uint64_t octets);
+  io::Task<Result<std::vector<QueueEntry>>> queue(QueueId from, std::size_t limit);
+  io::Task<Result<std::optional<QueueEntry>>> queue_entry(QueueId id);
   io::Task<Result<std::vector<Row>>> scan(std::string from, std::string to, std::size_t limit);
   io::Task<Result<std::optional<std::string>>> get(std::string key);
 
  private:
+  io::Task<Result<BodyStore::Read>> read_record(BodyId body, std::uint64_t offset, std::uint64_t length);
+
   RowsAccess& rows_;
   BodyStore& bodies_;
   const Catalog& catalog_;

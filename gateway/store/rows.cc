@@ -50,6 +50,7 @@ std::string vanished_key(MailboxId id, ModSeq modseq) {
 std::string doomed_key(MailboxId id) { return numbered('d', id); }
 std::string body_key(BodyId id) { return numbered('b', id); }
 std::string segment_key(std::uint64_t segment) { return numbered('s', segment); }
+std::string queue_key(QueueId id) { return numbered('q', id); }
 std::string general_key(std::string_view key) { return std::string("g").append(key); }
 
 std::uint64_t first_number(std::string_view key) { return number_at(key, 1, 8); }
@@ -239,6 +240,51 @@ std::optional<SegmentRow> decode_segment(std::string_view value) {
   segment.end = in.number();
   if (!in.done()) return {};
   return segment;
+}
+
+std::string encode(const QueueEntry& entry) {
+  Writer out;
+  out.text(entry.message_id);
+  out.text(entry.destination);
+  out.signed_number(entry.arrived.time_since_epoch().count());
+  out.signed_number(entry.due.time_since_epoch().count());
+  out.number(entry.held ? 1 : 0);
+  out.text(entry.header_prefix);
+  out.number(entry.body);
+  out.number(entry.record_octets);
+  out.text(entry.state);
+  return out.take();
+}
+
+std::optional<QueueEntry> decode_queue(QueueId id, std::string_view value) {
+  Parser in(value);
+  QueueEntry entry;
+  entry.id = id;
+  entry.message_id = in.text();
+  entry.destination = in.text();
+  entry.arrived = Time(std::chrono::microseconds(in.signed_number()));
+  entry.due = Time(std::chrono::microseconds(in.signed_number()));
+  entry.held = in.number_up_to(1) == 1;
+  entry.header_prefix = in.text();
+  entry.body = in.number();
+  entry.record_octets = in.number();
+  entry.state = in.text();
+  if (!in.done()) return {};
+  return entry;
+}
+
+std::string encode(const QueueCounter& counter) {
+  Writer out;
+  out.number(counter.next);
+  return out.take();
+}
+
+std::optional<QueueCounter> decode_queue_counter(std::string_view value) {
+  Parser in(value);
+  QueueCounter counter;
+  counter.next = in.number();
+  if (!in.done()) return {};
+  return counter;
 }
 
 std::string encode(const Counters& counters) {

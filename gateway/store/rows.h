@@ -12,7 +12,7 @@
 // big-endian numbers, so that rows lie in the order of their numbers; a value is a version octet,
 // then numbers as LEB128 and strings with their length before them.
 //
-//   #format, #counters        one each
+//   #format, #counters, #queue   one each
 //   a<account>                account
 //   u<account><name>          subscription, no value
 //   x<mailbox>                mailbox
@@ -22,6 +22,7 @@
 //   d<mailbox>                a removed mailbox whose messages are still being swept
 //   b<body>                   body: place and number of references
 //   s<segment>                segment: live octets and the end of what body rows name
+//   q<entry>                  entry of the outgoing queue
 //   g<key>                    general rows (Store::write)
 namespace postern::store {
 
@@ -50,6 +51,11 @@ struct Counters {
   MailboxId next_mailbox = 1;
   BodyId next_body = 1;
   std::uint32_t last_uidvalidity = 0;
+};
+
+// A row of its own and no field of Counters: see kFormat.
+struct QueueCounter {
+  QueueId next = 1;
 };
 
 // What the store keeps of a mailbox in memory, and in its row.
@@ -83,8 +89,12 @@ struct StoredMessage {
 };
 
 inline constexpr std::string_view kFormatKey = "#format";
+// The queue's rows did not raise it.  A program that does not know them neither reads nor writes q and #queue and keeps
+// each body that counts a reference: it sends nothing, loses nothing, and a later one finds the queue as it was.  Only
+// its check calls those references too many.
 inline constexpr std::string_view kFormat = "postern store 2";
 inline constexpr std::string_view kCountersKey = "#counters";
+inline constexpr std::string_view kQueueCounterKey = "#queue";
 
 std::string account_key(AccountId id);
 std::string subscription_key(AccountId id, std::string_view name);
@@ -95,6 +105,7 @@ std::string vanished_key(MailboxId id, ModSeq modseq);
 std::string doomed_key(MailboxId id);
 std::string body_key(BodyId id);
 std::string segment_key(std::uint64_t segment);
+std::string queue_key(QueueId id);
 std::string general_key(std::string_view key);
 // The prefix of all rows with `letter` for the number.
 std::string prefix_of(char letter, std::uint64_t number);
@@ -110,7 +121,9 @@ std::string encode(const IndexRow& row);
 std::string encode(const StoredMessage& message);
 std::string encode(const BodyRow& body);
 std::string encode(const SegmentRow& segment);
+std::string encode(const QueueEntry& entry);
 std::string encode(const Counters& counters);
+std::string encode(const QueueCounter& counter);
 std::string encode_uids(const std::vector<Uid>& ascending);
 
 std::optional<Account> decode_account(std::string_view value);
@@ -119,7 +132,9 @@ std::optional<IndexRow> decode_index(Uid uid, std::string_view value);
 std::optional<StoredMessage> decode_message(std::string_view value);
 std::optional<BodyRow> decode_body(std::string_view value);
 std::optional<SegmentRow> decode_segment(std::string_view value);
+std::optional<QueueEntry> decode_queue(QueueId id, std::string_view value);
 std::optional<Counters> decode_counters(std::string_view value);
+std::optional<QueueCounter> decode_queue_counter(std::string_view value);
 std::optional<std::vector<Uid>> decode_uids(std::string_view value);
 
 }  // namespace postern::store

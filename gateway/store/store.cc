@@ -117,6 +117,14 @@ class StoreOnDisk : public Store {
     return reader_.read(row.body, row.header_prefix, offset, length);
   }
 
+  // --- the outgoing queue
+  io::Task<Result<std::vector<QueueEntry>>> queue(QueueId from, std::size_t limit) override { return reader_.queue(from, limit); }
+  io::Task<Result<std::optional<QueueEntry>>> queue_entry(QueueId id) override { return reader_.queue_entry(id); }
+  io::Task<Result<std::string>> read(const QueueEntry& entry, std::uint64_t offset, std::uint64_t length) override {
+    return reader_.read(entry.body, entry.header_prefix, offset, length);
+  }
+  io::Task<Result<Octets>> record(const QueueEntry& entry) override { return reader_.record(entry.body, entry.record_octets); }
+
   // --- general rows
   io::Task<Change> write(std::vector<Row> rows) override { return change(*committer_, write_rows_job(std::move(rows))); }
   io::Task<Result<std::optional<std::string>>> get(std::string key) override { return reader_.get(general_key(key)); }

@@ -113,6 +113,17 @@ class Store {
   // An Error is a damaged record: NO [SERVERBUG].
   virtual io::Task<Result<std::string>> read(const MessageRow& row, std::uint64_t offset, std::uint64_t length) = 0;
 
+  // --- the outgoing queue; its changes are deliveries
+  // Entries with id >= from in order, at most `limit`; fewer: there are no more.  An Error is a failed read, not an
+  // empty queue.  A damaged row is logged and left out.  Made for pages of some thousand: never read on the loop.
+  virtual io::Task<Result<std::vector<QueueEntry>>> queue(QueueId from, std::size_t limit) = 0;
+  // nullopt: gone.  An Error is a failed read or a damaged row.
+  virtual io::Task<Result<std::optional<QueueEntry>>> queue_entry(QueueId id) = 0;
+  // As of a message row.
+  virtual io::Task<Result<std::string>> read(const QueueEntry& entry, std::uint64_t offset, std::uint64_t length) = 0;
+  // The whole record behind the entry's prefix, checked, and not copied once it was read.
+  virtual io::Task<Result<Octets>> record(const QueueEntry& entry) = 0;
+
   // --- general rows
   virtual io::Task<Change> write(std::vector<Row> rows) = 0;
   virtual io::Task<Result<std::optional<std::string>>> get(std::string key) = 0;

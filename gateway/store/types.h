@@ -17,6 +17,7 @@ namespace postern::store {
 using AccountId = std::uint64_t;
 using MailboxId = std::uint64_t;   // RFC 8474: never given twice, survives RENAME
 using BodyId = std::uint64_t;
+using QueueId = std::uint64_t;     // ascending in the order of arrival; never given twice, whatever was removed meanwhile
 using Uid = std::uint32_t;         // RFC 3501 2.3.1.1
 using ModSeq = std::uint64_t;      // RFC 7162
 
@@ -110,7 +111,44 @@ struct Target {
   std::size_t notice_of_target = 0;
 };
 
-// One body and the copies of it.  An item without targets stores nothing.
+// An entry of the outgoing queue: a message for one destination.  Octets of the message = header_prefix + body
+// record.  `destination` and `state` are delivery's: the store keeps them and reads neither.
+struct QueueEntry {
+  QueueId id = 0;
+  std::string message_id;       // ours, as Item::id
+  std::string destination;      // the queue it stands in: a domain, a route
+  Time arrived{};               // when it was committed
+  Time due{};                   // the next attempt
+  bool held = false;            // by the operator
+  std::string header_prefix;
+  BodyId body = 0;
+  std::uint64_t record_octets = 0;
+  std::string state;            // the envelope, and how far each recipient has come
+
+  std::uint64_t size() const { return header_prefix.size() + record_octets; }
+};
+
+// Where one message goes on to.  The entry refers to the item's body as a target's copy does.
+struct Onward {
+  std::string destination;
+  Time due{};                   // 0: now
+  std::string header_prefix;
+  std::string state;
+};
+
+// What becomes of an entry.  A field without value stays as it is, so that who counts attempts does not undo
+// what the operator holds.  An entry that is gone is told in Delivered::gone and changes nothing else, unless it
+// is required.
+struct QueueChange {
+  QueueId id = 0;
+  bool remove = false;          // gives up the reference to the body; the fields below mean nothing
+  std::optional<Time> due;
+  std::optional<bool> held;
+  std::optional<std::string> state;
+  bool required = false;        // gone: the whole delivery is refused with Outcome::cannot
+};
+
+// One body, the copies of it and the entries that send it on.  An item with neither stores nothing.
 struct Item {
   std::string id;
   std::vector<Octets> pieces;   // the record is their concatenation
@@ -118,6 +156,7 @@ struct Item {
   std::string envelope;
   Time internal_date{};         // 0: now
   std::vector<Target> targets;
+  std::vector<Onward> onward;
 };
 
 // A row of the general space (counters, rule memory, lists, trace); no value: erase.
@@ -126,10 +165,12 @@ struct Row {
   std::optional<std::string> value;
 };
 
-// Everything of a delivery is durable together or not at all.
+// Everything of a delivery is durable together or not at all.  One without copies, entries and values of rows needs
+// no space: it passes on a full disk, so that the queue can drain.
 struct Delivery {
   std::vector<Item> items;
   std::vector<Row> rows;
+  std::vector<QueueChange> queue;   // each entry at most once; some hundreds, more in several deliveries
 };
 
 struct Placed {
@@ -158,6 +199,8 @@ struct Change {
 
 struct Delivered : Change {
   std::vector<std::vector<Placed>> placed;   // per item, per target
+  std::vector<std::vector<QueueId>> queued;  // per item, per onward
+  std::vector<QueueId> gone;                 // of Delivery::queue, also when that is why it was refused
 };
 
 struct Copied : Change {

@@ -21,6 +21,9 @@ class Verifier {
     each('i', [this](const KvRow& row) { index(row); });
     each('m', [this](const KvRow& row) { message(row); });
     compare_mailboxes();
+    auto counter = rows_.get(std::vector<std::string>{std::string(kQueueCounterKey)}, KvReader::Reach::disk);
+    auto next = counter.ok() && counter.value[0] ? decode_queue_counter(*counter.value[0]) : std::nullopt;
+    each('q', [this, next](const KvRow& row) { entry(row, next ? next->next : 1); });
     each('b', [this](const KvRow& row) { body(row); });
     for (const auto& [id, count] : references_) say("body " + std::to_string(id) + " is named by messages and has no row");
     each('s', [this](const KvRow& row) { segment(row); });
@@ -77,6 +80,22 @@ class Verifier {
     auto twin = rows_.get(std::vector<std::string>{key}, KvReader::Reach::disk);
     if (twin.ok() && !twin.value[0]) say(name_of(row) + ": a message row without an index row");
     --indexes_;
+  }
+
+  void entry(const KvRow& row, QueueId next) {
+    auto id = first_number(row.key);
+    auto name = "queue entry " + std::to_string(id);
+    auto decoded = decode_queue(id, row.value);
+    if (!decoded) return say(name + ": the row is damaged");
+    if (id >= next) say(name + ": its id would be given again");
+    auto value = rows_.get(std::vector<std::string>{body_key(decoded->body)}, KvReader::Reach::disk);
+    if (!value.ok()) return say(value.error);
+    if (!value.value[0]) return say(name + ": its body " + std::to_string(decoded->body) + " has no row");
+    ++references_[decoded->body];
+    auto body = decode_body(*value.value[0]);
+    if (body && body->place.length != decoded->record_octets) {
+      say(name + ": its body has " + std::to_string(body->place.length) + " octets and not " + std::to_string(decoded->record_octets));
+    }
   }
 
   void compare_mailboxes() {

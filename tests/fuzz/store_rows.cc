@@ -22,7 +22,7 @@ void round(const T& decoded, Decode decode) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   std::string_view value(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 9) {
+  switch (data[0] % 11) {
     case 0: round(decode_account(value), decode_account); break;
     case 1: round(decode_mailbox(value), decode_mailbox); break;
     case 2: round(decode_index(1, value), [](std::string_view v) { return decode_index(1, v); }); break;
@@ -35,6 +35,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (uids && decode_uids(encode_uids(*uids)) != uids) std::abort();
       break;
     }
+    case 9: round(decode_queue(1, value), [](std::string_view v) { return decode_queue(1, v); }); break;
+    case 10: round(decode_queue_counter(value), decode_queue_counter); break;
     default: parse_record_header(value); break;
   }
   return 0;

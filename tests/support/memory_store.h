@@ -8,18 +8,25 @@
 
 #include "gateway/io/loop.h"
 #include "gateway/store/store.h"
+#include "tests/support/memory_queue.h"
 
 namespace postern::test {
 
 // A store without a disk for tests of its readers and for fuzzing: one loop, every change published at once.
-// It keeps the contracts of store.h that IMAP and POP3 rely on; the quarantine's rules are not in it.
-// `fail_with` makes the next changes answer so; `damage` makes reads of that uid fail, `unreadable` those of rows.
+// It keeps the contracts of store.h that IMAP, POP3 and the outgoing queue rely on; the quarantine's rules and the
+// general rows are not in it.  `fail_with` makes the next changes answer so, `low_space` refuses deliveries that need
+// space; `damage` makes reads of that uid fail, `damaged_entry` those of that queue entry's octets, `unreadable` those
+// of rows.
 class MemoryStore : public store::Store {
  public:
   store::Outcome fail_with = store::Outcome::done;
+  bool low_space = false;
   store::Uid damage = 0;
+  store::QueueId damaged_entry = 0;
   bool unreadable = false;
   std::size_t reads = 0;   // of messages' octets
+
+  std::size_t bodies() const { return bodies_.size(); }   // that are still named
 
   std::optional<store::Account> account(std::string_view address) const override {
     for (const auto& account : accounts_) {
@@ -136,26 +143,23 @@ class MemoryStore : public store::Store {
   io::Task<store::Delivered> deliver(store::Delivery delivery) override {
     store::Delivered out;
     if (fails(out)) co_return out;
-    for (auto& item : delivery.items) {
+    if (low_space && needs_space(delivery)) {
+      out.outcome = store::Outcome::no_space;
+      out.text = "the disk is nearly full";
+      co_return out;
+    }
+    if (!queue_.allows(delivery.queue, out)) co_return out;
+    for (const auto& item : delivery.items) {
       std::string record;
       for (const auto& piece : item.pieces) record += piece.view();
+      auto octets = record.size();
+      auto body = bodies_.add(std::move(record), item.targets.size() + item.onward.size());
       auto& placed = out.placed.emplace_back();
-      for (auto& target : item.targets) {
-        auto info = target.use != store::SpecialUse::none ? mailbox(target.account, target.use) : mailbox(target.account, target.mailbox);
-        if (!info) info = add_mailbox(target.account, target.mailbox, store::SpecialUse::none);
-        store::MessageRow row;
-        row.header_prefix = target.header_prefix;
-        row.body = bodies_.size();
-        row.record_octets = record.size();
-        row.flags = target.flags;
-        row.internal_date = item.internal_date == Time{} ? now : item.internal_date;
-        row.parts = item.parts;
-        row.envelope = item.envelope;
-        row.held = target.held;
-        placed.push_back(insert(info->id, std::move(row)));
-      }
-      bodies_.push_back(std::move(record));
+      for (const auto& target : item.targets) placed.push_back(place(item, target, body, octets));
+      auto& queued = out.queued.emplace_back();
+      for (const auto& onward : item.onward) queued.push_back(queue_.add(entry_of(item, onward, body, octets)));
     }
+    queue_.change(delivery.queue, bodies_);
     co_return out;
   }
   io::Task<store::FlagsChanged> change_flags(store::MailboxId id, std::vector<store::Uid> uids, store::FlagOperation operation,
@@ -244,8 +248,27 @@ class MemoryStore : public store::Store {
   io::Task<Result<std::string>> read(const store::MessageRow& row, std::uint64_t offset, std::uint64_t length) override {
     ++reads;
     if (row.uid == damage) co_return Result<std::string>(Error("the record is damaged"));
-    std::string whole = row.header_prefix + bodies_.at(row.body);
-    co_return Result<std::string>(offset >= whole.size() ? std::string() : whole.substr(offset, length));
+    co_return part(row.header_prefix, row.body, offset, length);
+  }
+
+  io::Task<Result<std::vector<store::QueueEntry>>> queue(store::QueueId from, std::size_t limit) override {
+    if (unreadable) co_return Error("a bad sector");
+    co_return queue_.page(from, limit);
+  }
+  io::Task<Result<std::optional<store::QueueEntry>>> queue_entry(store::QueueId id) override {
+    if (unreadable) co_return Error("a bad sector");
+    std::optional<store::QueueEntry> out;
+    if (const auto* found = queue_.find(id)) out = *found;
+    co_return out;
+  }
+  io::Task<Result<std::string>> read(const store::QueueEntry& entry, std::uint64_t offset, std::uint64_t length) override {
+    if (entry.id == damaged_entry) co_return Result<std::string>(Error("the record is damaged"));
+    co_return part(entry.header_prefix, entry.body, offset, length);
+  }
+  io::Task<Result<Octets>> record(const store::QueueEntry& entry) override {
+    const auto* record = bodies_.find(entry.body);
+    if (record == nullptr || entry.id == damaged_entry) co_return Result<Octets>(Error("the record is damaged"));
+    co_return Result<Octets>(Octets(*record));
   }
 
   io::Task<store::Change> write(std::vector<store::Row>) override { co_return store::Change(); }
@@ -300,6 +323,45 @@ class MemoryStore : public store::Store {
     change.text = "made to fail";
     return fail_with != store::Outcome::done;
   }
+  static bool needs_space(const store::Delivery& delivery) {
+    for (const auto& item : delivery.items) {
+      if (!item.targets.empty() || !item.onward.empty()) return true;
+    }
+    return std::any_of(delivery.rows.begin(), delivery.rows.end(), [](const auto& row) { return row.value.has_value(); });
+  }
+  store::Placed place(const store::Item& item, const store::Target& target, store::BodyId body, std::uint64_t octets) {
+    auto info = target.use == store::SpecialUse::none ? mailbox(target.account, target.mailbox) : mailbox(target.account, target.use);
+    if (!info) info = add_mailbox(target.account, target.mailbox, target.use);
+    store::MessageRow row;
+    row.id = item.id;
+    row.header_prefix = target.header_prefix;
+    row.body = body;
+    row.record_octets = octets;
+    row.flags = target.flags;
+    row.internal_date = item.internal_date == Time{} ? now : item.internal_date;
+    row.parts = item.parts;
+    row.envelope = item.envelope;
+    row.held = target.held;
+    return insert(info->id, std::move(row));
+  }
+  store::QueueEntry entry_of(const store::Item& item, const store::Onward& onward, store::BodyId body, std::uint64_t octets) const {
+    store::QueueEntry entry;
+    entry.message_id = item.id;
+    entry.destination = onward.destination;
+    entry.arrived = now;
+    entry.due = onward.due == Time{} ? now : onward.due;
+    entry.header_prefix = onward.header_prefix;
+    entry.body = body;
+    entry.record_octets = octets;
+    entry.state = onward.state;
+    return entry;
+  }
+  Result<std::string> part(const std::string& prefix, store::BodyId body, std::uint64_t offset, std::uint64_t length) const {
+    const auto* record = bodies_.find(body);
+    if (record == nullptr) return Error("body " + std::to_string(body) + " is not there");
+    std::string whole = prefix + *record;
+    return offset >= whole.size() ? std::string() : whole.substr(offset, length);
+  }
   store::MailboxInfo add_mailbox(store::AccountId account, std::string name, store::SpecialUse use) {
     auto box = std::make_shared<Box>();
     auto view = std::make_shared<View>();
@@ -352,6 +414,7 @@ class MemoryStore : public store::Store {
       for (std::size_t i = 0; i < source.keywords_.size(); ++i) {
         if ((entry.keywords >> i & 1) != 0) row.flags.keywords.push_back(source.keywords_[i]);
       }
+      bodies_.refer(row.body, 1);
       auto placed = insert(to, std::move(row));
       out.uids.emplace_back(uid, placed.uid);
       out.uidvalidity = placed.uidvalidity;
@@ -360,7 +423,12 @@ class MemoryStore : public store::Store {
   void drop(store::MailboxId id, const std::vector<store::Uid>& uids) {
     auto next = copy_view(id);
     std::erase_if(next->entries_, [&](const store::Entry& entry) { return std::binary_search(uids.begin(), uids.end(), entry.uid); });
-    for (auto uid : uids) rows_.erase({id, uid});
+    for (auto uid : uids) {
+      auto row = rows_.find({id, uid});
+      if (row == rows_.end()) continue;
+      bodies_.refer(row->second.body, -1);
+      rows_.erase(row);
+    }
     publish(next);
   }
 
@@ -368,7 +436,8 @@ class MemoryStore : public store::Store {
   std::map<store::MailboxId, std::shared_ptr<Box>> boxes_;
   store::MailboxId last_mailbox_ = 0;
   std::map<std::pair<store::MailboxId, store::Uid>, store::MessageRow> rows_;
-  std::vector<std::string> bodies_;
+  MemoryBodies bodies_;
+  MemoryQueue queue_;
   std::map<std::string, bool> subscriptions_;
 };
 

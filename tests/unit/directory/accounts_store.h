@@ -70,6 +70,10 @@ class AccountsStore : public store::Store {
   io::Task<Result<std::optional<store::MessageRow>>> message(store::MailboxId, store::Uid) override { unexpected(); }
   io::Task<Result<std::vector<store::MessageRow>>> messages(store::MailboxId, store::Uid, store::Uid, std::size_t) override { unexpected(); }
   io::Task<Result<std::string>> read(const store::MessageRow&, std::uint64_t, std::uint64_t) override { unexpected(); }
+  io::Task<Result<std::vector<store::QueueEntry>>> queue(store::QueueId, std::size_t) override { unexpected(); }
+  io::Task<Result<std::optional<store::QueueEntry>>> queue_entry(store::QueueId) override { unexpected(); }
+  io::Task<Result<std::string>> read(const store::QueueEntry&, std::uint64_t, std::uint64_t) override { unexpected(); }
+  io::Task<Result<Octets>> record(const store::QueueEntry&) override { unexpected(); }
   io::Task<store::Change> write(std::vector<store::Row>) override { unexpected(); }
   io::Task<Result<std::optional<std::string>>> get(std::string) override { unexpected(); }
   io::Task<Result<std::vector<store::Row>>> scan(std::string, std::string, std::size_t) override { unexpected(); }
