@@ -3,7 +3,7 @@
 
 #include "gateway/io/together.h"
 #include "tests/unit/store/failing.h"
-#include "tests/unit/store/fixture.h"
+#include "tests/unit/store/queue_world.h"
 
 using namespace postern;
 using namespace postern::store;
@@ -105,6 +105,29 @@ TEST_CASE("a copy of a segment that is emptied while its rows move takes the res
   CHECK(f.store->state().problem.empty());
   for (Uid uid = 1001; uid <= 1400; ++uid) CHECK(f.text(inbox, uid) == "message " + std::to_string(uid));
   CHECK(octets_on_disk(f) < 1400 * 40);
+}
+
+TEST_CASE("a rewriting moves a body that only the queue holds") {
+  Fixture f;
+  f.options.segment_octets = 64 << 10;
+  f.reopen();
+  auto w = world_of(f);
+  std::vector<QueueId> kept;
+  std::vector<QueueChange> removals;
+  for (int i = 0; i < 100; ++i) {
+    auto id = w.enqueue(text_of(i));
+    if (i % 5 == 0) kept.push_back(id);
+    else removals.push_back(removal(id));
+  }
+  auto early = w.entry(kept[1]);   // read through after its record has moved
+  auto before = octets_on_disk(f);
+  REQUIRE(w.deliver({}, std::move(removals)).ok());
+  CHECK(settles(f, before / 2));
+  CHECK(w.text(early) == text_of(5));
+  f.reopen();
+  auto again = world_of(f);
+  for (std::size_t i = 0; i < kept.size(); ++i) CHECK(again.text(again.entry(kept[i])) == text_of(static_cast<int>(i) * 5));
+  f.check();
 }
 
 TEST_CASE("a rewriting that the disk refuses at any step loses nothing") {

@@ -22,6 +22,7 @@ TEST_CASE("keys lie in the order of their numbers") {
   CHECK(index_key(1, 255) < index_key(1, 256));
   CHECK(index_key(1, 0xffffffff) < index_key(2, 0));
   CHECK(vanished_key(1, 255) < vanished_key(1, 256));
+  CHECK(queue_key(255) < queue_key(256));
   CHECK(first_number(index_key(77, 5)) == 77);
   CHECK(second_number(index_key(77, 5), 4) == 5);
   CHECK(second_number(vanished_key(77, 1ULL << 40), 8) == 1ULL << 40);
@@ -52,6 +53,24 @@ TEST_CASE("a value cut short at any octet, or with one too many, is damaged and 
   CHECK(decode_message(whole)->held->notice);
   CHECK(decode_message(whole)->held->recipient == 0);
   for (std::size_t i = 0; i < whole.size(); ++i) CHECK_FALSE(decode_message(whole.substr(0, i)));
+  QueueEntry entry;
+  entry.message_id = "ID";
+  entry.destination = "example.org";
+  entry.arrived = from_unix(-5);
+  entry.due = from_unix(2'000'000'000);
+  entry.held = true;
+  entry.header_prefix = "A: b\r\n";
+  entry.body = 7;
+  entry.record_octets = 1ULL << 40;
+  entry.state = std::string("\0s", 2);
+  whole = encode(entry);
+  REQUIRE(decode_queue(3, whole));
+  CHECK(encode(*decode_queue(3, whole)) == whole);
+  CHECK(decode_queue(3, whole)->id == 3);
+  CHECK(decode_queue(3, whole)->arrived == entry.arrived);
+  CHECK(decode_queue(3, whole)->state == entry.state);
+  CHECK_FALSE(decode_queue(3, whole + '\0'));
+  for (std::size_t i = 0; i < whole.size(); ++i) CHECK_FALSE(decode_queue(3, whole.substr(0, i)));
   CHECK(decode_uids(encode_uids({1, 2, 4'000'000'000})) == std::vector<Uid>{1, 2, 4'000'000'000});
   CHECK_FALSE(decode_uids(std::string("\x01\x02\x05", 3)));
 }
