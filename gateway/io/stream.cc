@@ -262,6 +262,11 @@ bool Stream::is_quiet() const {
   return buffered().empty() && ::ioctl(fd_.get(), FIONREAD, &unread) == 0 && unread == 0;
 }
 
+bool Stream::is_idle() const {
+  char octet = 0;
+  return over_.empty() && buffered().empty() && ::recv(fd_.get(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 Edge& Stream::edge_for(Input input) { return input == Input::not_before_output ? edges_->write : edges_->read; }
 Edge& Stream::edge_for(int want) { return want == kWantWrite ? edges_->write : edges_->read; }
 

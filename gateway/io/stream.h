@@ -62,6 +62,8 @@ class Stream {
   Task<Heard> listen(Deadline deadline, Signal& signal, Signal* other = nullptr);
   // Nothing of the peer's lies unread, neither here nor in the kernel: closing sends no RST.
   bool is_quiet() const;
+  // The same, and the peer has not closed either: a kept connection can be used again.
+  bool is_idle() const;
   // Is there a whole line in the buffer already (pipelining)?
   bool has_line() const { return buffered().find('\n') != std::string_view::npos; }
 

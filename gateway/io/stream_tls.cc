@@ -1,6 +1,7 @@
 // The TLS of a Stream: handshakes, and SSL_read and SSL_write as one attempt each.
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 
 #include <cerrno>
 #include <cstring>
@@ -30,7 +31,10 @@ int Stream::tls_result(int result, const char* doing) {
   char text[256] = "TLS error";
   ERR_error_string_n(ERR_get_error(), text, sizeof text);
   ERR_clear_error();
-  throw Closed(std::string(doing) + ": " + text);
+  // "certificate verify failed" alone helps nobody.
+  auto verified = SSL_get_verify_result(as_ssl(ssl_.get()));
+  bool judged = (SSL_get_verify_mode(as_ssl(ssl_.get())) & SSL_VERIFY_PEER) != 0 && verified != X509_V_OK;
+  throw Closed(std::string(doing) + ": " + text + (judged ? std::string(": ") + X509_verify_cert_error_string(verified) : ""));
 }
 
 int Stream::tls_read(std::span<char> into) {
