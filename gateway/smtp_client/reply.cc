@@ -8,6 +8,9 @@
 namespace postern::smtp_client {
 namespace {
 
+// What is kept of a line that comes in pieces: the text, its codes, and an octet behind, to see that it was cut.
+constexpr std::size_t kMaxLine = kMaxReplyLine + 32;
+
 // The code of a reply line, or 0.  RFC 5321 4.2.1: the first digit is 2 to 5 in SMTP.
 int code_of(std::string_view line) {
   if (line.size() < 3 || line[0] < '2' || line[0] > '5' || !is_digit(line[1]) || !is_digit(line[2])) return 0;
@@ -63,8 +66,7 @@ ReplyReader::State ReplyReader::take(std::string_view have, std::size_t& used) {
     if (whole && line_.empty()) {
       state = take_line(piece);
     } else {
-      // One octet more than is kept, and the CR.
-      line_ += piece.substr(0, kMaxReplyLine + 6 - std::min(kMaxReplyLine + 6, line_.size()));
+      line_ += piece.substr(0, kMaxLine - std::min(kMaxLine, line_.size()));
       if (whole) {
         state = take_line(line_);
         line_.clear();
