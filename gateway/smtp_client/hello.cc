@@ -31,6 +31,7 @@ io::Task<void> Connection::open(const Target& target, const TlsContexts& tls) {
       co_await say_hello(target.helo);
     }
   }
+  if (!target.chunking) extensions_.chunking = false;
   if (target.login) co_await log_in(*target.login);
 }
 

@@ -48,6 +48,7 @@ struct Target {
   bool implicit_tls = false;
   std::string tls_name;         // for SNI (RFC 6066 3) and `verify`; "": no SNI.  Never an address.
   std::optional<Login> login;   // AUTH, over TLS only
+  bool chunking = true;         // false: DATA also where CHUNKING is offered, for hosts that get it wrong
   Timeouts timeouts;
 };
 

@@ -26,7 +26,8 @@ using Kind = Outcome::Kind;
 //   C: pattern  hears such a line ('*' stands for anything)
 //   BODY        hears a body up to the dot;  BDAT hears a BDAT command and its chunk
 //   TLS         does its side of a handshake
-//   HANG        says no more;  CLOSE closes
+//   INJECT      takes STARTTLS and forges an answer behind it, in one segment
+//   HANG        says no more;  STOP reads no more either;  CLOSE closes
 // At its end it waits for the client to go.
 struct Server {
   std::string script;
@@ -34,8 +35,10 @@ struct Server {
   std::string problem;                // what came that the script does not have
   std::string at;                     // the line of the script that is played; "" behind the last
   std::vector<std::string> heard;
+  bool client_gone = false;
   std::string body;                   // of BODY with its stuffed dots, or of BDAT
   std::shared_ptr<const io::TlsContext> tls;
+  bool breaks_off = false;            // the client is to break off the handshake
 
   io::Task<void> say(io::Stream& stream, std::string octets) {
     if (!trickle) {
@@ -84,11 +87,14 @@ struct Server {
       if (action == "BODY") co_await hear_body(stream);
       if (action == "BDAT") co_await hear_chunk(stream);
       if (action == "TLS") co_await stream.start_tls(tls, in(10s));
-      if (action == "HANG" || action == "CLOSE") break;
+      if (action == "INJECT") co_await stream.write("220 go\r\n250 forged\r\n", in(10s));
+      if (action == "HANG" || action == "STOP" || action == "CLOSE") break;
     }
     bool closes = at == "CLOSE";
+    bool stops = at == "STOP";
     at.clear();
     if (closes) co_return;
+    for (int i = 0; stops && i < 2000 && !client_gone; ++i) co_await io::sleep_until(in(5ms));
     co_await wait_for_the_end(stream);
   }
 };
@@ -107,6 +113,7 @@ struct Play {
   int messages = 1;
   bool probes = false;
   bool quits = false;
+  std::chrono::milliseconds pause{0};   // behind the messages
 
   Server server;
   Outcome failure;
@@ -145,7 +152,7 @@ struct Play {
     loop.block_on(play(loop));
     INFO(server.script);
     CHECK(server.problem == "");
-    CHECK(server.at == "");
+    CHECK(server.at == (server.breaks_off ? "TLS" : ""));
     return *this;
   }
   const Outcome& first() const { return outcomes.at(0); }
@@ -163,10 +170,12 @@ struct Play {
       offered = connection.extensions();
       was_tls = connection.is_tls();
       co_await use(connection);
+      if (pause.count() != 0) co_await io::sleep_until(in(pause));
       usable = connection.usable();
       if (quits) co_await connection.quit();
     }
     opened.connection = nullptr;
+    server.client_gone = true;
     co_await postern::test::ended(loop);
   }
   io::Task<void> use(Connection& connection) {

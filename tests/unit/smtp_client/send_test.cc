@@ -72,6 +72,12 @@ TEST_CASE("with CHUNKING the body goes in one chunk as it is") {
   CHECK(play.server.body == "Subject: x\r\n\r\n.dot\r\nno end");
 }
 
+TEST_CASE("a target may do without CHUNKING") {
+  Play play(hello({"CHUNKING"}) + kOneMessage);
+  play.target.chunking = false;
+  CHECK(play.run().first().accepted());
+}
+
 TEST_CASE("no chunk is sent for nobody") {
   Play play(hello({"PIPELINING", "CHUNKING"}) + "C: MAIL*\nC: RCPT*\nS: 250 ok\nS: 550 no\nC: RSET\nC: MAIL*\nC: RCPT*\nS: 250 ok\nS: 250 ok\nS: 550 no\n");
   play.messages = 2;
