@@ -1,4 +1,5 @@
 // The message itself: DATA with dots stuffed (RFC 5321 4.5.2), or one BDAT chunk (RFC 3030).
+#include <algorithm>
 #include <exception>
 
 #include "gateway/io/errors.h"

@@ -81,6 +81,22 @@ Task<bool> early_talker(bool talks) {
   co_return spoke;
 }
 
+// Idle at first, with octets of the peer's unread, read, and when the peer has closed.
+Task<std::vector<bool>> idleness() {
+  auto pair = co_await connected();
+  std::vector<bool> out;
+  out.push_back(pair.client.is_idle());
+  co_await pair.server.write("421", in(5s));
+  co_await io::sleep_until(in(20ms));
+  out.push_back(pair.client.is_idle());
+  co_await pair.client.read_exact(3, in(5s));
+  out.push_back(pair.client.is_idle());
+  { Stream gone(std::move(pair.server)); }
+  co_await io::sleep_until(in(20ms));
+  out.push_back(pair.client.is_idle());
+  co_return out;
+}
+
 Task<void> notify_soon(io::Signal& signal) {
   co_await io::sleep_until(in(2ms));
   signal.notify();
@@ -178,6 +194,11 @@ TEST_CASE("listening ends with input, either signal or the deadline, and throws 
   CHECK(loop.block_on(heard_first(false, false, true)) == io::Heard::other);
   CHECK(loop.block_on(heard_first(false, false, false)) == io::Heard::nothing);
   CHECK_THROWS_AS(loop.block_on(listen_to_nobody()), io::Closed);
+}
+
+TEST_CASE("a stream is idle while the peer has neither spoken nor closed") {
+  Loop loop;
+  CHECK(loop.block_on(idleness()) == std::vector<bool>{true, false, true, false});
 }
 
 TEST_CASE("lines come with the truth about their ends") {

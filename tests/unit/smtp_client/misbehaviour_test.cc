@@ -82,7 +82,7 @@ TEST_CASE("a server that hangs instead of answering has timed out at that step")
     bool tls = form == 1;
     for (const auto& stage : stages(Dialect::smtp, tls, form == 2)) {
       auto play = prepared(Dialect::smtp, tls, stage.before + "HANG\n");
-      play.impatient().run();
+      play.impatient(stage.step).run();
       auto outcome = outcome_of(play);
       INFO(stage.before << " -> " << outcome.sentence());
       CHECK(outcome.kind == (stage.step == Step::tls ? Kind::tls_failed : Kind::timed_out));
@@ -230,7 +230,7 @@ TEST_CASE("who closes or hangs in the middle of the message has not got it") {
                             : hello({}) + "C: MAIL*\nS: 250 ok\nC: RCPT*\nS: 250 ok\nC: DATA\nS: 354 go\n";
       Play play(script + (hangs ? "STOP\n" : "CLOSE\n"));
       play.body.assign(64, std::string(1 << 20, 'x'));
-      play.impatient().run();
+      play.impatient(Step::body).run();
       CHECK(play.first().kind == (hangs ? Kind::timed_out : Kind::lost));
       CHECK(play.first().step == Step::body);
       CHECK_FALSE(play.first().maybe_delivered);

@@ -140,10 +140,16 @@ struct Play {
     target.dialect = Dialect::lmtp;
     return *this;
   }
-  // All waits are short: for servers that say nothing.
-  Play& impatient(std::chrono::milliseconds wait = 300ms) {
+  // The wait at that step is short: for servers that say nothing there.
+  Play& impatient(Step step) {
     auto& t = target.timeouts;
-    t.tls = t.greeting = t.command = t.data = t.block = t.end = wait;
+    auto& wait = step == Step::greeting ? t.greeting
+                 : step == Step::tls    ? t.tls
+                 : step == Step::data   ? t.data
+                 : step == Step::body   ? t.block
+                 : step == Step::end    ? t.end
+                                        : t.command;
+    wait = 300ms;
     return *this;
   }
 
