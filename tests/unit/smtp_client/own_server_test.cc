@@ -70,7 +70,7 @@ std::vector<std::string> stored(World& world) {
   std::vector<std::string> out;
   auto inbox = world.store.mailbox(world.store.account("ann@example.test")->id, "INBOX");
   auto rows = world.loop.block_on(world.store.messages(inbox->id, 1, 1000, 1000));
-  for (const auto& row : rows) {
+  for (const auto& row : *rows) {
     auto octets = world.loop.block_on(world.store.read(row, row.header_prefix.size(), row.record_octets));
     out.push_back(octets.value());
   }
