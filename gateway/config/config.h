@@ -45,12 +45,45 @@ struct Dns {
   Milliseconds timeout{5000};
 };
 
-// [domains."corp.example"].  All are delivered to mailboxes here: other forms are not built yet
-// and refused by the loader.
+// "smtp://HOST:PORT" or "lmtp://HOST:PORT".
+struct Host {
+  bool lmtp = false;
+  std::string name;          // lower case in A-labels, or an address as IpAddress::to_string() gives it
+  std::uint16_t port = 25;
+  std::string to_string() const;
+  bool operator==(const Host&) const = default;
+};
+// Nothing when it is neither; without a port 25, or 24 for LMTP.
+std::optional<Host> parse_host(std::string_view text);
+
+enum class TlsUse { never, may, must, verify };
+std::string_view name(TlsUse use);
+
+// What becomes of a domain's mail that goes on to servers of its own.
+struct Relay {
+  std::vector<Host> hosts;        // in order of trial; empty: mailboxes here
+  TlsUse tls = TlsUse::may;
+  bool ask_recipients = true;     // at RCPT; false: every address is taken
+  bool queue_when_down = false;   // an address of which nothing is known while no host answers: taken, not 450
+  bool operator==(const Relay&) const = default;
+};
+
+// [domains."corp.example"]
 struct Domain {
   std::string name;        // lower case, A-labels, without a final dot
   std::string catch_all;   // the account that takes unknown local parts; "": they are refused
+  Relay relay;
   int line = 0;            // of its table
+};
+
+// [queue]
+struct Queue {
+  std::vector<Milliseconds> retry;            // the waits between attempts; the last one again and again
+  Milliseconds expire{5 * 24 * 3'600'000};    // RFC 5321 4.5.4.1: at least 4 to 5 days
+  std::uint64_t connections_per_route = 20;
+  std::uint64_t connections = 200;
+  Queue();
+  bool operator==(const Queue&) const = default;
 };
 
 // [smtp]
@@ -119,6 +152,7 @@ struct Config {
   Tls tls;
   Dns dns;
   std::vector<Domain> domains;   // in the file's order, at least one
+  Queue queue;
   Smtp smtp;
   Imap imap;
   Limits limits;

@@ -9,8 +9,8 @@
 #include <map>
 
 #include "gateway/base/text.h"
+#include "gateway/config/relay.h"
 #include "gateway/config/section.h"
-#include "gateway/mail/idna.h"
 
 namespace postern::config {
 namespace {
@@ -21,24 +21,11 @@ constexpr std::uint64_t kMany = 1'000'000;
 // The names that people write below a [section] by mistake: TOML then puts them into it.
 const std::vector<std::string_view> kTopKeys = {"hostname", "data", "rules", "user", "group", "postmaster"};
 
-// Lower case in A-labels; nothing when it is no host name (letters, digits, hyphens).
-std::optional<std::string> canonical(std::string_view name) {
-  auto out = mail::domain_to_ascii(name);
-  if (!out) return std::nullopt;
-  for (auto label : split(*out, '.')) {
-    if (label.empty() || label.front() == '-' || label.back() == '-') return std::nullopt;
-    for (char c : label) {
-      if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '_') return std::nullopt;
-    }
-  }
-  return out;
-}
-
 // In the form in which accounts are kept; nothing when it is no address.
 std::optional<std::string> canonical_address(std::string_view text) {
   auto at = text.rfind('@');
   if (at == std::string_view::npos || at == 0) return std::nullopt;
-  auto domain = canonical(text.substr(at + 1));
+  auto domain = canonical_domain(text.substr(at + 1));
   if (!domain) return std::nullopt;
   return ascii_lowered(text.substr(0, at + 1)) + *domain;
 }
@@ -49,7 +36,7 @@ void read_top(Section& top, Config& config) {
   if (top.find("hostname") == nullptr) {
     report.mistake(0, "hostname is missing; it is the name in our MX record, e.g. hostname = \"mx.corp.example\"");
   } else {
-    auto name = canonical(config.hostname);
+    auto name = canonical_domain(config.hostname);
     bool full = name && name->find('.') != std::string::npos;
     if (full) config.hostname = *name;
     if (!full && top.find("hostname")->value.kind == Value::Kind::text) {
@@ -124,21 +111,6 @@ void read_tls(Section section, Config& config) {
   section.finish(kTopKeys);
 }
 
-void read_deliver(Section& section, const std::string& title) {
-  std::string deliver = "mailboxes";
-  section.text("deliver", deliver);
-  if (deliver == "mailboxes") return;
-  auto line = section.line("deliver");
-  if (deliver.starts_with("smtp://") || deliver.starts_with("lmtp://")) {
-    section.report().mistake(line, "deliver = \"" + printable(deliver, 80) + "\" in " + title +
-                                       ": handing mail on to another server is not built yet; only \"mailboxes\" is");
-    return;
-  }
-  auto close = nearest(deliver, {"mailboxes"});
-  section.report().mistake(line, "deliver in " + title + " must be \"mailboxes\", not \"" + printable(deliver, 80) + "\"" +
-                                     (close.empty() ? "" : " (mailboxes?)"));
-}
-
 void read_domains(Section& top, Config& config) {
   auto& report = top.report();
   const auto* domains = top.table("domains");
@@ -146,7 +118,7 @@ void read_domains(Section& top, Config& config) {
   for (const auto& member : domains == nullptr ? std::vector<Member>{} : domains->members) {
     std::string title = "[domains.\"" + printable(member.key, 80) + "\"]";
     Domain domain;
-    auto name = canonical(member.key);
+    auto name = canonical_domain(member.key);
     domain.name = name.value_or(member.key);
     domain.line = member.line;
     if (!name) {
@@ -166,7 +138,7 @@ void read_domains(Section& top, Config& config) {
     auto [at, fresh] = seen.emplace(domain.name, member.line);
     if (!fresh) report.mistake(member.line, title + " is there twice; the first one is in line " + std::to_string(at->second));
     Section section(report, &member.value, title);
-    read_deliver(section, title);
+    read_relay(section, title, domain);
     section.text("catch_all", domain.catch_all);
     auto catch_all = canonical_address(domain.catch_all);
     if (!domain.catch_all.empty() && !catch_all) {
@@ -179,6 +151,17 @@ void read_domains(Section& top, Config& config) {
   if (domains == nullptr || domains->members.empty()) {
     report.mistake(0, "no domain to receive mail for; add [domains.\"corp.example\"]");
   }
+}
+
+void read_queue(Section section, Queue& queue) {
+  section.durations("retry", queue.retry, Milliseconds(1000));
+  section.duration("expire", queue.expire, Milliseconds(1000));
+  section.count("connections_per_route", queue.connections_per_route, 1000);
+  section.count("connections", queue.connections, 10'000);
+  for (auto [key, value] : {std::pair("connections_per_route", &queue.connections_per_route), std::pair("connections", &queue.connections)}) {
+    if (*value == 0) section.report().mistake(section.line(key), std::string(key) + " in [queue] must be at least 1");
+  }
+  section.finish(kTopKeys);
 }
 
 void read_smtp(Section section, Smtp& smtp) {
@@ -245,6 +228,7 @@ void read_rest(Section& top, Report& report, Config& config) {
   dns.endpoints("servers", config.dns.servers, 53);
   dns.duration("timeout", config.dns.timeout, Milliseconds(10));
   dns.finish(kTopKeys);
+  read_queue(Section(report, top.table("queue"), "[queue]"), config.queue);
   read_smtp(Section(report, top.table("smtp"), "[smtp]"), config.smtp);
   read_imap(Section(report, top.table("imap"), "[imap]"), config.imap);
   read_limits(Section(report, top.table("limits"), "[limits]"), config.limits);
@@ -292,6 +276,10 @@ std::optional<std::string> read_whole(const std::string& path, std::string& prob
 }
 
 }  // namespace
+
+Queue::Queue() {
+  for (int minutes : {1, 5, 15, 30, 60, 120, 240}) retry.emplace_back(std::chrono::minutes(minutes));
+}
 
 Listen::Listen() {
   auto at = [](const char* text) { return std::vector<Endpoint>{*Endpoint::parse(text)}; };

@@ -128,6 +128,23 @@ void Section::duration(std::string_view key, Milliseconds& into, Milliseconds mi
   into = Milliseconds(*parsed);
 }
 
+void Section::durations(std::string_view key, std::vector<Milliseconds>& into, Milliseconds minimum) {
+  const auto* value = of_kind(key, Value::Kind::list, "a list such as [\"5m\", \"1h\"]");
+  if (value == nullptr) return;
+  std::vector<Milliseconds> out;
+  for (const auto& item : value->list) {
+    auto parsed = item.kind == Value::Kind::text ? parse_milliseconds(item.text) : std::nullopt;
+    if (parsed && *parsed >= minimum.count()) {
+      out.emplace_back(*parsed);
+      continue;
+    }
+    report_.mistake(item.line, named(key) + ": " + (item.kind == Value::Kind::text ? quoted(item.text) : std::string(item.kind_name())) +
+                                   " is no time of at least \"" + std::to_string(minimum.count()) + "ms\", such as \"5m\" or \"1h\"");
+  }
+  if (value->list.empty()) report_.mistake(value->line, named(key) + " must not be empty");
+  if (!out.empty()) into = std::move(out);
+}
+
 void Section::rate(std::string_view key, Rate& into) {
   const auto* member = find(key);
   if (member == nullptr) return;

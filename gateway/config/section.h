@@ -35,6 +35,7 @@ class Section {
   void count(std::string_view key, std::uint64_t& into, std::uint64_t maximum);
   void octets(std::string_view key, Octets& into, Octets minimum);
   void duration(std::string_view key, Milliseconds& into, Milliseconds minimum);
+  void durations(std::string_view key, std::vector<Milliseconds>& into, Milliseconds minimum);   // never empty
   void rate(std::string_view key, Rate& into);
   void endpoints(std::string_view key, std::vector<Endpoint>& into, std::uint16_t default_port);
   void endpoint(std::string_view key, std::optional<Endpoint>& into);

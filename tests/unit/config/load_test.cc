@@ -183,9 +183,17 @@ TEST_CASE("a mistake names file, line and cure") {
       {top + "[domains.\"no spaces\"]\n", "p.toml:2: [domains.\"no spaces\"]: \"no spaces\" is no domain name"},
       {kSmallest + "[domains.\"CORP.example\"]\n", "p.toml:3: [domains.\"CORP.example\"] is there twice; the first one is in line 2"},
       {top + "[domains.\"b\u00fccher.example\"]\n[domains.\"xn--bcher-kva.example\"]\n", "p.toml:3: [domains.\"xn--bcher-kva.example\"] is there twice; the first one is in line 2"},
-      {kSmallest + "deliver = \"smtp://10.0.0.5:25\"\n", "p.toml:3: deliver = \"smtp://10.0.0.5:25\" in [domains.\"corp.example\"]: handing mail on to another server is not built yet; only \"mailboxes\" is"},
-      {kSmallest + "deliver = \"lmtp://h:24\"\n", "p.toml:3: deliver = \"lmtp://h:24\" in [domains.\"corp.example\"]: handing mail on to another server is not built yet; only \"mailboxes\" is"},
-      {kSmallest + "deliver = \"mailbox\"\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", not \"mailbox\" (mailboxes?)"},
+      {kSmallest + "deliver = \"mailbox\"\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", \"smtp://HOST:PORT\" or \"lmtp://HOST:PORT\", not \"mailbox\" (mailboxes?)"},
+      {kSmallest + "deliver = \"smtp://10.0.0.999\"\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", \"smtp://HOST:PORT\" or \"lmtp://HOST:PORT\", not \"smtp://10.0.0.999\""},
+      {kSmallest + "deliver = \"smtp://mail.example:0\"\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", \"smtp://HOST:PORT\" or \"lmtp://HOST:PORT\", not \"smtp://mail.example:0\""},
+      {kSmallest + "deliver = [\"smtp://a.example\", 5]\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", \"smtp://HOST:PORT\" or \"lmtp://HOST:PORT\", not \"a number\""},
+      {kSmallest + "deliver = []\n", "p.toml:3: deliver in [domains.\"corp.example\"] is an empty list: name a host, or \"mailboxes\""},
+      {kSmallest + "deliver = \"smtp://10.0.0.5\"\ntls = \"maybe\"\n", "p.toml:4: tls in [domains.\"corp.example\"] must be one of \"never\", \"may\", \"must\", \"verify\", not \"maybe\""},
+      {kSmallest + "deliver = \"smtp://10.0.0.5\"\ncatch_all = \"a@corp.example\"\n", "p.toml:4: catch_all in [domains.\"corp.example\"] is for mailboxes; this domain's mail goes on to its own server"},
+      {kSmallest + "when_down = \"queue\"\n", "p.toml:3: when_down in [domains.\"corp.example\"] is for a domain whose deliver names a server"},
+      {kSmallest + "[queue]\nretry = []\n", "p.toml:4: retry in [queue] must not be empty"},
+      {kSmallest + "[queue]\nretry = [\"5m\", \"soon\"]\n", "p.toml:4: retry in [queue]: \"soon\" is no time of at least \"1000ms\", such as \"5m\" or \"1h\""},
+      {kSmallest + "[queue]\nconnections = 0\n", "p.toml:4: connections in [queue] must be at least 1"},
       {kSmallest + "catch_all = \"office\"\n", "p.toml:3: catch_all in [domains.\"corp.example\"] must be the address of an account, such as \"office@corp.example\""},
       {kSmallest + "catch_all = \"a@other.example\"\n", "p.toml:2: catch_all a@other.example in [domains.\"corp.example\"] is in none of our domains"},
       {"postmaster = \"a@other.example\"\n" + kSmallest, "p.toml:1: postmaster a@other.example is in none of our domains"},
@@ -241,4 +249,41 @@ TEST_CASE("a letter that TOML does not allow outside of quotes is told with its 
   auto torn = config::parse("hostname = \"mx.corp.example\"\nname = 2mx\"\xef\xb7\xbf\"\n", "postern.toml");
   REQUIRE(torn.mistakes.size() == 1);
   CHECK(torn.mistakes[0].starts_with("postern.toml:2: "));
+}
+
+TEST_CASE("the mail of a domain goes on to one host or to several in order") {
+  auto loaded = config::parse(kSmallest + R"(deliver = ["smtp://10.0.0.5", "smtp://Mail.CORP.example:2525", "lmtp://[2001:db8::1]"]
+tls = "verify"
+recipients = "any"
+when_down = "queue"
+[domains."home.example"]
+[queue]
+retry = ["30s", "1h"]
+expire = "4d"
+connections_per_route = 3
+connections = 9
+)", "p.toml");
+  for (const auto& line : loaded.mistakes) UNSCOPED_INFO(line);
+  REQUIRE(loaded.mistakes.empty());
+  const auto& relay = loaded.config.domains.at(0).relay;
+  REQUIRE(relay.hosts.size() == 3);
+  CHECK(relay.hosts[0].to_string() == "smtp://10.0.0.5:25");
+  CHECK(relay.hosts[1].to_string() == "smtp://mail.corp.example:2525");
+  CHECK(relay.hosts[2].to_string() == "lmtp://[2001:db8::1]:24");
+  CHECK(relay.hosts[2].lmtp);
+  CHECK(relay.tls == config::TlsUse::verify);
+  CHECK_FALSE(relay.ask_recipients);
+  CHECK(relay.queue_when_down);
+  CHECK(loaded.config.domains.at(1).relay == config::Relay());
+  CHECK(loaded.config.queue.retry == std::vector<config::Milliseconds>{config::Milliseconds(30'000), config::Milliseconds(3'600'000)});
+  CHECK(loaded.config.queue.expire == std::chrono::days(4));
+  CHECK(loaded.config.queue.connections_per_route == 3);
+  CHECK(loaded.config.queue.connections == 9);
+}
+
+TEST_CASE("without a [queue] mail is tried for five days, in intervals that grow to four hours") {
+  auto loaded = config::parse(kSmallest, "p.toml");
+  CHECK(loaded.config.queue.retry.front() == std::chrono::minutes(1));
+  CHECK(loaded.config.queue.retry.back() == std::chrono::hours(4));
+  CHECK(loaded.config.queue.expire == std::chrono::days(5));
 }
