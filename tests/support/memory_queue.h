@@ -74,6 +74,7 @@ class MemoryQueue {
     for (auto at = entries_.lower_bound(from); at != entries_.end() && out.size() < limit; ++at) out.push_back(at->second);
     return out;
   }
+  std::size_t size() const { return entries_.size(); }
   const store::QueueEntry* find(store::QueueId id) const {
     auto found = entries_.find(id);
     return found == entries_.end() ? nullptr : &found->second;

@@ -13,10 +13,10 @@
 namespace postern::test {
 
 // A store without a disk for tests of its readers and for fuzzing: one loop, every change published at once.
-// It keeps the contracts of store.h that IMAP, POP3 and the outgoing queue rely on; the quarantine's rules and the
-// general rows are not in it.  `fail_with` makes the next changes answer so, `low_space` refuses deliveries that need
-// space; `damage` makes reads of that uid fail, `damaged_entry` those of that queue entry's octets, `unreadable` those
-// of rows.
+// It keeps the contracts of store.h that IMAP, POP3, the outgoing queue and the keepers of general rows rely on; the
+// quarantine's rules are not in it.  `fail_with` makes the next changes answer so, `low_space` refuses deliveries that
+// need space; `damage` makes reads of that uid fail, `damaged_entry` those of that queue entry's octets, `unreadable`
+// those of rows.
 class MemoryStore : public store::Store {
  public:
   store::Outcome fail_with = store::Outcome::done;
@@ -25,8 +25,11 @@ class MemoryStore : public store::Store {
   store::QueueId damaged_entry = 0;
   bool unreadable = false;
   std::size_t reads = 0;   // of messages' octets
+  std::map<std::string, std::string> general;   // the general rows
+  std::vector<std::size_t> writes;              // rows of each write()
 
   std::size_t bodies() const { return bodies_.size(); }   // that are still named
+  std::size_t queue_size() const { return queue_.size(); }
 
   std::optional<store::Account> account(std::string_view address) const override {
     for (const auto& account : accounts_) {
@@ -160,6 +163,7 @@ class MemoryStore : public store::Store {
       for (const auto& onward : item.onward) queued.push_back(queue_.add(entry_of(item, onward, body, octets)));
     }
     queue_.change(delivery.queue, bodies_);
+    change_rows(delivery.rows);
     co_return out;
   }
   io::Task<store::FlagsChanged> change_flags(store::MailboxId id, std::vector<store::Uid> uids, store::FlagOperation operation,
@@ -271,9 +275,31 @@ class MemoryStore : public store::Store {
     co_return Result<Octets>(Octets(*record));
   }
 
-  io::Task<store::Change> write(std::vector<store::Row>) override { co_return store::Change(); }
-  io::Task<Result<std::optional<std::string>>> get(std::string) override { co_return std::optional<std::string>(); }
-  io::Task<Result<std::vector<store::Row>>> scan(std::string, std::string, std::size_t) override { co_return std::vector<store::Row>(); }
+  io::Task<store::Change> write(std::vector<store::Row> rows) override {
+    store::Change out;
+    if (fails(out)) co_return out;
+    writes.push_back(rows.size());
+    change_rows(rows);
+    co_return out;
+  }
+  io::Task<Result<std::optional<std::string>>> get(std::string key) override {
+    if (unreadable) co_return Error("a bad sector");
+    std::optional<std::string> out;
+    auto found = general.find(key);
+    if (found != general.end()) out = found->second;
+    co_return out;
+  }
+  io::Task<Result<std::vector<store::Row>>> scan(std::string prefix, std::string from, std::size_t limit) override {
+    if (unreadable) co_return Error("a bad sector");
+    std::vector<store::Row> out;
+    auto at = general.lower_bound(std::max(prefix, from));
+    for (; at != general.end() && at->first.starts_with(prefix) && out.size() < limit; ++at) {
+      auto& row = out.emplace_back();
+      row.key = at->first;
+      row.value = at->second;
+    }
+    co_return out;
+  }
   store::StoreState state() const override { return {}; }
   io::Task<bool> recover() override { co_return true; }
   std::vector<std::string> verify() override { return {}; }
@@ -322,6 +348,15 @@ class MemoryStore : public store::Store {
     change.outcome = fail_with;
     change.text = "made to fail";
     return fail_with != store::Outcome::done;
+  }
+  void change_rows(const std::vector<store::Row>& rows) {
+    for (const auto& row : rows) {
+      if (row.value) {
+        general[row.key] = *row.value;
+      } else {
+        general.erase(row.key);
+      }
+    }
   }
   static bool needs_space(const store::Delivery& delivery) {
     for (const auto& item : delivery.items) {
