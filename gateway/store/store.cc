@@ -97,10 +97,10 @@ class StoreOnDisk : public Store {
     return change(*committer_, change_flags_job(mailbox, std::move(uids), operation, std::move(flags), unchanged_since));
   }
   io::Task<Copied> copy(MailboxId from, std::vector<Uid> uids, MailboxId to) override {
-    return change(*committer_, copy_job(from, std::move(uids), to));
+    return change(*committer_, copy_job(from, std::move(uids), to, options_.release));
   }
   io::Task<Copied> move(MailboxId from, std::vector<Uid> uids, MailboxId to) override {
-    return change(*committer_, move_job(from, std::move(uids), to));
+    return change(*committer_, move_job(from, std::move(uids), to, options_.release));
   }
   io::Task<Expunged> expunge(MailboxId mailbox, std::optional<std::vector<Uid>> uids) override {
     return change(*committer_, expunge_job(mailbox, std::move(uids), false));

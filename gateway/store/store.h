@@ -41,10 +41,22 @@ class MailboxWatch {
   virtual io::Signal& changed() = 0;
 };
 
+// Where a copy goes that is released from the quarantine of somebody whose mail is delivered elsewhere.  Its row stays
+// with him, so that he sees what he released.
+class ReleaseOnward {
+ public:
+  virtual ~ReleaseOnward() = default;
+  // Nothing: his mail is delivered here.  On the committer's thread, before the commit.
+  virtual std::optional<Onward> onward(const Account& account, const std::string& header_prefix, const Held& held) = 0;
+  // After it, on the same thread.
+  virtual void queued(QueueId id, const Onward& onward) = 0;
+};
+
 struct StoreOptions {
   std::string directory;
   std::uint64_t segment_octets = 128ULL << 20;
   std::uint64_t low_space_octets = 64ULL << 20;   // below this much free disk, changes that grow answer no_space
+  ReleaseOnward* release = nullptr;               // must outlive the store
 };
 
 struct StoreState {

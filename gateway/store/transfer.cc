@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "gateway/store/quarantine.h"
+#include "gateway/store/queue.h"
 #include "gateway/store/sweep.h"
 
 namespace postern::store {
@@ -32,8 +33,8 @@ Uid add_copy(Group& group, const MailboxState& from, MailboxState& to, IndexRow 
 
 class Transfer : public JobWith<Copied> {
  public:
-  Transfer(MailboxId from, std::vector<Uid> uids, MailboxId to, bool moving)
-      : from_(from), to_(to), moving_(moving), uids_(std::move(uids)) {
+  Transfer(MailboxId from, std::vector<Uid> uids, MailboxId to, bool moving, ReleaseOnward* release)
+      : from_(from), to_(to), moving_(moving), release_(release), uids_(std::move(uids)) {
     std::sort(uids_.begin(), uids_.end());
     uids_.erase(std::unique(uids_.begin(), uids_.end()), uids_.end());
   }
@@ -42,8 +43,7 @@ class Transfer : public JobWith<Copied> {
   std::size_t body_octets() const override { return grows() ? uids_.size() * kRowOctets : 0; }
 
   bool apply(Group& group) override {
-    slice_.clear();
-    released_.clear();
+    forget_slice();
     next_ = done_;
     bool begun = done_ != 0;
     if (group.peek_mailbox(from_) == nullptr || group.peek_mailbox(to_) == nullptr) {
@@ -61,11 +61,17 @@ class Transfer : public JobWith<Copied> {
     done_ = next_;
     result.uids.insert(result.uids.end(), slice_.begin(), slice_.end());
     for (const auto& [uid, message] : released_) log_release(from_info_, to_info_, message, uid);
-    slice_.clear();
-    released_.clear();
+    for (const auto& [id, onward] : queued_) release_->queued(id, onward);
+    forget_slice();
   }
 
  private:
+  void forget_slice() {
+    slice_.clear();
+    released_.clear();
+    queued_.clear();
+  }
+
   std::vector<std::optional<std::string>> rows(Group& group, std::size_t begin, std::size_t end, std::string (*key)(MailboxId, Uid)) {
     std::vector<std::string> keys;
     for (auto i = begin; i < end; ++i) keys.push_back(key(from_, uids_[i]));
@@ -122,13 +128,33 @@ class Transfer : public JobWith<Copied> {
     auto& to = *group.edit_mailbox(to_);
     auto way = passage(from.info, to.info, index.held, moving_);
     auto original = message;
-    if (way == Passage::release) released_.emplace_back(index.entry.uid, message);
+    if (way == Passage::release) {
+      released_.emplace_back(index.entry.uid, message);
+      send_on(group, to.info.account, index, message);
+    }
     if (way != Passage::keep) message.held.reset();
     if (moving_) group.remove_message(from, index, Group::Body::keep);
     else group.refer(index.body, 1);
     auto uid = add_copy(group, from, to, index, message, modseq);
     if (way == Passage::release && !moving_) mark_released(group, from, index, std::move(original));
     return uid;
+  }
+
+  void send_on(Group& group, AccountId account, const IndexRow& index, const StoredMessage& message) {
+    const auto* owner = release_ == nullptr || !message.held ? nullptr : group.peek_account(account);
+    auto onward = owner == nullptr ? std::nullopt : release_->onward(owner->account, message.header_prefix, *message.held);
+    if (!onward) return;
+    QueueEntry entry;
+    entry.message_id = message.id;
+    entry.destination = onward->destination;
+    entry.arrived = Clock::system().now();
+    entry.due = entry.arrived;
+    entry.header_prefix = onward->header_prefix;
+    entry.body = index.body;
+    entry.record_octets = message.record_octets;
+    entry.state = onward->state;
+    group.refer(index.body, 1);
+    queued_.emplace_back(enqueue(group, std::move(entry)), std::move(*onward));
   }
 
   // The row in the quarantine stays and says that its message is out.
@@ -143,10 +169,12 @@ class Transfer : public JobWith<Copied> {
   static constexpr std::size_t kRowOctets = 2048;   // of a copy: envelope and part table, now and then much of them
   MailboxId from_, to_;
   bool moving_;
+  ReleaseOnward* release_;
   std::vector<Uid> uids_;
   std::size_t done_ = 0, next_ = 0;   // into uids_: durable, planned
   std::vector<std::pair<Uid, Uid>> slice_;
   std::vector<std::pair<Uid, StoredMessage>> released_;
+  std::vector<std::pair<QueueId, Onward>> queued_;
   MailboxInfo from_info_, to_info_;
 };
 
@@ -177,11 +205,11 @@ bool move_slice(Group& group, MailboxId from_id, MailboxId to_id) {
   return rows.size() < kSlice;
 }
 
-std::shared_ptr<JobWith<Copied>> copy_job(MailboxId from, std::vector<Uid> uids, MailboxId to) {
-  return std::make_shared<Transfer>(from, std::move(uids), to, false);
+std::shared_ptr<JobWith<Copied>> copy_job(MailboxId from, std::vector<Uid> uids, MailboxId to, ReleaseOnward* release) {
+  return std::make_shared<Transfer>(from, std::move(uids), to, false, release);
 }
-std::shared_ptr<JobWith<Copied>> move_job(MailboxId from, std::vector<Uid> uids, MailboxId to) {
-  return std::make_shared<Transfer>(from, std::move(uids), to, true);
+std::shared_ptr<JobWith<Copied>> move_job(MailboxId from, std::vector<Uid> uids, MailboxId to, ReleaseOnward* release) {
+  return std::make_shared<Transfer>(from, std::move(uids), to, true, release);
 }
 
 }  // namespace postern::store
