@@ -278,6 +278,7 @@ io::Task<smtp::MessageVerdict> Examination::on_message(smtp::Client client, std:
   verdict.generation = force_.edition->generation->hash();
   verdict.authentication_results = authentication_results(judge_.setting().hostname, scene_);
   verdict.facts = facts_json(scene_);
+  verdict.sender_proved = sender_proved(scene_);
   if (scene_.reputation != nullptr) verdict.client_name = scene_.reputation->name;
   end_transaction();
   co_return verdict;

@@ -1,7 +1,10 @@
 // What is written down of a message's facts: for readers of the mail, and for the trace.
 #include "filters/verdict_facts.h"
 
+#include <algorithm>
+
 #include "filters/auth_header.h"
+#include "gateway/base/text.h"
 
 namespace postern::filters {
 namespace {
@@ -66,6 +69,18 @@ std::string facts_json(const lua::Scene& scene) {
   out += "\"arc\":{\"result\":\"none\"},\"virus\":" + virus_json(scene.virus) + ",";
   if (scene.reputation != nullptr) out += "\"name\":" + json_text(scene.reputation->name) + ",";
   return out + "\"asked\":" + scene.record.json() + "}";
+}
+
+bool sender_proved(const lua::Scene& scene) {
+  auto at = scene.sender.address.rfind('@');
+  if (at == std::string::npos) return false;
+  std::string domain = ascii_lowered(scene.sender.address.substr(at + 1));
+  if (scene.spf != nullptr && scene.spf->result == SpfResult::pass && iequals(scene.spf->domain, domain)) return true;
+  if (scene.dkim == nullptr) return false;
+  return std::any_of(scene.dkim->signatures.begin(), scene.dkim->signatures.end(), [&](const DkimSignature& signature) {
+    if (signature.result != DkimResult::pass || signature.domain.empty()) return false;
+    return iequals(signature.domain, domain) || ("." + domain).ends_with("." + ascii_lowered(signature.domain));
+  });
 }
 
 std::string authentication_results(const std::string& hostname, const lua::Scene& scene) {

@@ -13,4 +13,7 @@ std::string authentication_results(const std::string& hostname, const lua::Scene
 // {"spf":{"result":"pass",...},"dkim":[...],"dmarc":{...},"arc":{...},"virus":null,"asked":{...}}
 std::string facts_json(const lua::Scene& scene);
 
+// SPF passed for the envelope sender's domain, or a signature of it or of a domain above it did.
+bool sender_proved(const lua::Scene& scene);
+
 }  // namespace postern::filters

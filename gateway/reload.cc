@@ -96,8 +96,11 @@ void put_in_force(Shared& shared, config::Config now) {
   shared.config.smtp = std::move(now.smtp);
   shared.config.domains = std::move(now.domains);
   shared.config.postmaster = std::move(now.postmaster);
+  shared.config.queue = std::move(now.queue);
   apply_settings(shared);
   shared.directory->configure(shared.config);
+  shared.routes.configure(shared.config);
+  if (shared.reconfigure_queue) shared.reconfigure_queue();
   shared.main.spawn(find_postmaster(*shared.directory), "postmaster");
   log::set_level(now.log.level);
 }

@@ -22,6 +22,7 @@
 #include "gateway/io/together.h"
 #include "gateway/ports.h"
 #include "gateway/reload.h"
+#include "gateway/sender.h"
 #include "gateway/shared.h"
 #include "gateway/unit.h"
 #include "gateway/version.h"
@@ -52,6 +53,7 @@ Status build(Shared& shared) {
   store::StoreOptions options;
   options.directory = shared.config.data;
   options.low_space_octets = shared.config.limits.free_disk;
+  options.release = &shared.release;
   auto store = store::Store::open(options, shared.workers);
   if (!store) return store.error();
   shared.store = std::move(*store);
@@ -62,8 +64,11 @@ Status build(Shared& shared) {
   if (!prepared) return prepared.error();
   shared.logins = std::make_unique<directory::Logins>(*shared.directory);
   shared.authenticator = std::make_unique<admin::Authenticator>(*shared.logins);
-  shared.deliverer = std::make_unique<delivery::Deliverer>(*shared.store, *shared.directory, shared.config.hostname, *quarantine);
+  shared.deliverer = std::make_unique<delivery::Deliverer>(*shared.store, *shared.directory, shared.config.hostname, *quarantine,
+                                                           [&shared](std::vector<delivery::Queued> queued) { shared.tell(std::move(queued)); });
   shared.judging = std::make_unique<admin::Judging>(shared.config, shared.config.rules, shared.main, shared.workers);
+  auto known = shared.main.block_on(shared.recipients.load(*shared.store));
+  if (!known) log::warning("recipients", {{"what", known.error().text}});
   auto counters = shared.main.block_on(admin::load_counters(*shared.store, shared.judging->counters));
   if (!counters) return counters.error();
   apply_settings(shared);
@@ -72,19 +77,25 @@ Status build(Shared& shared) {
 
 io::Task<void> wait_for(std::chrono::milliseconds time) { co_await io::sleep_until(in(time)); }
 
+io::Task<void> save(Shared& shared) {
+  co_await admin::save_counters(*shared.store, shared.judging->counters);
+  co_await shared.recipients.save(*shared.store);
+}
+
 // False: the disk does not answer.
 io::Task<bool> save_in_time(Shared& shared) {
-  auto saving = admin::save_counters(*shared.store, shared.judging->counters);
+  auto saving = save(shared);
   auto patience = wait_for(kSaveTime);
   auto first = co_await io::first_of(std::move(saving), std::move(patience));
   co_return first == 0;
 }
 
-io::Task<void> end_gracefully(Shared& shared, std::vector<std::unique_ptr<Unit>>& units) {
+io::Task<void> end_gracefully(Shared& shared, std::vector<std::unique_ptr<Unit>>& units, delivery::Queue& queue) {
   log::info("draining");
   for (auto& unit : units) unit->drain();
+  queue.drain();
   auto deadline = in(kDrainTime);
-  while (shared.room.open() > 0 && std::chrono::steady_clock::now() < deadline) co_await io::sleep_until(in(20ms));
+  while ((shared.room.open() > 0 || !queue.idle()) && std::chrono::steady_clock::now() < deadline) co_await io::sleep_until(in(20ms));
   bool saved = co_await save_in_time(shared);
   log::info("end", {{"sessions_cut", std::to_string(shared.room.open())}});
   if (!saved) {
@@ -97,7 +108,7 @@ io::Task<void> end_gracefully(Shared& shared, std::vector<std::unique_ptr<Unit>>
 
 io::Task<void> reload_by_signal(Shared& shared) { co_await reload(shared); }
 
-io::Task<void> obey_signals(Shared& shared, std::vector<std::unique_ptr<Unit>>& units, io::Fd signals) {
+io::Task<void> obey_signals(Shared& shared, std::vector<std::unique_ptr<Unit>>& units, delivery::Queue& queue, io::Fd signals) {
   for (;;) {
     bool ready = co_await io::Readable(signals.get(), Deadline::max());
     signalfd_siginfo info{};
@@ -106,16 +117,18 @@ io::Task<void> obey_signals(Shared& shared, std::vector<std::unique_ptr<Unit>>& 
       shared.main.spawn(reload_by_signal(shared), "reload");
       continue;
     }
-    co_await end_gracefully(shared, units);
+    co_await end_gracefully(shared, units, queue);
     co_return;
   }
 }
 
 // Nothing may be destroyed while something else can still touch it.  The committer, the workers and the
 // antivirus post to the loops, so these stay until the others are gone; a worker may be reading rules.
-void take_apart(Shared& shared, std::vector<std::unique_ptr<Unit>>& units) {
+void take_apart(Shared& shared, std::vector<std::unique_ptr<Unit>>& units, std::unique_ptr<Sender>& sender) {
   for (auto& unit : units) unit->join();
+  sender->join();
   for (auto& unit : units) unit->end_tasks();
+  sender->end_tasks();
   shared.main.end_tasks();
   shared.authenticator.reset();
   shared.logins.reset();
@@ -123,7 +136,10 @@ void take_apart(Shared& shared, std::vector<std::unique_ptr<Unit>>& units) {
   shared.directory.reset();
   shared.store.reset();
   shared.workers.stop();
+  shared.tell_queue = {};
+  shared.reconfigure_queue = {};
   units.clear();
+  sender.reset();
   shared.judging.reset();
 }
 
@@ -148,28 +164,34 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   if (!listening) return complain(listening.error());
   std::vector<std::unique_ptr<Unit>> units;
   for (std::size_t i = 0; i < sockets.size(); ++i) units.push_back(std::make_unique<Unit>(shared));
-  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, shared.started};
+  auto sender = std::make_unique<Sender>(shared);
+  shared.tell_queue = [&queue = sender->queue()](std::vector<delivery::Queued> queued) { queue.added(std::move(queued)); };
+  shared.reconfigure_queue = [&shared, &queue = sender->queue()] { queue.configure(shared.config.queue); };
+  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), shared.started};
   admin::Context context;
   context.config = &shared.config;
   context.store = shared.store.get();
   context.workers = &shared.workers;
   context.logins = shared.logins.get();
+  context.queue = &sender->queue();
   context.status = [&figures] { return figures.status(); };
   context.reload = [&shared] { return reload(shared); };
   shared.main.spawn(admin::serve_control(std::move(*control), context), "control");
   if (admin_socket.valid()) {
     shared.main.spawn(admin::serve_http(std::move(admin_socket), [&figures](std::string_view path) { return figures.page(path); }), "http");
   }
-  shared.main.spawn(obey_signals(shared, units, std::move(signals)), "signals");
+  shared.main.spawn(obey_signals(shared, units, sender->queue(), std::move(signals)), "signals");
   shared.main.spawn(admin::watch_rules(shared.judging->rules, shared.workers), "rules");
   shared.main.spawn(admin::keep_counters(*shared.store, shared.judging->counters), "counters");
   shared.main.spawn(admin::keep_traces_short(*shared.store), "traces");
   shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, shared.room), "health");
+  shared.main.spawn(shared.recipients.keep(*shared.store), "recipients");
   shared.judging->antivirus.start();
+  sender->start();
   for (std::size_t i = 0; i < units.size(); ++i) units[i]->start(std::move(sockets[i]));
   log::info("ready", {{"hostname", shared.config.hostname}, {"loops", std::to_string(units.size())}, {"version", kVersion}});
   shared.main.run();
-  take_apart(shared, units);
+  take_apart(shared, units, sender);
   return 0;
 }
 

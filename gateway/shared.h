@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -12,6 +13,9 @@
 #include "gateway/base/clock.h"
 #include "gateway/config/config.h"
 #include "gateway/delivery/deliverer.h"
+#include "gateway/delivery/recipient_memory.h"
+#include "gateway/delivery/release.h"
+#include "gateway/delivery/route.h"
 #include "gateway/directory/directory.h"
 #include "gateway/directory/logins.h"
 #include "gateway/imap/services.h"
@@ -51,6 +55,11 @@ struct Shared {
   config::Config config;
   io::WorkerPool workers{std::max(2U, std::thread::hardware_concurrency())};
   io::Loop main;                             // signals, control socket, metrics, antivirus
+  delivery::Routes routes{config};
+  delivery::RecipientMemory recipients;      // of the hosts behind
+  std::function<void(std::vector<delivery::Queued>)> tell_queue;   // set before the first session begins
+  std::function<void()> reconfigure_queue;                         // likewise; after a reload
+  delivery::ReleaseToHost release{routes, [this](std::vector<delivery::Queued> queued) { tell(std::move(queued)); }};
   std::unique_ptr<store::Store> store;
   std::unique_ptr<directory::Directory> directory;
   std::unique_ptr<directory::Logins> logins;
@@ -67,6 +76,11 @@ struct Shared {
   Newest<io::TlsContext> tls;
   admin::Overload overload;
   Time started = Clock::system().now();
+
+  // Any thread.
+  void tell(std::vector<delivery::Queued> queued) {
+    if (tell_queue) tell_queue(std::move(queued));
+  }
 };
 
 }  // namespace postern

@@ -16,6 +16,8 @@ void Unit::fill_services() {
   smtp_.overload = [this] { return overload(admin::Service::smtp); };
   smtp_.directory = shared_.directory.get();
   smtp_.deliverer = shared_.deliverer.get();
+  smtp_.routes = &shared_.routes;
+  smtp_.recipients = recipients_.get();
   smtp_.judge = &judging_->judge;
   smtp_.limits = &shared_.limits;
   smtp_.counters = &shared_.counters;

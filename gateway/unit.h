@@ -5,6 +5,8 @@
 #include <thread>
 #include <vector>
 
+#include "gateway/delivery/connector.h"
+#include "gateway/delivery/recipient_check.h"
 #include "gateway/io/listener.h"
 #include "gateway/io/loop.h"
 #include "gateway/io/signal.h"
@@ -19,6 +21,9 @@ class Unit {
   explicit Unit(Shared& shared) : shared_(shared) {
     auto told = [this](const filters::lua::RuleInfo& rule, const std::string& reason) { tell_postmaster(rule, reason); };
     judging_ = std::make_unique<admin::LoopJudging>(*shared.judging, loop_, std::move(told));
+    delivery::Connector::Self self{shared_.config.hostname, {}, delivery::RecipientCheck::timeouts()};
+    connector_ = std::make_unique<delivery::Connector>(judging_->resolver, std::move(self));
+    recipients_ = std::make_unique<delivery::RecipientCheck>(*connector_, shared_.recipients);
     fill_services();
   }
   ~Unit() {
@@ -60,6 +65,8 @@ class Unit {
   Shared& shared_;
   io::Loop loop_;
   std::unique_ptr<admin::LoopJudging> judging_;
+  std::unique_ptr<delivery::Connector> connector_;          // for questions to hosts behind
+  std::unique_ptr<delivery::RecipientCheck> recipients_;
   io::Signal drain_;
   bool draining_ = false;
   smtp::Services smtp_;

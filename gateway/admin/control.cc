@@ -13,6 +13,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/config/config.h"
+#include "gateway/delivery/release.h"
 #include "gateway/io/errors.h"
 #include "gateway/io/listener.h"
 #include "gateway/io/loop.h"
@@ -54,6 +55,9 @@ json run_here(const config::Config& config, const json& request) {
   io::WorkerPool workers(1);
   store::StoreOptions options;
   options.directory = config.data;
+  delivery::Routes routes(config);
+  delivery::ReleaseToHost release(routes, {});   // sent by the server's next start
+  options.release = &release;
   auto opened = store::Store::open(options, workers);
   if (!opened) return failure(opened.error().text);
   Context context;

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "gateway/delivery/plan.h"
 #include "gateway/directory/directory.h"
@@ -10,28 +12,47 @@
 
 namespace postern::delivery {
 
+// An entry of the queue that was committed just now.
+struct Queued {
+  store::QueueId id = 0;
+  std::string destination;
+  Time due{};   // 0: now
+};
+
 // Brings judged messages into the store.  One for the whole program; usable on any loop.
 class Deliverer {
  public:
+  using Tell = std::function<void(std::vector<Queued>)>;   // called on the loop of the delivery
+
   // `quarantine`: the account that owns the originals of class virus.
-  Deliverer(store::Store& store, const directory::Directory& directory, std::string hostname, store::AccountId quarantine)
-      : store_(store), directory_(directory), hostname_(std::move(hostname)), quarantine_(quarantine) {}
+  Deliverer(store::Store& store, const directory::Directory& directory, std::string hostname, store::AccountId quarantine, Tell tell = {})
+      : store_(store), directory_(directory), hostname_(std::move(hostname)), quarantine_(quarantine), tell_(std::move(tell)) {}
 
   // One atomic, durable commit for all recipients: when it is done the caller may say 250.
   // Otherwise nothing was stored.  The trace goes with it; `reply` is the text that will be said.
   // A copy that a rule redirects to nobody of ours is held for its recipient, class policy: `message` says so then.
+  // A recipient whose mail goes on gets an account here when a copy is held for him the first time.
   io::Task<store::Change> deliver(std::shared_ptr<Judged> message, std::string reply);
 
   // The trace of a message that was refused or deferred; a failure is logged, the refusal stands.
   io::Task<void> record(std::shared_ptr<const Judged> message, std::string reply);
 
  private:
-  store::AccountId redirected(Judged& message, std::size_t recipient) const;
+  struct Redirected;
+  Redirected redirected(Judged& message, std::size_t recipient) const;
+  io::Task<store::AccountId> account_for(const smtp::Recipient& recipient, bool held);
+  io::Task<store::Change> find_accounts(Judged& message, PlanAccounts& accounts);
+  void tell(std::vector<Queued> queued, const store::Delivered& delivered);
 
   store::Store& store_;
   const directory::Directory& directory_;
   std::string hostname_;
   store::AccountId quarantine_;
+  Tell tell_;
 };
+
+// The account under `address`, made where there is none: for the quarantine of one whose mail goes on.
+// 0: it could not be made.
+io::Task<store::AccountId> quarantine_account(store::Store& store, std::string address);
 
 }  // namespace postern::delivery

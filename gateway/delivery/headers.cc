@@ -75,18 +75,22 @@ std::string verdict_value(std::string_view verdict, double score, std::string_vi
   return std::string(verdict) + " score=" + number(score) + " id=" + std::string(id);
 }
 
-std::string header_prefix(const Judged& message, std::size_t recipient, const std::string& hostname) {
+std::string onward_prefix(const Judged& message, std::size_t recipient, const std::string& hostname) {
   const auto& address = message.recipients[recipient].address;
   const auto& copy = message.verdict.recipients[recipient];
   auto verdict = copy_verdict(copy);
-  std::string out = "Return-Path: <" + message.sender.address + ">\r\n";
-  out += "Delivered-To: " + message.recipients[recipient].account + "\r\n";
-  out += received_field(message, hostname);
+  std::string out = received_field(message, hostname);
   out += message.verdict.authentication_results;
   out += "X-Postern-Verdict: " + verdict_value(verdict, copy.score, message.id) + "\r\n";
   out += why_lines(message, address);
   if (verdict != "ham") out += "X-Spam-Flag: YES\r\n";
   return out;
+}
+
+std::string header_prefix(const Judged& message, std::size_t recipient, const std::string& hostname) {
+  std::string out = "Return-Path: <" + message.sender.address + ">\r\n";
+  out += "Delivered-To: " + message.recipients[recipient].account + "\r\n";
+  return out + onward_prefix(message, recipient, hostname);
 }
 
 }  // namespace postern::delivery

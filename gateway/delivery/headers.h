@@ -10,6 +10,9 @@ namespace postern::delivery {
 // Authentication-Results, X-Postern-Verdict, X-Postern-Why, X-Spam-Flag.  Design 7.
 std::string header_prefix(const Judged& message, std::size_t recipient, const std::string& hostname);
 
+// The same for a copy that goes on: without Return-Path and Delivered-To, which are for who delivers it (RFC 5321 4.4).
+std::string onward_prefix(const Judged& message, std::size_t recipient, const std::string& hostname);
+
 // "junk score=4.5 id=7Q3K2", the value of X-Postern-Verdict.
 std::string verdict_value(std::string_view verdict, double score, std::string_view id);
 

@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "gateway/delivery/headers.h"
 #include "gateway/delivery/notice.h"
+#include "gateway/delivery/queue_state.h"
 #include "gateway/mail/envelope.h"
 #include "gateway/mail/mime.h"
 #include "gateway/mail/strip.h"
@@ -28,11 +31,16 @@ Octets record_of(const Octets& received, const std::string& hostname) {
 Item item_of(std::string id, Octets record, Time when) {
   Item item;
   item.id = std::move(id);
-  item.parts = mail::serialize(mail::parse(record.view()));
-  item.envelope = mail::envelope_of(record.view());
   item.internal_date = when;
   item.pieces.push_back(std::move(record));
   return item;
+}
+
+// What a mailbox wants to know; a message that only goes on is not read for it.
+void describe(Item& item) {
+  auto record = item.pieces.front().view();
+  item.parts = mail::serialize(mail::parse(record));
+  item.envelope = mail::envelope_of(record);
 }
 
 std::string reason_of(const smtp::MessageVerdict& verdict, const smtp::RecipientVerdict& copy) {
@@ -72,15 +80,69 @@ void set_folder(Target& target, const std::string& folder) {
   }
 }
 
+// The hosts of one domain get a message once for all recipients whose copies are the same, but no more in one entry
+// than most servers take in one transaction (RFC 5321 4.5.3.1.8).
+constexpr std::size_t kMaxTogether = 100;
+
+bool has_eight_bit(std::string_view octets) {
+  return std::any_of(octets.begin(), octets.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; });
+}
+
+// The copies that go on, gathered into entries.
+class Onwards {
+ public:
+  explicit Onwards(const Judged& message) : message_(message) {}
+
+  void add(const OnwardCopy& copy, std::string prefix) {
+    auto& open = open_[std::pair(copy.domain, prefix)];
+    if (open.recipients.size() == kMaxTogether) close(copy.domain, prefix, std::exchange(open, {}));
+    bool twice = std::any_of(open.recipients.begin(), open.recipients.end(), [&](const Pending& other) { return other.address == copy.address; });
+    if (!twice) open.recipients.push_back({copy.address, copy.account, ""});
+  }
+
+  std::vector<store::Onward> take() {
+    for (auto& [where, open] : open_) close(where.first, where.second, std::move(open));
+    open_.clear();
+    return std::move(closed_);
+  }
+
+ private:
+  void close(const std::string& domain, const std::string& prefix, QueueState state) {
+    state.sender = message_.sender.address;
+    state.eight_bit = eight_bit();
+    state.smtputf8 = message_.sender.smtputf8 && eight_bit();
+    state.may_report = !state.sender.empty() && (message_.verdict.sender_proved || message_.client.trusted || !message_.client.login.empty());
+    store::Onward onward;
+    onward.destination = domain;
+    onward.header_prefix = prefix;
+    onward.state = encode(state);
+    closed_.push_back(std::move(onward));
+  }
+  bool eight_bit() {
+    if (!eight_bit_) eight_bit_ = has_eight_bit(message_.received.view());
+    return *eight_bit_;
+  }
+
+  const Judged& message_;
+  std::map<std::pair<std::string, std::string>, QueueState> open_;
+  std::vector<store::Onward> closed_;
+  std::optional<bool> eight_bit_;
+};
+
 }  // namespace
 
 store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const std::string& hostname) {
   store::Delivery delivery;
   auto body = item_of(message.id, record_of(message.received, hostname), message.when);
   std::vector<Item> notices;
+  Onwards onwards(message);
   std::map<std::pair<store::AccountId, std::string>, bool> placed;
   for (std::size_t i = 0; i < message.recipients.size(); ++i) {
     const auto& copy = message.verdict.recipients[i];
+    if (!accounts.onward[i].domain.empty() && !goes_to_quarantine(copy)) {
+      onwards.add(accounts.onward[i], onward_prefix(message, i, hostname));
+      continue;
+    }
     Target target;
     target.account = accounts.redirects[i] != 0 ? accounts.redirects[i] : accounts.recipients[i];
     target.header_prefix = header_prefix(message, i, hostname);
@@ -97,6 +159,7 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
       notice_target.held->notice = true;
       notice_target.notice_of = 0;
       notice_target.notice_of_target = body.targets.size();
+      describe(notice);
       notice.targets.push_back(std::move(notice_target));
       notices.push_back(std::move(notice));
       // One for each recipient, under his own fields: it is his when an administrator releases it.
@@ -105,6 +168,8 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
     }
     body.targets.push_back(std::move(target));
   }
+  if (!body.targets.empty()) describe(body);
+  body.onward = onwards.take();
   delivery.items.push_back(std::move(body));
   for (auto& notice : notices) delivery.items.push_back(std::move(notice));
   return delivery;

@@ -22,14 +22,22 @@ struct Judged {
   Time when{};
 };
 
-// The accounts that the plan needs beside the recipients' own.
+// A copy that goes on to the server of its domain.
+struct OnwardCopy {
+  std::string domain;      // "": the copy stays here
+  std::string address;     // of the recipient there
+  std::string account;     // Pending::account
+};
+
+// Where the copies can go, by the index of the recipient.
 struct PlanAccounts {
-  std::vector<store::AccountId> recipients;       // by index; the copy of a redirect goes to `redirects`
-  std::vector<store::AccountId> redirects;        // by index; 0: no redirect
+  std::vector<store::AccountId> recipients;       // of one whose copy goes on: whose quarantine it is if it is held
+  std::vector<store::AccountId> redirects;        // instead of him; 0: no redirect
+  std::vector<OnwardCopy> onward;                 // unless the copy is held
   store::AccountId quarantine = 0;                // owns the originals of class virus
 };
 
-// Turns a verdict into one atomic delivery: body once, a row per mailbox, the trace.  A recipient
+// Turns a verdict into one atomic delivery: body once, a row per mailbox, an entry of the queue per domain.  A recipient
 // whose copy is refused or deferred while others' are not gets it in his quarantine (never a bounce,
 // design 6).  Each account and folder gets one copy, however many addresses led there.
 store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const std::string& hostname);

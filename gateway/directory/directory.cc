@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
@@ -34,6 +35,12 @@ Resolution of_kind(Resolution::Kind kind) {
   return out;
 }
 
+Resolution not_ours(std::string_view domain) {
+  auto out = of_kind(Resolution::Kind::not_ours);
+  out.domain = domain;
+  return out;
+}
+
 Resolution taken_by(const store::Account& account, Resolution::By by) {
   Resolution out;
   out.kind = Resolution::Kind::account;
@@ -56,6 +63,7 @@ bool is_dot_string(std::string_view local) {
 struct Directory::Domains {
   std::vector<std::string> names;                  // in order
   std::map<std::string, std::string, std::less<>> catch_all;   // of every domain, "" for none
+  std::set<std::string, std::less<>> onward;
   std::string hostname;
   std::string postmaster;
 };
@@ -72,6 +80,7 @@ void Directory::configure(const config::Config& config) {
   for (const auto& domain : config.domains) {
     auto name = mail::domain_to_ascii(domain.name);
     if (!name) continue;   // the loader has refused it
+    if (!domain.relay.hosts.empty()) domains->onward.insert(*name);
     if (domains->catch_all.emplace(*name, address_of(domain.catch_all)).second) domains->names.push_back(*name);
   }
   domains->hostname = mail::domain_to_ascii(config.hostname).value_or("");
@@ -136,7 +145,7 @@ Resolution Directory::resolve(std::string_view local, std::string_view domain) c
   }
   if (local.empty() || domain.starts_with('[')) {
     // An address literal names a host, and we take mail for domains only; RFC 5321 4.1.3.
-    return of_kind(local.empty() ? Resolution::Kind::malformed : Resolution::Kind::not_ours);
+    return local.empty() ? of_kind(Resolution::Kind::malformed) : not_ours(domain);
   }
   auto name = mail::domain_to_ascii(domain);
   if (!name) return of_kind(Resolution::Kind::malformed);
@@ -146,15 +155,16 @@ Resolution Directory::resolve(std::string_view local, std::string_view domain) c
 Resolution Directory::resolve_in(const Domains& domains, std::string_view local, std::string_view domain) const {
   auto ours = domains.catch_all.find(domain);
   bool our_host = domain == domains.hostname;
-  if (ours == domains.catch_all.end() && !our_host) return of_kind(Resolution::Kind::not_ours);
+  if (ours == domains.catch_all.end() && !our_host) return not_ours(domain);
 
   auto plus = local.find('+');
   auto base = plus == std::string_view::npos || plus == 0 ? local : local.substr(0, plus);
+  if (domains.onward.contains(domain)) return goes_on(domains, base, domain);
   if (base == "postmaster") {
     auto taker = postmaster(domains, domain);
     return taker ? taken_by(*taker, Resolution::By::postmaster) : of_kind(Resolution::Kind::unavailable);
   }
-  if (ours == domains.catch_all.end()) return of_kind(Resolution::Kind::not_ours);
+  if (ours == domains.catch_all.end()) return not_ours(domain);
 
   std::string behind = "@" + std::string(domain);
   if (auto exact = store_.account(std::string(local) + behind)) return taken_by(*exact, Resolution::By::address);
@@ -172,6 +182,18 @@ Resolution Directory::resolve_in(const Domains& domains, std::string_view local,
     return of_kind(Resolution::Kind::unavailable);
   }
   return of_kind(Resolution::Kind::unknown_user);
+}
+
+Resolution Directory::goes_on(const Domains& domains, std::string_view base, std::string_view domain) const {
+  auto out = of_kind(Resolution::Kind::onward);
+  out.domain = domain;
+  out.account_address = std::string(base) + "@" + std::string(domain);
+  if (base != "postmaster") return out;
+  if (auto taker = postmaster(domains, domain)) {
+    out.account = taker->id;
+    out.account_address = taker->address;
+  }
+  return out;
 }
 
 Result<std::string> Directory::account_address(std::string_view text) const {

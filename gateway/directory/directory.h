@@ -18,6 +18,7 @@ namespace postern::directory {
 struct Resolution {
   enum class Kind {
     account,        // `account` takes the message
+    onward,         // of a domain whose mail goes on; its server says whether there is such a recipient
     unknown_user,   // our domain, nobody there: 550 5.1.1
     not_ours,       // relay denied, unless the client is trusted: 550 5.7.1
     malformed,      // no local part, no domain, no valid domain name: 553 5.1.3
@@ -29,6 +30,9 @@ struct Resolution {
   store::AccountId account = 0;
   std::string account_address;
   std::string tag;                 // of user+tag@: "tag"; the folder stays INBOX
+  std::string domain;              // of onward and not_ours, in A-label form or an address literal
+  // Of onward: under `account_address` the user has an account for his quarantine once he needs one; `account` is
+  // that of the postmaster, who is ours whatever that server says, and 0 for everybody else.
   bool found() const { return kind == Kind::account; }
 };
 
@@ -69,6 +73,7 @@ class Directory {
   struct Domains;
   std::shared_ptr<const Domains> current() const;
   std::optional<store::Account> postmaster(const Domains& domains, std::string_view domain) const;
+  Resolution goes_on(const Domains& domains, std::string_view base, std::string_view domain) const;
   Resolution resolve_in(const Domains& domains, std::string_view local, std::string_view domain) const;
 
   store::Store& store_;

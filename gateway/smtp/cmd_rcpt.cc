@@ -3,6 +3,8 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/delivery/recipient_check.h"
+#include "gateway/delivery/route.h"
 #include "gateway/directory/directory.h"
 #include "gateway/smtp/session.h"
 
@@ -14,7 +16,8 @@ std::optional<Reply> refusal(directory::Resolution::Kind kind, const std::string
   using Kind = directory::Resolution::Kind;
   auto shown = "<" + printable(address, 100) + ">";
   switch (kind) {
-    case Kind::account: return std::nullopt;
+    case Kind::account:
+    case Kind::onward: return std::nullopt;
     case Kind::unknown_user: return Reply(550, "5.1.1", shown + ": no such user here");
     case Kind::not_ours: return Reply(550, "5.7.1", shown + ": relaying denied");
     case Kind::malformed: return Reply(553, "5.1.3", shown + ": not a valid address");
@@ -24,6 +27,34 @@ std::optional<Reply> refusal(directory::Resolution::Kind kind, const std::string
 }
 
 }  // namespace
+
+// The recipient of a domain whose mail goes on, or why he is refused now.
+io::Task<std::optional<Reply>> Session::find_onward(const directory::Resolution& resolved, Recipient& recipient) {
+  using Kind = delivery::RecipientAnswer::Kind;
+  auto relay = services_.routes != nullptr ? services_.routes->relay(resolved.domain) : std::nullopt;
+  if (!relay) co_return Reply(451, "4.3.0", "Try again later");   // a reload came between
+  delivery::RecipientAnswer answer;
+  if (relay->ask_recipients) {
+    auto route = services_.routes->find(resolved.domain);
+    auto local = recipient.address.substr(0, recipient.address.rfind('@'));
+    answer = co_await services_.recipients->ask(std::move(route), local + "@" + resolved.domain);
+  }
+  recipient.confirmed = answer.kind == Kind::known;
+  recipient.onward = resolved.domain;
+  recipient.account = resolved.account_address;
+  if (recipient.confirmed || !relay->ask_recipients) co_return std::nullopt;
+  auto shown = "<" + printable(recipient.address, 100) + ">";
+  log::info("smtp.recipient", {{"session", client_.session}, {"to", recipient.address}, {"known", answer.kind == Kind::unknown ? "no" : "unsure"},
+                               {"words", answer.words}});
+  if (resolved.account != 0) {   // RFC 5321 4.5.1: postmaster is taken, by us if nobody else does
+    recipient.onward.clear();
+    recipient.confirmed = true;
+    co_return std::nullopt;
+  }
+  if (answer.kind == Kind::unknown) co_return Reply(550, "5.1.1", shown + ": no such user here");
+  if (relay->queue_when_down) co_return std::nullopt;
+  co_return Reply(450, "4.4.1", shown + ": the server of this domain cannot be asked now, try again later");
+}
 
 io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   if (!transaction_) co_return reply::bad_sequence("MAIL first");
@@ -40,7 +71,9 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   if (limit != 0 && std::max(transaction_->recipients.size(), transaction_->accepted.size()) >= limit) co_return Reply(452, "4.5.3", "Too many recipients");
   auto address = parsed->path.text();
   auto resolved = services_.directory->resolve(parsed->path.local, parsed->path.domain);
-  auto refused = refusal(resolved.kind, address);
+  // A server of ours may send to the world through us.
+  bool out = resolved.kind == directory::Resolution::Kind::not_ours && client_.trusted && !is_lmtp() && services_.routes != nullptr;
+  auto refused = out ? std::nullopt : refusal(resolved.kind, address);
   if (refused) {
     ++services_.counters->recipients_refused;
     co_return *refused;
@@ -54,12 +87,24 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   if (is_counted() && !services_.limits->recipient(client_.ip)) {
     co_return Reply(451, "4.7.1", "Too many recipients lately from " + client_.ip.to_string() + ", try again later");
   }
-  auto account = services_.directory->account(resolved.account_address);
-  if (!account) co_return Reply(451, "4.3.0", "Try again later");
   Recipient recipient;
   recipient.address = std::move(address);
-  recipient.account = account->address;
-  recipient.groups = account->groups;
+  if (resolved.kind == directory::Resolution::Kind::onward) {
+    auto unfit = co_await find_onward(resolved, recipient);
+    if (unfit) {
+      if (unfit->code() == 550) ++services_.counters->recipients_refused;
+      co_return *unfit;
+    }
+  } else if (out) {
+    recipient.onward = resolved.domain;
+    recipient.account = recipient.address;
+    recipient.confirmed = false;
+  } else {
+    recipient.account = resolved.account_address;
+  }
+  auto account = services_.directory->account(recipient.account);
+  if (!account && recipient.onward.empty()) co_return Reply(451, "4.3.0", "Try again later");
+  if (account) recipient.groups = account->groups;
   auto decision = co_await examination_->on_rcpt(origin(), recipient);
   if (decision.action == Action::reject) ++services_.counters->recipients_refused;
   if (decision.refuses()) co_return refused_by_rule(Stage::rcpt, decision);

@@ -65,7 +65,9 @@ struct Sender {
 struct Recipient {
   std::string address;               // as given in RCPT TO, without brackets
   std::string account;               // the user's own address; may differ by +tag, alias, catch-all
-  std::vector<std::string> groups;
+  std::vector<std::string> groups = {};
+  std::string onward = {};                // the domain, where its mail goes on to a server of its own; "": a mailbox here
+  bool confirmed = true;             // somebody knows this address; false: a domain is taken as it comes
 };
 
 // What the stages connect, mail and rcpt give.  A refusal's `reply` is ready to be sent: the
@@ -103,6 +105,7 @@ struct MessageVerdict {
   std::string facts;                 // JSON object for trace and explain, design 7
   std::string generation;            // hash of the rule set
   std::string client_name;           // forward-confirmed name of the client, if it was looked up
+  bool sender_proved = false;        // SPF passed, or a signature of the sender's domain: a DSN would reach who wrote
 };
 
 // The judge's memory of one connection.  All tasks run on the session's loop; the object must

@@ -16,6 +16,8 @@ class Directory;
 }
 namespace postern::delivery {
 class Deliverer;
+class RecipientCheck;
+class Routes;
 }
 
 namespace postern::smtp {
@@ -36,6 +38,8 @@ struct Services {
   std::function<std::string()> overload;                                  // why nothing more is taken, or ""
   directory::Directory* directory = nullptr;
   delivery::Deliverer* deliverer = nullptr;
+  const delivery::Routes* routes = nullptr;              // nullptr: nothing goes on
+  delivery::RecipientCheck* recipients = nullptr;        // with routes
   Judge* judge = nullptr;
   ConnectionLimits* limits = nullptr;
   Counters* counters = nullptr;

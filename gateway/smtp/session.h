@@ -11,6 +11,10 @@
 #include "gateway/smtp/reply.h"
 #include "gateway/smtp/services.h"
 
+namespace postern::directory {
+struct Resolution;
+}
+
 namespace postern::smtp {
 
 // What is spoken on a port: RFC 5321, or RFC 2033 with servers of ours.
@@ -53,6 +57,7 @@ class Session {
   Reply cmd_helo(const Command& command);
   io::Task<Reply> cmd_mail(std::string argument);
   io::Task<Reply> cmd_rcpt(std::string argument);
+  io::Task<std::optional<Reply>> find_onward(const directory::Resolution& resolved, Recipient& recipient);
   io::Task<Reply> cmd_data(std::string argument);
   io::Task<Reply> cmd_bdat(std::string argument);
   io::Task<std::optional<Reply>> cmd_starttls(std::string argument);

@@ -47,6 +47,7 @@ struct Quarantines : store::test::Fixture {
       message.verdict.recipients.push_back(verdict);
       accounts.recipients.push_back(id);
       accounts.redirects.push_back(0);
+      accounts.onward.emplace_back();
     }
     accounts.quarantine = ours;
     REQUIRE(run(store->deliver(delivery::plan(message, accounts, "mx.example.test"))).ok());

@@ -2,6 +2,7 @@
 #include "gateway/delivery/plan.h"
 
 #include "gateway/delivery/headers.h"
+#include "gateway/delivery/queue_state.h"
 #include "tests/support/catch.h"
 
 using namespace postern;
@@ -35,6 +36,7 @@ Judged message_to(std::vector<std::string> addresses) {
 delivery::PlanAccounts accounts(std::vector<store::AccountId> ids) {
   delivery::PlanAccounts out;
   out.redirects.assign(ids.size(), 0);
+  out.onward.resize(ids.size());
   out.recipients = std::move(ids);
   out.quarantine = 99;
   return out;
@@ -140,4 +142,65 @@ TEST_CASE("the fields of a copy stand in the order of RFC 5321 4.4 and the desig
     CHECK(found >= at);
     at = found;
   }
+}
+
+TEST_CASE("copies that go on are one entry a domain and set of fields, and stand in no mailbox") {
+  auto message = message_to({"a@corp.test", "b@corp.test", "c@other.test", "d@example.test"});
+  message.verdict.sender_proved = true;
+  auto places = accounts({0, 0, 0, 4});
+  places.onward[0] = {"corp.test", "a@corp.test", "a@corp.test"};
+  places.onward[1] = {"corp.test", "b@corp.test", "b@corp.test"};
+  places.onward[2] = {"other.test", "c@other.test", ""};
+  auto delivery = delivery::plan(message, places, "mx.example.test");
+  REQUIRE(delivery.items.size() == 1);
+  const auto& item = delivery.items[0];
+  REQUIRE(item.targets.size() == 1);
+  CHECK(item.targets[0].account == 4);
+  REQUIRE(item.onward.size() == 2);
+  CHECK(item.onward[0].destination == "corp.test");
+  auto state = delivery::decode_state(item.onward[0].state);
+  REQUIRE(state);
+  CHECK(state->sender == "you@sender.example");
+  CHECK(state->may_report);
+  REQUIRE(state->recipients.size() == 2);
+  CHECK(state->recipients[1].address == "b@corp.test");
+  CHECK(state->recipients[1].account == "b@corp.test");
+  // RFC 5321 4.4: these two belong to who delivers.
+  CHECK(item.onward[0].header_prefix.find("Return-Path") == std::string::npos);
+  CHECK(item.onward[0].header_prefix.find("Delivered-To") == std::string::npos);
+  CHECK(item.onward[0].header_prefix.find("X-Postern-Verdict: ham") != std::string::npos);
+}
+
+TEST_CASE("a copy that is junk goes on with its mark, one that is held stays here") {
+  auto message = message_to({"a@corp.test", "b@corp.test"});
+  message.verdict.recipients[0].folder = "Junk";
+  message.verdict.recipients[1].action = Action::quarantine;
+  message.verdict.recipients[1].quarantine_class = "spam";
+  auto places = accounts({0, 2});
+  for (auto i : {0U, 1U}) places.onward[i] = {"corp.test", message.recipients[i].address, ""};
+  auto delivery = delivery::plan(message, places, "mx.example.test");
+  const auto& item = delivery.items.at(0);
+  REQUIRE(item.onward.size() == 1);
+  CHECK(item.onward[0].header_prefix.find("X-Spam-Flag: YES\r\n") != std::string::npos);
+  REQUIRE(item.targets.size() == 1);
+  CHECK(item.targets[0].use == SpecialUse::quarantine);
+  CHECK_FALSE(item.parts.empty());
+}
+
+TEST_CASE("no entry has more recipients than servers take in one transaction") {
+  std::vector<std::string> addresses;
+  for (int i = 0; i < 250; ++i) addresses.push_back("user" + std::to_string(i) + "@corp.test");
+  auto message = message_to(addresses);
+  auto places = accounts(std::vector<store::AccountId>(250, 0));
+  for (std::size_t i = 0; i < addresses.size(); ++i) places.onward[i] = {"corp.test", addresses[i], ""};
+  auto delivery = delivery::plan(message, places, "mx.example.test");
+  std::size_t recipients = 0;
+  for (const auto& onward : delivery.items.at(0).onward) {
+    auto state = delivery::decode_state(onward.state);
+    REQUIRE(state);
+    CHECK(state->recipients.size() <= 100);
+    recipients += state->recipients.size();
+  }
+  CHECK(recipients == 250);
+  CHECK(delivery.items[0].parts.empty());   // read for no mailbox
 }

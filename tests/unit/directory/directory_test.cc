@@ -169,3 +169,25 @@ TEST_CASE("a login name without a domain means the first one") {
   CHECK(world.directory.login_address(" Ann@OTHER.example ") == "ann@other.example");
   CHECK(world.directory.login_address(std::string(5000, 'x')).size() <= 400);
 }
+
+TEST_CASE("a domain whose mail goes on leaves it to its server who exists, but for the postmaster") {
+  World world("postmaster = \"office@corp.example\"\n", "[domains.\"Onward.example\"]\ndeliver = \"smtp://10.0.0.5\"\n");
+  auto office = world.store.add("office@corp.example");
+  auto ann = world.directory.resolve("Ann+list@ONWARD.example");
+  CHECK(ann.kind == Kind::onward);
+  CHECK(ann.domain == "onward.example");
+  CHECK(ann.account_address == "ann@onward.example");   // whose quarantine it would be
+  CHECK(ann.account == 0);
+  CHECK_FALSE(ann.found());
+  auto postmaster = world.directory.resolve("postmaster@onward.example");
+  CHECK(postmaster.kind == Kind::onward);
+  CHECK(postmaster.account == office);
+  CHECK(postmaster.account_address == "office@corp.example");
+  CHECK(world.directory.is_ours("onward.example"));
+}
+
+TEST_CASE("an address that is not ours says in which domain it is") {
+  World world;
+  CHECK(world.directory.resolve("ann@Bücher.example").domain == "xn--bcher-kva.example");
+  CHECK(world.directory.resolve("ann@[192.0.2.1]").domain == "[192.0.2.1]");
+}

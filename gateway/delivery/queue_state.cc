@@ -1,0 +1,61 @@
+// The queue's rows: delivery's part of them.
+#include "gateway/delivery/queue_state.h"
+
+#include "gateway/mail/blob.h"
+
+namespace postern::delivery {
+namespace {
+
+constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kEightBit = 1, kUtf8 = 2, kMayReport = 4;
+
+}  // namespace
+
+std::string encode(const QueueState& state) {
+  std::string out;
+  mail::put_number(out, kVersion);
+  mail::put_number(out, (state.eight_bit ? kEightBit : 0) | (state.smtputf8 ? kUtf8 : 0) | (state.may_report ? kMayReport : 0));
+  mail::put_number(out, state.attempts);
+  mail::put_number(out, static_cast<std::uint64_t>(state.last_attempt.time_since_epoch().count()));
+  mail::put_text(out, state.sender);
+  mail::put_number(out, state.recipients.size());
+  for (const auto& pending : state.recipients) {
+    mail::put_text(out, pending.address);
+    mail::put_text(out, pending.account);
+    mail::put_text(out, pending.words);
+  }
+  return out;
+}
+
+std::optional<QueueState> decode_state(std::string_view text) {
+  mail::BlobReader reader(text);
+  if (reader.number() != kVersion) return std::nullopt;
+  QueueState out;
+  auto marks = reader.number();
+  out.eight_bit = (marks & kEightBit) != 0;
+  out.smtputf8 = (marks & kUtf8) != 0;
+  out.may_report = (marks & kMayReport) != 0;
+  out.attempts = static_cast<std::uint32_t>(reader.number(UINT32_MAX));
+  out.last_attempt = Time(std::chrono::microseconds(static_cast<std::int64_t>(reader.number(INT64_MAX))));
+  out.sender = reader.text();
+  auto recipients = reader.number(text.size());   // each takes some octets
+  for (std::uint64_t i = 0; i < recipients && reader.ok(); ++i) {
+    auto& pending = out.recipients.emplace_back();
+    pending.address = reader.text();
+    pending.account = reader.text();
+    pending.words = reader.text();
+  }
+  if (!reader.ok() || !reader.at_end()) return std::nullopt;
+  return out;
+}
+
+smtp_client::Envelope envelope_of(const QueueState& state) {
+  smtp_client::Envelope out;
+  out.sender = state.sender;
+  out.eight_bit = state.eight_bit;
+  out.smtputf8 = state.smtputf8;
+  for (const auto& pending : state.recipients) out.recipients.emplace_back().address = pending.address;
+  return out;
+}
+
+}  // namespace postern::delivery

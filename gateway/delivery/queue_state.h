@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/base/clock.h"
+#include "gateway/smtp_client/envelope.h"
+
+namespace postern::delivery {
+
+// A recipient who has not got the message yet.
+struct Pending {
+  std::string address;     // as in RCPT TO
+  std::string account;     // of ours, whose quarantine takes what cannot be delivered; "": the postmaster's
+  std::string words;       // of the remote, or ours: why he has not got it; "" before the first attempt
+};
+
+// What the queue keeps of a message beside its octets: store::QueueEntry::state.
+struct QueueState {
+  std::string sender;      // "": the null reverse-path
+  std::vector<Pending> recipients;
+  bool eight_bit = false;
+  bool smtputf8 = false;
+  bool may_report = false;           // a DSN may go to the sender: he is known to be who he says
+  std::uint32_t attempts = 0;        // that were this message's own; none is counted while its route is down
+  Time last_attempt{};
+};
+
+std::string encode(const QueueState& state);
+// Nothing: damaged.
+std::optional<QueueState> decode_state(std::string_view text);
+
+smtp_client::Envelope envelope_of(const QueueState& state);
+
+}  // namespace postern::delivery

@@ -1,0 +1,58 @@
+// Out of the quarantine and on to the server of its recipient.
+#include "gateway/delivery/release.h"
+
+#include "gateway/base/text.h"
+#include "gateway/delivery/queue_state.h"
+
+namespace postern::delivery {
+namespace {
+
+bool is_dropped(std::string_view field) {
+  for (std::string_view name : {"Return-Path:", "Delivered-To:", "X-Spam-Flag:"}) {
+    if (istarts_with(field, name)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string released_prefix(std::string_view header_prefix) {
+  constexpr std::string_view kVerdict = "X-Postern-Verdict: quarantine";
+  std::string out;
+  while (!header_prefix.empty()) {
+    std::size_t end = 0;
+    do {   // a field with its folded lines
+      auto newline = header_prefix.find('\n', end);
+      end = newline == std::string_view::npos ? header_prefix.size() : newline + 1;
+    } while (end < header_prefix.size() && (header_prefix[end] == ' ' || header_prefix[end] == '\t'));
+    auto field = header_prefix.substr(0, end);
+    header_prefix.remove_prefix(end);
+    if (is_dropped(field)) continue;
+    if (istarts_with(field, kVerdict)) {
+      out += "X-Postern-Verdict: ham";
+      field.remove_prefix(kVerdict.size());
+    }
+    out += field;
+  }
+  return out + "X-Postern-Why: released from the quarantine\r\n";
+}
+
+std::optional<store::Onward> ReleaseToHost::onward(const store::Account& account, const std::string& header_prefix, const store::Held& held) {
+  auto domain = account.address.substr(account.address.rfind('@') + 1);
+  if (!routes_.relay(domain)) return std::nullopt;
+  QueueState state;
+  state.sender = held.sender;
+  state.recipients.push_back({account.address, account.address, ""});
+  state.eight_bit = true;   // unknown here, and harmless where it is not so
+  store::Onward out;
+  out.destination = domain;
+  out.header_prefix = released_prefix(header_prefix);
+  out.state = encode(state);
+  return out;
+}
+
+void ReleaseToHost::queued(store::QueueId id, const store::Onward& onward) {
+  if (tell_) tell_({{id, onward.destination, onward.due}});
+}
+
+}  // namespace postern::delivery

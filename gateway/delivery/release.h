@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+
+#include "gateway/delivery/deliverer.h"
+#include "gateway/delivery/route.h"
+#include "gateway/store/store.h"
+
+namespace postern::delivery {
+
+// What is released to somebody whose mail goes on is sent on: as it was received, under our fields, but without the
+// ones that called it spam, or his server would put it away again.
+class ReleaseToHost : public store::ReleaseOnward {
+ public:
+  // `routes` must outlive it; `tell` is called on the committer's thread.
+  ReleaseToHost(const Routes& routes, Deliverer::Tell tell) : routes_(routes), tell_(std::move(tell)) {}
+
+  std::optional<store::Onward> onward(const store::Account& account, const std::string& header_prefix, const store::Held& held) override;
+  void queued(store::QueueId id, const store::Onward& onward) override;
+
+ private:
+  const Routes& routes_;
+  Deliverer::Tell tell_;
+};
+
+// The fields before a held copy as they are to stand before a released one.
+std::string released_prefix(std::string_view header_prefix);
+
+}  // namespace postern::delivery

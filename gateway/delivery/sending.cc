@@ -1,0 +1,231 @@
+// One message of the queue: read, sent, and what came of it written down.
+#include <algorithm>
+
+#include "gateway/base/log.h"
+#include "gateway/base/text.h"
+#include "gateway/delivery/queue.h"
+
+namespace postern::delivery {
+namespace {
+
+using namespace std::chrono_literals;
+using smtp_client::Outcome;
+using Kind = Outcome::Kind;
+
+constexpr auto kUnreadable = 10min;          // until an entry that cannot be read is tried again
+constexpr std::size_t kMaxWords = 500;       // of a remote, kept with the entry
+constexpr std::uint64_t kMostInMemory = 256ULL << 20;
+
+Time now() { return Clock::system().now(); }
+
+std::string words_of(const Outcome& outcome) {
+  auto words = printable(outcome.sentence(), kMaxWords);
+  return words.empty() ? "no reason was given" : words;
+}
+
+Failed failed_for(Pending who, const Outcome& outcome, const std::string& host, bool expired) {
+  Failed out;
+  out.status = outcome.status();
+  out.host = host;
+  if (outcome.reply.code != 0) out.diagnostic = outcome.reply.sentence();
+  out.why = words_of(outcome);
+  if (expired) {
+    out.status = "4.4.7";   // RFC 3463: delivery time expired
+    out.why = "given up after the longest time in the queue; at last: " + out.why;
+  }
+  who.words = out.why;
+  out.who = std::move(who);
+  return out;
+}
+
+}  // namespace
+
+// The entry, if it is to be sent now; else `again` says when to come back, if at all.
+io::Task<std::optional<store::QueueEntry>> Queue::read(store::QueueId id, std::optional<Time>& again) {
+  auto entry = co_await parts_.store.queue_entry(id);
+  if (!entry) {
+    log::error("queue.read", {{"entry", std::to_string(id)}, {"what", entry.error().text}});
+    again = now() + kUnreadable;
+    co_return std::nullopt;
+  }
+  if (!*entry || (*entry)->held) co_return std::nullopt;
+  if ((*entry)->due > now() + 1s) {   // changed by the operator
+    again = (*entry)->due;
+    co_return std::nullopt;
+  }
+  co_return std::move(**entry);
+}
+
+io::Task<void> Queue::deliver(Site& site, Line& line, store::QueueId id) {
+  std::optional<Time> again;
+  auto entry = co_await read(id, again);
+  if (!entry) {
+    finish(id, again);
+    co_return;
+  }
+  auto state = decode_state(entry->state);
+  if (!state || state->recipients.empty()) {
+    log::error("queue.damaged", {{"entry", std::to_string(id)}, {"message", entry->message_id}, {"what", "its envelope cannot be read; it is held"}});
+    store::Delivery held;
+    held.queue.emplace_back();
+    held.queue.back().id = id;
+    held.queue.back().held = true;
+    co_await commit(std::move(held));
+    finish(id, std::nullopt);
+    co_return;
+  }
+  auto due = co_await attempt(site, line, *entry, std::move(*state));
+  finish(id, due);
+}
+
+// Of all that is being sent so many octets are in memory together; a message that is larger goes alone.
+io::Task<Queue::Share> Queue::wait_for_memory(std::uint64_t octets) {
+  while (in_memory_ != 0 && in_memory_ + octets > kMostInMemory) co_await memory_left_.wait(in(60s));
+  co_return Share(*this, octets);
+}
+
+// When it waits until; nothing: it is done.
+io::Task<std::optional<Time>> Queue::attempt(Site& site, Line& line, const Entry& entry, QueueState state) {
+  auto share = co_await wait_for_memory(entry.record_octets);
+  auto record = co_await parts_.store.record(entry);
+  if (!record) {
+    log::error("queue.record", {{"entry", std::to_string(entry.id)}, {"message", entry.message_id}, {"what", record.error().text}});
+    co_return now() + kUnreadable;
+  }
+  auto envelope = envelope_of(state);
+  const std::string_view body[] = {entry.header_prefix, record->view()};
+  auto tried = co_await send_along(parts_.connector, site.route, line, envelope, body);
+  feed_back(site, tried);
+  if (!tried.down) {
+    auto due = co_await settle(entry, std::move(state), std::move(tried));
+    co_return due;
+  }
+  // It says nothing about this message, whose time may be over all the same.
+  auto expired = index_.expired(site, now());
+  if (!expired.empty()) parts_.loop.spawn(give_up_expired(std::move(expired), *tried.down), "queue.expired");
+  if (!index_.is_expired(entry.arrived, now())) co_return entry.due;
+  auto due = co_await give_up(entry, std::move(state), *tried.down);
+  co_return due;
+}
+
+void Queue::feed_back(Site& site, const Attempt& attempt) {
+  if (attempt.down) {
+    auto words = words_of(*attempt.down);
+    if (index_.is_down(site, now(), words)) {
+      log::warning("queue.down", {{"route", site.route->key}, {"what", words}, {"waiting", std::to_string(site.waiting.size() + 1)},
+                                  {"next", rfc3339(site.quiet_until)}});
+    }
+    set_trouble(site);
+    return;
+  }
+  auto stumbled = [](const Outcome& outcome) {
+    bool refused_early = outcome.kind == Kind::transient && outcome.step <= smtp_client::Step::mail;
+    return refused_early || outcome.kind == Kind::lost || outcome.kind == Kind::timed_out || outcome.kind == Kind::protocol_error;
+  };
+  bool was_down = !site.words.empty();
+  if (std::any_of(attempt.outcomes.begin(), attempt.outcomes.end(), stumbled)) index_.went_badly(site);
+  else index_.went_well(site);
+  if (was_down) set_trouble(site);
+}
+
+io::Task<std::optional<Time>> Queue::settle(const Entry& entry, QueueState state, Attempt attempt) {
+  state.last_attempt = now();
+  ++state.attempts;
+  bool expired = index_.is_expired(entry.arrived, state.last_attempt);
+  auto due = index_.retry_at(state.attempts, state.last_attempt);
+  std::vector<Pending> left;
+  std::vector<Failed> failed;
+  for (std::size_t i = 0; i < attempt.outcomes.size(); ++i) {
+    auto& who = state.recipients[i];
+    const auto& outcome = attempt.outcomes[i];
+    std::string event = "queue.sent";
+    if (outcome.accepted()) {
+      ++figures_.sent;
+    } else if (outcome.permanent() || expired) {
+      event = "queue.failed";
+      ++figures_.failed;
+      failed.push_back(failed_for(who, outcome, attempt.hosts[i], !outcome.permanent()));
+    } else {
+      event = "queue.deferred";
+      ++figures_.deferred;
+      who.words = words_of(outcome);
+      left.push_back(who);
+    }
+    log::info(event, {{"message", entry.message_id}, {"entry", std::to_string(entry.id)}, {"to", who.address}, {"host", attempt.hosts[i]},
+                      {"reply", words_of(outcome)}, {"maybe_twice", outcome.maybe_delivered ? "yes" : "no"}});
+  }
+  state.recipients = std::move(left);
+  auto next = co_await write_down(entry, std::move(state), std::move(failed), due);
+  co_return next;
+}
+
+io::Task<std::optional<Time>> Queue::give_up(const Entry& entry, QueueState state, const Outcome& outcome) {
+  std::vector<Failed> failed;
+  for (auto& who : state.recipients) {
+    failed.push_back(failed_for(std::move(who), outcome, "", true));
+    ++figures_.failed;
+    log::info("queue.failed", {{"message", entry.message_id}, {"entry", std::to_string(entry.id)}, {"to", failed.back().who.address},
+                               {"reply", failed.back().why}});
+  }
+  state.recipients.clear();
+  auto due = index_.retry_at(state.attempts, now());
+  auto next = co_await write_down(entry, std::move(state), std::move(failed), due);
+  co_return next;
+}
+
+io::Task<void> Queue::give_up_expired(std::vector<store::QueueId> ids, Outcome outcome) {
+  for (auto id : ids) {
+    if (draining_ || !index_.take(id)) continue;
+    std::optional<Time> due;
+    auto entry = co_await read(id, due);
+    auto state = entry ? decode_state(entry->state) : std::nullopt;
+    if (state) due = co_await give_up(*entry, std::move(*state), outcome);
+    finish(id, due);
+  }
+}
+
+// One commit: who has it is out of the entry, who will not get it is told of or has it in his quarantine, the others
+// wait.  When the disk takes no new text those who failed wait too, and are asked again.
+io::Task<std::optional<Time>> Queue::write_down(const Entry& entry, QueueState state, std::vector<Failed> failed, std::optional<Time> due) {
+  auto change_of = [&] {
+    store::QueueChange change;
+    change.id = entry.id;
+    change.remove = state.recipients.empty();
+    if (change.remove) return change;
+    change.due = due;
+    change.state = encode(state);
+    return change;
+  };
+  if (!failed.empty()) {
+    store::Delivery delivery;
+    delivery.queue.push_back(change_of());
+    bool readable = co_await undeliverable_.add(delivery, entry, state, failed);
+    store::Delivered done;
+    if (readable) done = co_await parts_.store.deliver(std::move(delivery));
+    if (readable && done.ok()) {
+      std::vector<store::QueueId> reports;
+      for (const auto& ids : done.queued) reports.insert(reports.end(), ids.begin(), ids.end());
+      if (!reports.empty()) parts_.loop.spawn(look(std::move(reports), false), "queue.look");
+      co_return state.recipients.empty() ? std::nullopt : due;
+    }
+    log::error("queue.not_told", {{"message", entry.message_id}, {"what", done.text}, {"action", "tried again"}});
+    for (auto& each : failed) state.recipients.push_back(std::move(each.who));
+  }
+  store::Delivery delivery;
+  delivery.queue.push_back(change_of());
+  co_await commit(std::move(delivery));
+  co_return state.recipients.empty() ? std::nullopt : due;
+}
+
+// Until the disk takes it: what was sent must not be sent again.
+io::Task<void> Queue::commit(store::Delivery delivery) {
+  for (auto wait = 100ms;; wait = std::min<std::chrono::milliseconds>(2 * wait, 30s)) {
+    auto copy = delivery;
+    auto done = co_await parts_.store.deliver(std::move(copy));
+    if (done.ok()) co_return;
+    log::error("queue.not_written", {{"what", done.text}});
+    co_await io::sleep_until(in(wait));
+  }
+}
+
+}  // namespace postern::delivery
