@@ -20,6 +20,7 @@ struct CommandLine {
   admin::SpfArguments spf;
   admin::UserArguments user;
   admin::QuarantineArguments quarantine;
+  admin::QueueArguments queue;
   std::function<int()> run;
 };
 
@@ -104,10 +105,30 @@ void add_quarantine(CLI::App& app, CommandLine& line) {
     bool lists = std::string_view(action) == "list";
     if (!lists) sub->add_option("ID", q.id, "Id of the message, as in X-Postern-Verdict")->required();
     sub->add_option("--user", q.user, "Only this user's copy");
-    if (lists) sub->add_option("--class", q.message_class, "spam, virus or policy");
+    if (lists) sub->add_option("--class", q.message_class, "spam, virus, policy or undeliverable");
     sub->callback([&line, name = std::string(action)] {
       line.quarantine.action = name;
       line.run = [&line] { return admin::quarantine_command(line.global, line.quarantine); };
+    });
+  }
+}
+
+void add_queue(CLI::App& app, CommandLine& line) {
+  auto* queue = add(app, "queue", "What waits to be sent on, and why");
+  queue->require_subcommand(1);
+  auto& q = line.queue;
+  for (auto [action, description] : {std::pair{"list", "List what waits, with the last words of the hosts"},
+                                   std::pair{"show", "Show an entry and its message"},
+                                   std::pair{"retry", "Try an entry at once, also one that is held"},
+                                   std::pair{"hold", "Keep an entry from being tried"},
+                                   std::pair{"delete", "Delete an entry for good; nobody is told"}}) {
+    auto* sub = add(*queue, action, description);
+    std::string name = action;
+    if (name == "list") sub->add_option("--to", q.to, "Only what concerns this: part of a recipient's address or of the destination");
+    else sub->add_option("ID", q.id, name == "retry" || name == "hold" ? "Number of the entry, or \"all\"" : "Number of the entry")->required();
+    sub->callback([&line, name] {
+      line.queue.action = name;
+      line.run = [&line] { return admin::queue_command(line.global, line.queue); };
     });
   }
 }
@@ -147,6 +168,7 @@ int main(int argc, char** argv) {
   add_judging(app, line);
   add_user(app, line);
   add_quarantine(app, line);
+  add_queue(app, line);
   // The parser takes the next word for the value of "--from=": an empty value is a value.
   std::vector<const char*> words;
   std::vector<std::string> names;

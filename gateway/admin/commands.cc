@@ -4,6 +4,7 @@
 
 #include "gateway/admin/context.h"
 #include "gateway/admin/quarantine_commands.h"
+#include "gateway/admin/queue_commands.h"
 #include "gateway/admin/user_commands.h"
 #include "gateway/store/store.h"
 
@@ -41,6 +42,8 @@ io::Task<json> run_command(Context& context, json request) {
     answer = co_await run_user_command(context, std::move(request));
   } else if (command.starts_with("quarantine ")) {
     answer = co_await run_quarantine_command(context, std::move(request));
+  } else if (command.starts_with("queue ")) {
+    answer = co_await run_queue_command(context, std::move(request));
   } else {
     answer = failure("unknown command " + command);
   }

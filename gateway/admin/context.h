@@ -17,6 +17,9 @@ namespace postern::directory {
 class Directory;
 class Logins;
 }
+namespace postern::delivery {
+class Queue;
+}
 namespace postern::io {
 class WorkerPool;
 }
@@ -30,6 +33,7 @@ struct Context {
   store::Store* store = nullptr;
   io::WorkerPool* workers = nullptr;
   directory::Logins* logins = nullptr;                   // null: no server runs
+  delivery::Queue* queue = nullptr;                      // null: no server runs
   std::function<nlohmann::json()> status;                // empty: no server runs
   std::function<io::Task<nlohmann::json>()> reload;      // empty: no server runs
 };

@@ -20,6 +20,7 @@
 #include "gateway/io/together.h"
 #include "gateway/mail/address.h"
 #include "gateway/mail/headers.h"
+#include "gateway/mail/idna.h"
 
 namespace postern::admin {
 namespace {
@@ -146,10 +147,12 @@ class Explainer {
     return copy.folder == "Junk" ? "junk" : "ham";
   }
 
-  // "" when the whole message is refused: a copy that is refused alone is quarantined by now.
-  static std::string folder_of(const smtp::RecipientVerdict& copy) {
+  // "" when the whole message is refused: a copy that is refused alone is quarantined by now.  Also "" when it goes on.
+  static std::string folder_of(const Explained& explained, std::size_t i) {
+    const auto& copy = explained.verdict.recipients[i];
     if (copy.refused()) return "";
-    return copy.action == smtp::Action::quarantine ? "Quarantine" : copy.folder;
+    if (copy.action == smtp::Action::quarantine) return "Quarantine";
+    return explained.recipients[i].onward.empty() ? copy.folder : "";
   }
 
   static void add_json(ordered_json& line, const Explained& explained) {
@@ -172,9 +175,11 @@ class Explainer {
     auto facts = ordered_json::parse(verdict.facts, nullptr, false);
     line["facts"] = facts.is_object() ? facts : ordered_json::object();
     auto& recipients = line["recipients"] = ordered_json::object();
-    for (const auto& copy : verdict.recipients) {
-      auto folder = folder_of(copy);
-      recipients[copy.address] = {{"verdict", copy_verdict(copy)}, {"folder", folder.empty() ? json() : json(folder)}};
+    for (std::size_t i = 0; i < verdict.recipients.size(); ++i) {
+      const auto& copy = verdict.recipients[i];
+      auto folder = folder_of(explained, i);
+      auto& shown = recipients[copy.address] = {{"verdict", copy_verdict(copy)}, {"folder", folder.empty() ? json() : json(folder)}};
+      if (folder.empty() && !copy.refused()) shown["onward"] = explained.recipients[i].onward;
     }
     line["rules"] = verdict.generation;
   }
@@ -197,8 +202,10 @@ class Explainer {
              explained.refusal.rule + " (" + explained.refusal.at + ")\nwhy      " + explained.refusal.why + "\n";
     }
     if (!verdict.reply.empty()) out += "reply    " + verdict.reply + "\n";
-    for (const auto& copy : verdict.recipients) {
-      auto folder = folder_of(copy);
+    for (std::size_t i = 0; i < verdict.recipients.size(); ++i) {
+      const auto& copy = verdict.recipients[i];
+      auto folder = folder_of(explained, i);
+      if (folder.empty() && !copy.refused()) folder = "on to the server of " + explained.recipients[i].onward;
       out += copy.address + "  " + copy_verdict(copy) + (folder.empty() ? "" : " -> " + folder) + "\n";
     }
     out += "\nrules that spoke:\n";
@@ -226,6 +233,15 @@ class Explainer {
   std::size_t failed_ = 0;
 };
 
+// The domain, if its mail goes on.
+std::string onward_of(const config::Config& config, const std::string& address) {
+  auto domain = mail::domain_to_ascii(address.substr(address.rfind('@') + 1));
+  for (const auto& each : config.domains) {
+    if (domain && each.name == *domain && !each.relay.hosts.empty()) return each.name;
+  }
+  return "";
+}
+
 // Accounts and groups are known to the running server alone; without one the addresses stand for themselves.
 std::vector<smtp::Recipient> recipients_of(const config::Config& config, const ExplainArguments& arguments) {
   auto addresses = arguments.recipients;
@@ -236,6 +252,7 @@ std::vector<smtp::Recipient> recipients_of(const config::Config& config, const E
     smtp::Recipient recipient;
     recipient.address = address;
     recipient.account = known ? known->value("user", address) : address;
+    recipient.onward = onward_of(config, address);
     if (known) recipient.groups = known->value("groups", std::vector<std::string>());
     out.push_back(std::move(recipient));
   }

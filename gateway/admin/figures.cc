@@ -79,6 +79,8 @@ json Figures::status() const {
   for (auto reader : {Service::imap, Service::pop3}) {
     out[std::string(name(reader))] = {{"open", room.open(reader)}, {"refused", room.refused(reader)}};
   }
+  out["queue"] = {{"waiting", queue.waiting.load()}, {"connections", queue.connections.load()}, {"sent", queue.sent.load()},
+                  {"deferred", queue.deferred.load()}, {"failed", queue.failed.load()}};
   auto rules = judging.rules.state();
   out["rules"] = {{"hash", rules.hash}, {"rules", rules.rules}, {"problem", rules.problem}, {"reloads", rules.reloads},
                   {"failed_reloads", rules.failed_reloads}};
@@ -132,6 +134,13 @@ std::string Figures::metrics() const {
   out.counter("postern_recipients_refused_total", "Recipients refused at RCPT", static_cast<double>(counters.recipients_refused));
   out.counter("postern_bare_newlines_total", "Connections closed for a bare CR or LF", static_cast<double>(counters.bare_newlines));
   out.counter("postern_early_talkers_total", "Clients that spoke before the greeting", static_cast<double>(counters.early_talkers));
+  out.gauge("postern_queue_entries", "Messages that wait to be sent on", static_cast<double>(queue.waiting));
+  out.gauge("postern_queue_connections", "Connections that send", static_cast<double>(queue.connections));
+  const char* kSent = "postern_queue_recipients_total";
+  const char* kSentHelp = "Recipients of attempts to send a message on, by what came of it";
+  out.counter(kSent, kSentHelp, static_cast<double>(queue.sent), {{"result", "sent"}});
+  out.counter(kSent, kSentHelp, static_cast<double>(queue.deferred), {{"result", "deferred"}});
+  out.counter(kSent, kSentHelp, static_cast<double>(queue.failed), {{"result", "failed"}});
   auto antivirus = judging.antivirus.state();
   out.gauge("postern_antivirus_ready", "1: scanning, and the self-test passed",
             antivirus.phase == filters::AntivirusState::Phase::ready ? 1 : 0);

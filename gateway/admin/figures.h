@@ -6,6 +6,7 @@
 #include "gateway/admin/http.h"
 #include "gateway/admin/judging.h"
 #include "gateway/admin/room.h"
+#include "gateway/delivery/queue.h"
 #include "gateway/directory/logins.h"
 #include "gateway/smtp/services.h"
 #include "gateway/store/store.h"
@@ -20,6 +21,7 @@ struct Figures {
   smtp::Counters& counters;
   directory::Logins& logins;
   const Room& room;
+  const delivery::QueueFigures& queue;
   Time started;
 
   nlohmann::json status() const;

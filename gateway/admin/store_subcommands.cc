@@ -91,6 +91,37 @@ void print_held(const json& row) {
   if (row.value("cut", false)) print("(the first " + std::to_string(text.size()) + " of " + row["size"].dump() + " octets)\n");
 }
 
+// One entry: what waits for whom, and why.
+void print_queued(const json& row) {
+  print(row.value("id", "") + "  " + row.value("message", "") + "  " + row.value("arrived", "") + "  " + row["size"].dump() + " octets  <" +
+        printable(row.value("sender", ""), 320) + "> -> " + row.value("destination", "") + (row.value("held", false) ? "  HELD" : "") + "\n");
+  auto why = row.value("why", "");
+  if (!why.empty()) print("      " + printable(why, 600) + "\n");
+  if (!row.value("held", false)) print("      next attempt " + row.value("due", "") + ", " + row["attempts"].dump() + " made\n");
+  for (const auto& recipient : row["recipients"]) {
+    auto words = recipient.value("why", "");
+    print("      to " + printable(recipient.value("address", ""), 320) + (words.empty() ? "" : ": " + printable(words, 600)) + "\n");
+  }
+  if (!row.contains("text")) return;
+  print("\n" + tame(row.value("text", "")) + "\n");
+  if (row.value("cut", false)) print("(cut)\n");
+}
+
+// The rows of an answer that may come in pages; with --json they are printed as they come.
+int ask_for_pages(const Global& global, const config::Config& config, json request, json& rows) {
+  for (bool more = true; more;) {
+    auto answer = run_anywhere(config, request);
+    if (int status = finish(global, answer); status != 0) return status;
+    for (auto& row : answer["rows"]) {
+      if (global.json) print_json(row);
+      else rows.push_back(std::move(row));
+    }
+    more = answer.contains("next");
+    if (more) request["from"] = answer["next"];
+  }
+  return 0;
+}
+
 std::string spelled(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
 // "antivirus.phase  ready": nested objects as dotted names.
@@ -139,22 +170,27 @@ int quarantine_command(const Global& global, const QuarantineArguments& argument
   json request{{"command", "quarantine " + arguments.action}, {"id", arguments.id}, {"user", arguments.user},
                {"class", arguments.message_class}};
   json rows = json::array();
-  for (bool more = true; more;) {   // a list comes in pages
-    auto answer = run_anywhere(*config, request);
-    if (int status = finish(global, answer); status != 0) return status;
-    for (auto& row : answer["rows"]) {
-      if (global.json) print_json(row);
-      else rows.push_back(std::move(row));
-    }
-    more = answer.contains("next");
-    if (more) request["from"] = answer["next"];
-  }
+  if (int status = ask_for_pages(global, *config, std::move(request), rows); status != 0) return status;
   if (global.json) return 0;
   if (arguments.action == "show") {
     for (const auto& row : rows) print_held(row);
     return 0;
   }
   print_table({"id", "user", "class", "score", "date", "sender", "subject", "reason"}, rows);
+  return 0;
+}
+
+int queue_command(const Global& global, const QueueArguments& arguments) {
+  auto config = configuration(global);
+  if (!config) return 2;
+  json rows = json::array();
+  json request{{"command", "queue " + arguments.action}, {"id", arguments.id}, {"to", arguments.to}};
+  if (int status = ask_for_pages(global, *config, std::move(request), rows); status != 0) return status;
+  if (global.json) return 0;
+  if (arguments.action == "list" || arguments.action == "show") {
+    for (const auto& row : rows) print_queued(row);
+    if (rows.empty()) print("Nothing waits.\n");
+  }
   return 0;
 }
 

@@ -53,6 +53,12 @@ struct QuarantineArguments {
 };
 int quarantine_command(const Global& global, const QuarantineArguments& arguments);
 
+struct QueueArguments {
+  std::string action;         // list, show, retry, hold, delete
+  std::string id, to;
+};
+int queue_command(const Global& global, const QueueArguments& arguments);
+
 int status_command(const Global& global);
 
 int reload_command(const Global& global);
