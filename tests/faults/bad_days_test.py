@@ -143,9 +143,9 @@ class Start(unittest.TestCase):
             self.assertEqual(done.returncode, 2)
             self.assertIn("hostnme", done.stdout)
 
-    def test_deliver_forms_that_are_not_built_are_refused(self):
-        with Gateway(start=False, users=(), sections={'domains."old.example"': 'deliver = "smtp://10.0.0.5:25"'}) as gateway:
-            self.fails(gateway, 2, ["not built yet", "postern.toml:"])
+    def test_a_deliver_that_names_no_host_is_refused(self):
+        with Gateway(start=False, users=(), sections={'domains."old.example"': 'deliver = "smtp//10.0.0.5:25"'}) as gateway:
+            self.fails(gateway, 2, ["smtp://HOST:PORT", "postern.toml:"])
 
     def test_a_missing_certificate_is_named(self):
         with Gateway(start=False, users=()) as gateway:

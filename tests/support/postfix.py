@@ -60,15 +60,15 @@ queue_run_delay = 2s
 
 
 class Postfix:
-    """`settings`: further lines of main.cf.  Needs root, as Postfix does."""
+    """`settings`: further lines of main.cf; `port`: of its smtpd, 0 for any.  Needs root, as Postfix does."""
 
-    def __init__(self, settings):
+    def __init__(self, settings, port=0):
         self.folder = tempfile.mkdtemp(prefix="postern-postfix-")
         self._seen = 0
         os.chmod(self.folder, 0o755)
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
-            self.port = found.getsockname()[1]
+            self.port = port or found.getsockname()[1]
         for name in ("conf", "queue", "data"):
             os.mkdir(os.path.join(self.folder, name))
         user = pwd.getpwnam("postfix")
@@ -76,8 +76,7 @@ class Postfix:
         self._write("master.cf", _MASTER.format(port=self.port))
         self._write("main.cf", _MAIN.format(folder=self.folder) + settings)
         try:
-            self._run("start")
-            self.wait(r"daemon started")
+            self.begin()
         except BaseException:
             self.close()
             raise
@@ -113,6 +112,14 @@ class Postfix:
             time.sleep(0.05)
         raise AssertionError(f"Postfix never logged {pattern!r} {count} times:\n{self.log()[-4000:]}")
 
-    def close(self):
+    def begin(self):
+        seen = self.log().count("daemon started")
+        self._run("start")
+        self.wait(r"daemon started", count=seen + 1)
+
+    def stop(self):
         self._run("stop", check=False)   # returns when the master has ended
+
+    def close(self):
+        self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
