@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 
 #include "gateway/base/text.h"
 #include "gateway/mail/address.h"
