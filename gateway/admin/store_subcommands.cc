@@ -97,7 +97,7 @@ void print_queued(const json& row) {
         printable(row.value("sender", ""), 320) + "> -> " + row.value("destination", "") + (row.value("held", false) ? "  HELD" : "") + "\n");
   auto why = row.value("why", "");
   if (!why.empty()) print("      " + printable(why, 600) + "\n");
-  if (!row.value("held", false)) print("      next attempt " + row.value("due", "") + ", " + row["attempts"].dump() + " made\n");
+  else print("      next attempt " + row.value("due", "") + ", " + row["attempts"].dump() + " made\n");
   for (const auto& recipient : row["recipients"]) {
     auto words = recipient.value("why", "");
     print("      to " + printable(recipient.value("address", ""), 320) + (words.empty() ? "" : ": " + printable(words, 600)) + "\n");

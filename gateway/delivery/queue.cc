@@ -202,7 +202,7 @@ void Queue::show_figures() { figures_.waiting = index_.size(); }
 void Queue::set_trouble(const Site& site) {
   std::lock_guard lock(mutex_);
   if (site.words.empty()) troubles_.erase(site.route->key);
-  else troubles_[site.route->key] = site.words;
+  else troubles_[site.route->key] = site.words + "; asked again at " + rfc3339(site.quiet_until);
 }
 
 std::string Queue::trouble_of(std::string_view destination) const {
