@@ -87,12 +87,20 @@ void add_user(CLI::App& app, CommandLine& line) {
       line.run = [&line] { return admin::user_command(line.global, line.user); };
     });
   }
+  auto* lists = add(*user, "lists", "Show whom a user always allows and whom he blocks");
+  lists->add_option("ADDRESS", line.user.address, "user@domain")->required();
+  lists->callback([&line] {
+    line.user.action = "lists";
+    line.run = [&line] { return admin::user_command(line.global, line.user); };
+  });
   auto* list = add(*user, "list", "List the mailboxes");
   list->callback([&line] {
     line.user.action = "list";
     line.run = [&line] { return admin::user_command(line.global, line.user); };
   });
 }
+
+void add_senders(CLI::App& quarantine, CommandLine& line);
 
 void add_quarantine(CLI::App& app, CommandLine& line) {
   auto* quarantine = add(app, "quarantine", "What is held, for all users");
@@ -102,10 +110,40 @@ void add_quarantine(CLI::App& app, CommandLine& line) {
                                    std::pair{"release", "Deliver a held message to the INBOX"},
                                    std::pair{"delete", "Delete a held message for good"}}) {
     auto* sub = add(*quarantine, action, description);
-    bool lists = std::string_view(action) == "list";
-    if (!lists) sub->add_option("ID", q.id, "Id of the message, as in X-Postern-Verdict")->required();
+    std::string_view word = action;
+    bool lists = word == "list", shows = word == "show";
+    if (!lists) {
+      auto* id = sub->add_option("ID", q.id, "Id of the message, as in X-Postern-Verdict");
+      if (shows) id->required();
+    }
     sub->add_option("--user", q.user, "Only this user's copy");
-    if (lists) sub->add_option("--class", q.message_class, "spam, virus, policy or undeliverable");
+    if (!shows) {
+      sub->add_option("--class", q.message_class, "spam, virus, policy or undeliverable");
+      sub->add_option("--sender", q.sender, "Only where this is part of the envelope sender or of From");
+      sub->add_option("--older", q.older, "Only what came longer ago, e.g. 7d or 12h");
+      sub->add_option("--newer", q.newer, "Only what came since");
+    }
+    if (!shows && !lists) sub->add_flag("--yes", q.yes, "Without ID: do it; else it is only counted");
+    if (shows) {
+      auto* raw = sub->add_flag("--raw", q.raw, "All octets as they are, to a file say");
+      sub->add_flag("--text", q.text, "Fields, parts and what a person reads; HTML as text, nothing is loaded")->excludes(raw);
+    }
+    sub->callback([&line, name = std::string(action)] {
+      line.quarantine.action = name;
+      line.run = [&line] { return admin::quarantine_command(line.global, line.quarantine); };
+    });
+  }
+  add_senders(*quarantine, line);
+}
+
+// Whom a user always allows, whom he blocks.
+void add_senders(CLI::App& quarantine, CommandLine& line) {
+  auto& q = line.quarantine;
+  for (auto [action, description] : {std::pair{"allow", "Let a sender past the spam rules of a user"}, std::pair{"block", "Hold what a sender sends to a user"},
+                                   std::pair{"forget", "Take a sender off the lists of a user"}}) {
+    auto* sub = add(quarantine, action, description);
+    sub->add_option("SENDER", q.sender, "Address in From, or a domain")->required();
+    sub->add_option("--user", q.user, "Whose list")->required();
     sub->callback([&line, name = std::string(action)] {
       line.quarantine.action = name;
       line.run = [&line] { return admin::quarantine_command(line.global, line.quarantine); };

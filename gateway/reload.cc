@@ -97,11 +97,13 @@ void put_in_force(Shared& shared, config::Config now) {
   shared.config.domains = std::move(now.domains);
   shared.config.postmaster = std::move(now.postmaster);
   shared.config.queue = std::move(now.queue);
+  shared.config.quarantine = now.quarantine;
   apply_settings(shared);
   shared.directory->configure(shared.config);
   shared.routes.configure(shared.config);
   if (shared.reconfigure_queue) shared.reconfigure_queue();
   shared.main.spawn(find_postmaster(*shared.directory), "postmaster");
+  shared.main.spawn(delivery::make_release_folders(*shared.store, shared.routes), "release");
   log::set_level(now.log.level);
 }
 

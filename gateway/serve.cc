@@ -15,8 +15,10 @@
 #include "gateway/admin/figures.h"
 #include "gateway/admin/http.h"
 #include "gateway/admin/privileges.h"
+#include "gateway/admin/retention.h"
 #include "gateway/base/log.h"
 #include "gateway/config/config.h"
+#include "gateway/delivery/originals.h"
 #include "gateway/io/readiness.h"
 #include "gateway/io/socket.h"
 #include "gateway/io/together.h"
@@ -36,7 +38,7 @@ constexpr auto kDrainTime = 20s;
 constexpr auto kSaveTime = 5s;
 
 io::Task<Result<store::AccountId>> quarantine_account(store::Store& store) {
-  constexpr std::string_view kName = "quarantine";   // no '@': nobody can have it as address
+  constexpr auto kName = delivery::kOriginalsAccount;
   auto account = store.account(kName);
   if (!account) {
     store::Account made;
@@ -184,6 +186,8 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.main.spawn(admin::watch_rules(shared.judging->rules, shared.workers), "rules");
   shared.main.spawn(admin::keep_counters(*shared.store, shared.judging->counters), "counters");
   shared.main.spawn(admin::keep_traces_short(*shared.store), "traces");
+  shared.main.spawn(delivery::make_release_folders(*shared.store, shared.routes), "release");
+  shared.main.spawn(admin::keep_quarantine_short(*shared.store, shared.config), "retention");
   shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, shared.room), "health");
   shared.main.spawn(shared.recipients.keep(*shared.store), "recipients");
   shared.judging->antivirus.start();

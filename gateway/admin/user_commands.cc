@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/base/log.h"
+#include "gateway/delivery/release.h"
 #include "gateway/directory/directory.h"
 #include "gateway/directory/logins.h"
 #include "gateway/directory/passwords.h"
@@ -41,7 +42,9 @@ json resolve(const Context& context, const directory::Directory& directory, cons
   auto found = directory.resolve(address);
   auto account = found.found() ? context.store->account(found.account) : std::nullopt;
   if (!account) return failure(address + ": no such user");
-  return {{"ok", true}, {"user", account->address}, {"groups", account->groups}};
+  json senders = json::object();
+  for (const auto& [sender, word] : *context.store->senders(account->id)) senders[sender] = mail::name(word);
+  return {{"ok", true}, {"user", account->address}, {"groups", account->groups}, {"senders", std::move(senders)}};
 }
 
 // Argon2id and SCRAM take a tenth of a second: on a worker.
@@ -61,6 +64,10 @@ io::Task<json> add(Context& context, std::string address, json request) {
   account.groups = request.value("groups", std::vector<std::string>());
   account.created = Clock::system().now();
   auto created = co_await context.store->create_account(std::move(account));
+  auto made = created.ok() ? context.store->account(address) : std::nullopt;
+  // Whose mail goes on has an account for his quarantine alone.
+  bool goes_on = made && delivery::Routes(*context.config).relay(address.substr(address.rfind('@') + 1)).has_value();
+  if (goes_on) co_await delivery::make_release_folder(*context.store, made->id);
   co_return outcome(created, address);
 }
 
