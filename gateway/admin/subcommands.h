@@ -59,6 +59,14 @@ struct QueueArguments {
 };
 int queue_command(const Global& global, const QueueArguments& arguments);
 
+struct DkimArguments {
+  std::string action;         // new, list, show, check, use, rotate, remove
+  std::string domain, selector;
+  std::string algorithm = "both";
+  bool force = false;
+};
+int dkim_command(const Global& global, const DkimArguments& arguments);
+
 int status_command(const Global& global);
 
 int reload_command(const Global& global);

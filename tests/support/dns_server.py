@@ -181,6 +181,8 @@ class DnsServer:
         self.wake_out.send(b"x")
         if self.thread:
             self.thread.join()
+        self.wake_in.close()
+        self.wake_out.close()
 
     def add(self, text):
         with self.lock:
@@ -255,7 +257,8 @@ class DnsServer:
         if fault == "RUBBISH":
             body, count = b"\xc0" * 7 + b"rubbish", 1
         authority = self._record(soa[0], "SOA", soa[1][0], soa[1][1]) if soa else b""
-        truncated = not tcp and (fault == "TRUNCATE" or 12 + len(question) + len(body) + len(authority) > MAX_UDP)
+        most = MAX_UDP if query[10:12] != b"\0\0" else 512    # without EDNS, RFC 1035 4.2.1
+        truncated = not tcp and (fault == "TRUNCATE" or 12 + len(question) + len(body) + len(authority) > most)
         if truncated:
             body, authority, count, soa = b"", b"", 0, None
         identity = bytes([query[0] ^ 0x55]) + query[1:2] if fault == "WRONGID" else query[:2]
