@@ -24,7 +24,7 @@ import struct
 import sys
 import threading
 
-TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52}
+TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "TLSA": 52}
 NAMES = {number: name for name, number in TYPES.items()}
 FAULTS = {"SERVFAIL", "TIMEOUT", "NXDOMAIN", "NODATA", "RUBBISH", "WRONGID", "TRUNCATE"}
 ON_THE_WIRE = {"WRONGID", "TRUNCATE"}
@@ -46,6 +46,9 @@ def encode_value(type_, value):
     if type_ == "MX":
         preference, host = value.split()
         return struct.pack("!H", int(preference)) + encode_name(host)
+    if type_ == "SRV":
+        *numbers, host = value.split()
+        return struct.pack("!3H", *map(int, numbers)) + encode_name(host)
     if type_ == "TXT":
         text = value.encode("utf-8")
         pieces = [text[i:i + 255] for i in range(0, len(text), 255)] or [b""]
