@@ -22,6 +22,7 @@ struct CommandLine {
   admin::QuarantineArguments quarantine;
   admin::QueueArguments queue;
   admin::DkimArguments dkim;
+  admin::DnsArguments dns;
   std::function<int()> run;
 };
 
@@ -165,6 +166,13 @@ void add_dkim(CLI::App& app, CommandLine& line) {
   }
 }
 
+void add_dns(CLI::App& app, CommandLine& line) {
+  auto* dns = add(app, "dns", "The DNS records that a domain should have, as lines of a zone file");
+  dns->add_option("DOMAIN", line.dns.domain, "One of our domains")->required();
+  dns->add_flag("--check", line.dns.check, "Look them up instead, and say of each whether it is right");
+  dns->callback([&line] { line.run = [&line] { return admin::dns_command(line.global, line.dns); }; });
+}
+
 void add_running(CLI::App& app, CommandLine& line) {
   auto* run = add(app, "serve", "Run the gateway in the foreground");
   run->callback([&line] { line.run = [&line] { return serve(line.global.config); }; });
@@ -202,6 +210,7 @@ int main(int argc, char** argv) {
   add_quarantine(app, line);
   add_queue(app, line);
   add_dkim(app, line);
+  add_dns(app, line);
   // The parser takes the next word for the value of "--from=": an empty value is a value.
   std::vector<const char*> words;
   std::vector<std::string> names;

@@ -67,6 +67,12 @@ struct DkimArguments {
 };
 int dkim_command(const Global& global, const DkimArguments& arguments);
 
+struct DnsArguments {
+  std::string domain;
+  bool check = false;
+};
+int dns_command(const Global& global, const DnsArguments& arguments);
+
 int status_command(const Global& global);
 
 int reload_command(const Global& global);
