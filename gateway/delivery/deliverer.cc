@@ -1,10 +1,22 @@
 // From a judged message to one durable commit.
 #include "gateway/delivery/deliverer.h"
 
+#include <algorithm>
+
 #include "gateway/base/log.h"
 #include "gateway/delivery/release.h"
 
 namespace postern::delivery {
+
+namespace {
+
+bool is_ours(const smtp::Client& client) { return client.trusted || !client.login.empty(); }
+
+bool goes_on(const PlanAccounts& accounts) {
+  return std::any_of(accounts.onward.begin(), accounts.onward.end(), [](const OnwardCopy& copy) { return !copy.domain.empty(); });
+}
+
+}  // namespace
 
 // Whom a rule sends a copy to: an account of ours, or somebody whose mail goes on.
 struct Deliverer::Redirected {
@@ -85,6 +97,9 @@ io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std:
   PlanAccounts accounts;
   auto found = co_await find_accounts(*message, accounts);
   if (!found.ok()) co_return found;
+  if (signer_ != nullptr && is_ours(message->client) && goes_on(accounts)) {
+    message->signatures = co_await signer_->sign(record_of(message->received, hostname_), message->id);
+  }
   auto delivery = plan(*message, accounts, hostname_);
   delivery.rows.push_back(trace_row(*message, reply));
   std::vector<Queued> queued;

@@ -20,6 +20,7 @@ struct Judged {
   Octets received;                    // as received
   smtp::MessageVerdict verdict;       // its recipients stand in the same order
   Time when{};
+  std::string signatures;             // DKIM-Signature fields for the copies that go on; of mail that is ours alone
 };
 
 // A copy that goes on to the server of its domain.
@@ -42,6 +43,9 @@ struct PlanAccounts {
 // whose copy is refused or deferred while others' are not gets it in his quarantine (never a bounce,
 // design 6).  Each account and folder gets one copy, however many addresses led there.
 store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const std::string& hostname);
+
+// The record that the store keeps: what was received less forged fields of ours, removed after DKIM was verified.
+Octets record_of(const Octets& received, const std::string& hostname);
 
 // Trace record of a message whatever became of it: one row under "trace:<id>".
 store::Row trace_row(const Judged& message, const std::string& reply);
