@@ -20,6 +20,7 @@ struct Judged {
   Octets received;                    // as received
   smtp::MessageVerdict verdict;       // its recipients stand in the same order
   Time when{};
+  bool let_go = false;                // an administrator wants it sent: neither counted nor held again
 };
 
 // A copy that goes on to the server of its domain.
@@ -35,6 +36,8 @@ struct PlanAccounts {
   std::vector<store::AccountId> redirects;        // instead of him; 0: no redirect
   std::vector<OnwardCopy> onward;                 // unless the copy is held
   store::AccountId quarantine = 0;                // owns the originals of class virus
+  store::AccountId sender = 0;                    // of mail on its way out: in his Held lies what is held
+  bool save_to_sent = false;                      // and in his Sent a copy of what goes
 };
 
 // Turns a verdict into one atomic delivery: body once, a row per mailbox, an entry of the queue per domain.  A recipient
