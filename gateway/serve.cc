@@ -66,6 +66,10 @@ Status build(Shared& shared) {
   shared.authenticator = std::make_unique<admin::Authenticator>(*shared.logins);
   shared.deliverer = std::make_unique<delivery::Deliverer>(*shared.store, *shared.directory, shared.config.hostname, *quarantine,
                                                            [&shared](std::vector<delivery::Queued> queued) { shared.tell(std::move(queued)); });
+  shared.ledger = std::make_unique<delivery::SendLedger>(*shared.store);
+  auto stopped = shared.main.block_on(shared.ledger->load());
+  if (!stopped) return stopped.error();
+  shared.deliverer->count_by(*shared.ledger);
   shared.judging = std::make_unique<admin::Judging>(shared.config, shared.config.rules, shared.main, shared.workers);
   auto known = shared.main.block_on(shared.recipients.load(*shared.store));
   if (!known) log::warning("recipients", {{"what", known.error().text}});
@@ -133,6 +137,7 @@ void take_apart(Shared& shared, std::vector<std::unique_ptr<Unit>>& units, std::
   shared.authenticator.reset();
   shared.logins.reset();
   shared.deliverer.reset();
+  shared.ledger.reset();
   shared.directory.reset();
   shared.store.reset();
   shared.workers.stop();
@@ -174,6 +179,8 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   context.workers = &shared.workers;
   context.logins = shared.logins.get();
   context.queue = &sender->queue();
+  context.ledger = shared.ledger.get();
+  context.deliverer = shared.deliverer.get();
   context.status = [&figures] { return figures.status(); };
   context.reload = [&shared] { return reload(shared); };
   shared.main.spawn(admin::serve_control(std::move(*control), context), "control");
@@ -185,6 +192,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.main.spawn(admin::keep_counters(*shared.store, shared.judging->counters), "counters");
   shared.main.spawn(admin::keep_traces_short(*shared.store), "traces");
   shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, shared.room), "health");
+  shared.main.spawn(shared.ledger->keep(), "sent");
   shared.main.spawn(shared.recipients.keep(*shared.store), "recipients");
   shared.judging->antivirus.start();
   sender->start();

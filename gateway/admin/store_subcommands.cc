@@ -122,6 +122,13 @@ int ask_for_pages(const Global& global, const config::Config& config, json reque
   return 0;
 }
 
+// What became of what a user had in Held.
+void print_sending(const json& answer) {
+  if (answer.contains("sent")) print("Sent: " + answer["sent"].dump() + "\n");
+  if (answer.value("viruses", 0) > 0) print("Still held, because of a virus: " + answer["viruses"].dump() + "\n");
+  if (answer.contains("discarded")) print("Moved to Trash: " + answer["discarded"].dump() + "\n");
+}
+
 std::string spelled(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
 // "antivirus.phase  ready": nested objects as dotted names.
@@ -144,7 +151,8 @@ int user_command(const Global& global, const UserArguments& arguments) {
   auto config = configuration(global);
   if (!config) return 2;
   json request{{"command", "user " + arguments.action}, {"address", arguments.address},
-               {"admin", arguments.admin}, {"groups", arguments.groups}};
+               {"admin", arguments.admin}, {"groups", arguments.groups}, {"reason", arguments.reason},
+               {"held", arguments.send ? "send" : arguments.discard ? "discard" : ""}};
   if (arguments.action == "add" || arguments.action == "password") {
     auto password = ask_password(arguments.password_stdin);
     if (!password) return 2;
@@ -153,13 +161,15 @@ int user_command(const Global& global, const UserArguments& arguments) {
   auto answer = run_anywhere(*config, request);
   if (int status = finish(global, answer); status != 0) return status;
   if (arguments.action != "list") {
-    if (global.json) print_json({{"user", answer["user"]}});
+    answer.erase("ok");
+    if (global.json) print_json(answer);
+    else print_sending(answer);
     return 0;
   }
   if (global.json) {
     for (const auto& row : answer["rows"]) print_json(row);
   } else {
-    print_table({"user", "admin", "groups", "messages", "octets", "created"}, answer["rows"]);
+    print_table({"user", "admin", "groups", "messages", "octets", "created", "held", "stopped"}, answer["rows"]);
   }
   return 0;
 }
