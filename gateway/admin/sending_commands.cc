@@ -69,6 +69,10 @@ io::Task<json> resume_sending(Context& context, store::Account account, std::str
     if (context.deliverer == nullptr) co_return failure("no server runs that could send it; without --send the user may send again and Held stays as it is");
     auto sent = co_await delivery::let_go(*context.store, *context.deliverer, account);
     if (!sent) co_return failure(account.address + ": " + sent.error().text);
+    if (sent->left > 0) {
+      co_return failure(account.address + ": " + std::to_string(sent->sent) + " sent, " + std::to_string(sent->left) +
+                        " could not be, and the user stays stopped if he was; " + sent->problem);
+    }
     answer["sent"] = sent->sent;
     answer["viruses"] = sent->viruses;
   } else if (held == "discard") {

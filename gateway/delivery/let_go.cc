@@ -68,8 +68,12 @@ io::Task<Result<LetGo>> let_go(store::Store& store, Deliverer& deliverer, store:
       if (virus) ++out.viruses;
       if (virus) continue;
       auto sent = co_await send_once(store, deliverer, row);
-      if (!sent) co_return sent.error();
-      ++out.sent;
+      if (sent) {
+        ++out.sent;
+        continue;
+      }
+      ++out.left;
+      if (out.problem.empty()) out.problem = sent.error().text;
     }
   }
   co_return out;

@@ -14,11 +14,13 @@ class Deliverer;
 struct LetGo {
   std::size_t sent = 0;
   std::size_t viruses = 0;   // are never sent
+  std::size_t left = 0;      // could not be sent now
+  std::string problem;       // why not: the first of them, with its id
 };
 
 // Sends what lies in the account's Held, one message after the other, each once whatever happens meanwhile: what was
-// sent before a crash is known at the next call.  An Error: the message that it names could not be sent, nor those
-// behind it.  Not to be called twice at once for an account.  The arguments outlive the task.
+// sent before a crash is known at the next call.  An Error: Held cannot be read.  Not to be called twice at once for an
+// account.  Store and deliverer outlive the task.
 io::Task<Result<LetGo>> let_go(store::Store& store, Deliverer& deliverer, store::Account account);
 
 // Moves it to Trash instead; gives how many.
