@@ -133,6 +133,11 @@ std::optional<Stop> SendLedger::stopped(store::AccountId account) const {
   return found == stops_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::size_t SendLedger::how_many_stopped() const {
+  std::lock_guard lock(mutex_);
+  return stops_.size();
+}
+
 io::Task<Status> SendLedger::load_counts(store::AccountId account) {
   {
     std::lock_guard lock(mutex_);

@@ -35,6 +35,7 @@ class SendLedger {
   void configure(const config::Submission& submission);
 
   std::optional<Stop> stopped(store::AccountId account) const;
+  std::size_t how_many_stopped() const;
 
   // One message more.  `strangers`: its recipients in other domains than ours.
   struct Counted {

@@ -173,6 +173,7 @@ class Limits(unittest.TestCase):
         self.assertEqual(notes, ["Sending by alice@example.test was stopped"])
         self.assertIn("more than 3 messages within an hour", self.user()["stopped"])
         self.assertEqual(self.user()["held"], 1)
+        self.assertEqual(self.gateway.json("status")["users_stopped"], 1)
         self.assertIsNone(self.user("bob@example.test")["stopped"])
         # He still reads, by IMAP and POP3, and mail still comes.
         self.assertEqual(self.gateway.send(message(subject="for Alice"))[0], 250)
