@@ -191,6 +191,8 @@ io::Task<smtp::Decision> Examination::on_rcpt(smtp::Client client, smtp::Recipie
 // complete before the rules begin: a rule that need not wait is far cheaper.  The scan only starts here,
 // so that it runs beside the questions to DNS; a rule waits for it within its stage's time.
 io::Task<void> Examination::complete_facts() {
+  // The address of somebody's telephone is in no SPF record, and his signature is still to come; a rule may ask.
+  if (scene_.client.outgoing()) co_return;
   scene_.message->start(force_.edition->names_virus);
   const Spf* spf = co_await scene_.message->spf();
   scene_.spf = spf;

@@ -161,7 +161,9 @@ io::Task<StageOutcome> run_stage(Judge& judge, Judge::InForce force, lua::Scene&
   const Edition& edition = *force.edition;
   Reading reading(judge, edition, scene, stage, recipient);
   std::vector<std::size_t> rules;
+  bool outgoing = scene.client.outgoing();
   for (std::size_t rule : edition.at(stage)) {
+    if (!edition.rules[rule].runs(outgoing)) continue;
     if (edition.health.off(rule)) {
       reading.note_off(edition.rules[rule], edition.health.reason(rule));
     } else {

@@ -51,6 +51,7 @@ void add_judging(CLI::App& app, CommandLine& line) {
   auto* from = explain->add_option("--from", e.from, "Envelope sender; default: the Return-Path of the file");
   explain->add_option("--rcpt", e.recipients, "Envelope recipient; may be repeated.  His account and groups are those that the running "
                       "server knows; without a server he has no groups");
+  explain->add_option("--login", e.login, "As sent by this user of ours: by the rules for outgoing mail");
   explain->add_option("--rules", e.rules, "Judge with the rules of this folder");
   explain->add_flag("--no-learned", e.no_learned, "Leave Bayes and reputation out");
   explain->callback([&line, from] {
@@ -89,13 +90,22 @@ void add_user(CLI::App& app, CommandLine& line) {
       line.run = [&line] { return admin::user_command(line.global, line.user); };
     });
   }
-  auto* lists = add(*user, "lists", "Show whom a user always allows and whom he blocks");
-  lists->add_option("ADDRESS", line.user.address, "user@domain")->required();
-  lists->callback([&line] {
-    line.user.action = "lists";
-    line.run = [&line] { return admin::user_command(line.global, line.user); };
-  });
-  auto* list = add(*user, "list", "List the mailboxes");
+  auto of_user = [&](const char* name, const char* description) {
+    auto* sub = add(*user, name, description);
+    sub->add_option("ADDRESS", line.user.address, "user@domain")->required();
+    sub->callback([&line, name] {
+      line.user.action = name;
+      line.run = [&line] { return admin::user_command(line.global, line.user); };
+    });
+    return sub;
+  };
+  auto* stop = of_user("stop", "Let a user send no more; he still reads his mail");
+  stop->add_option("--reason", line.user.reason, "Why, in words that he will see");
+  auto* resume = of_user("resume", "Let a user send again who was stopped");
+  auto* send = resume->add_flag("--send", line.user.send, "Send what is held in his mailbox Held");
+  resume->add_flag("--discard", line.user.discard, "Move what is held to his Trash")->excludes(send);
+  of_user("lists", "Show whom a user always allows and whom he blocks");
+  auto* list = add(*user, "list", "List the mailboxes, and who may send no more");
   list->callback([&line] {
     line.user.action = "list";
     line.run = [&line] { return admin::user_command(line.global, line.user); };

@@ -16,9 +16,10 @@ Result<std::vector<Socket>> bind_all(config::Listen& listen) {
     }
     return {};
   };
-  for (auto [protocol, endpoints] : {std::pair(Protocol::smtp, &listen.smtp), std::pair(Protocol::lmtp, &listen.lmtp), std::pair(Protocol::imap, &listen.imap),
-                                     std::pair(Protocol::imaps, &listen.imaps), std::pair(Protocol::pop3, &listen.pop3),
-                                     std::pair(Protocol::pop3s, &listen.pop3s)}) {
+  for (auto [protocol, endpoints] : {std::pair(Protocol::smtp, &listen.smtp), std::pair(Protocol::submission, &listen.submission),
+                                     std::pair(Protocol::submissions, &listen.submissions), std::pair(Protocol::lmtp, &listen.lmtp),
+                                     std::pair(Protocol::imap, &listen.imap), std::pair(Protocol::imaps, &listen.imaps),
+                                     std::pair(Protocol::pop3, &listen.pop3), std::pair(Protocol::pop3s, &listen.pop3s)}) {
     auto bound = bind(protocol, *endpoints);
     if (!bound) return bound.error();
   }
@@ -30,6 +31,8 @@ Result<std::vector<Socket>> bind_all(config::Listen& listen) {
 admin::Service service_of(Protocol protocol) {
   switch (protocol) {
     case Protocol::smtp:
+    case Protocol::submission:
+    case Protocol::submissions:
     case Protocol::lmtp: return admin::Service::smtp;
     case Protocol::imap:
     case Protocol::imaps: return admin::Service::imap;

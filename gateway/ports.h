@@ -10,7 +10,7 @@
 // The sockets that the program listens on.
 namespace postern {
 
-enum class Protocol { smtp, lmtp, imap, imaps, pop3, pop3s };
+enum class Protocol { smtp, submission, submissions, lmtp, imap, imaps, pop3, pop3s };
 
 struct Socket {
   Protocol protocol;

@@ -49,7 +49,7 @@ bool same_endpoints(const std::vector<Endpoint>& in_force, const std::vector<End
 
 bool same_ports(const config::Listen& old, const config::Listen& now) {
   auto same = [&](auto services) { return same_endpoints(old.*services, now.*services); };
-  return same(&config::Listen::smtp) && same(&config::Listen::lmtp) && same(&config::Listen::imap) && same(&config::Listen::imaps) &&
+  return same(&config::Listen::smtp) && same(&config::Listen::submission) && same(&config::Listen::submissions) && same(&config::Listen::lmtp) && same(&config::Listen::imap) && same(&config::Listen::imaps) &&
          same(&config::Listen::pop3) && same(&config::Listen::pop3s) && old.admin == now.admin;
 }
 
@@ -94,6 +94,7 @@ Status change_certificate(Shared& shared, const config::Tls& wanted) {
 void put_in_force(Shared& shared, config::Config now) {
   shared.config.limits = now.limits;
   shared.config.smtp = std::move(now.smtp);
+  shared.config.submission = std::move(now.submission);
   shared.config.domains = std::move(now.domains);
   shared.config.postmaster = std::move(now.postmaster);
   shared.config.queue = std::move(now.queue);
@@ -113,6 +114,8 @@ void put_in_force(Shared& shared, config::Config now) {
 void apply_settings(Shared& shared) {
   shared.settings.set(std::make_shared<smtp::Settings>(smtp_settings(shared.config)));
   shared.limits.set(limit_settings(shared.config.limits));
+  shared.ledger->configure(shared.config.submission);
+  shared.deliverer->save_to_sent(shared.config.submission.save_to_sent);
   shared.reader_limits.set(reader_limit_settings(shared.config.limits));
   shared.signer.configure(shared.config);
 }

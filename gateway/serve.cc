@@ -71,6 +71,10 @@ Status build(Shared& shared) {
   shared.deliverer = std::make_unique<delivery::Deliverer>(*shared.store, *shared.directory, shared.config.hostname, *quarantine,
                                                            [&shared](std::vector<delivery::Queued> queued) { shared.tell(std::move(queued)); },
                                                            &shared.signer);
+  shared.ledger = std::make_unique<delivery::SendLedger>(*shared.store);
+  auto stopped = shared.main.block_on(shared.ledger->load());
+  if (!stopped) return stopped.error();
+  shared.deliverer->count_by(*shared.ledger);
   shared.judging = std::make_unique<admin::Judging>(shared.config, shared.config.rules, shared.main, shared.workers);
   auto keys = shared.main.block_on(shared.keys.load(*shared.store));
   if (!keys) return keys.error();
@@ -140,6 +144,7 @@ void take_apart(Shared& shared, std::vector<std::unique_ptr<Unit>>& units, std::
   shared.authenticator.reset();
   shared.logins.reset();
   shared.deliverer.reset();
+  shared.ledger.reset();
   shared.directory.reset();
   shared.store.reset();
   shared.workers.stop();
@@ -182,6 +187,8 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   context.logins = shared.logins.get();
   context.queue = &sender->queue();
   context.keys = &shared.keys;
+  context.ledger = shared.ledger.get();
+  context.deliverer = shared.deliverer.get();
   context.status = [&figures] { return figures.status(); };
   context.reload = [&shared] { return reload(shared); };
   shared.main.spawn(admin::serve_control(std::move(*control), context), "control");
@@ -195,6 +202,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.main.spawn(delivery::make_release_folders(*shared.store, shared.routes), "release");
   shared.main.spawn(admin::keep_quarantine_short(*shared.store, shared.config), "retention");
   shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, shared.room), "health");
+  shared.main.spawn(shared.ledger->keep(), "sent");
   shared.main.spawn(shared.recipients.keep(*shared.store), "recipients");
   admin::DkimKeeper keeper({shared.config, *shared.store, shared.keys, *shared.directory, shared.workers,
                             [&shared]() -> std::unique_ptr<dns::Resolver> { return std::make_unique<admin::FreshResolver>(shared.config); }});

@@ -16,6 +16,7 @@
 #include "gateway/delivery/recipient_memory.h"
 #include "gateway/delivery/release.h"
 #include "gateway/delivery/route.h"
+#include "gateway/delivery/send_ledger.h"
 #include "gateway/directory/directory.h"
 #include "gateway/directory/logins.h"
 #include "gateway/imap/services.h"
@@ -66,6 +67,7 @@ struct Shared {
   std::unique_ptr<store::Store> store;
   std::unique_ptr<directory::Directory> directory;
   std::unique_ptr<directory::Logins> logins;
+  std::unique_ptr<delivery::SendLedger> ledger;
   std::unique_ptr<delivery::Deliverer> deliverer;
   std::unique_ptr<admin::Judging> judging;
   std::unique_ptr<admin::Authenticator> authenticator;

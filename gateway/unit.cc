@@ -9,6 +9,16 @@ namespace postern {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+smtp::Dialect dialect_of(Protocol protocol) {
+  if (protocol == Protocol::lmtp) return smtp::Dialect::lmtp;
+  bool submission = protocol == Protocol::submission || protocol == Protocol::submissions;
+  return submission ? smtp::Dialect::submission : smtp::Dialect::smtp;
+}
+
+}  // namespace
+
 void Unit::fill_services() {
   auto tls = [this] { return shared_.tls.get(); };
   smtp_.settings = [this] { return shared_.settings.get(); };
@@ -16,9 +26,12 @@ void Unit::fill_services() {
   smtp_.overload = [this] { return overload(admin::Service::smtp); };
   smtp_.directory = shared_.directory.get();
   smtp_.deliverer = shared_.deliverer.get();
+  smtp_.ledger = shared_.ledger.get();
   smtp_.routes = &shared_.routes;
   smtp_.recipients = recipients_.get();
   smtp_.judge = &judging_->judge;
+  smtp_.logins = shared_.logins.get();
+  smtp_.allow_plaintext_login = shared_.config.tls.allow_plaintext_login;
   smtp_.limits = &shared_.limits;
   smtp_.counters = &shared_.counters;
   smtp_.drain = &drain_;
@@ -62,8 +75,8 @@ std::string Unit::overload(admin::Service service) const {
 
 // `seat` counts the session until it has ended.
 io::Task<void> Unit::serve_one(Protocol protocol, io::Stream stream, admin::Room::Seat) {
-  if (protocol == Protocol::smtp || protocol == Protocol::lmtp) {
-    smtp::Session session(std::move(stream), smtp_, false, protocol == Protocol::lmtp ? smtp::Dialect::lmtp : smtp::Dialect::smtp);
+  if (service_of(protocol) == admin::Service::smtp) {
+    smtp::Session session(std::move(stream), smtp_, protocol == Protocol::submissions, dialect_of(protocol));
     co_await session.run();
     co_return;
   }

@@ -61,7 +61,7 @@ rule "reverse-name" {
   about = "A mail server has a name that leads back to its address.",
   check = function(mail)
     local conn = mail.conn
-    if conn.trusted or conn.login or not conn.known then return end
+    if conn.trusted or not conn.known then return end
     if conn.reverse == "none" then return score(1, conn.ip .. " has no reverse name") end
     if conn.reverse == "unconfirmed" then return score(0.5, "the name " .. conn.ptr .. " does not lead back to " .. conn.ip) end
   end,
@@ -86,7 +86,7 @@ rule "helo" {
   about = "HELO names the client: a bare address or a name without a dot is what infected machines say.",
   check = function(mail)
     local conn = mail.conn
-    if conn.trusted or conn.login or not conn.known then return end
+    if conn.trusted or not conn.known then return end
     local helo = conn.helo
     if helo:find("^%d+%.%d+%.%d+%.%d+$") then return score(1.5, "HELO is a bare address: " .. helo) end
     local literal = helo:match("^%[(%d+%.%d+%.%d+%.%d+)%]$")

@@ -32,7 +32,7 @@ rule "sender-domain" {
   about = "The sender's domain must be able to take mail, or nobody could be told of a failure.",
   check = function(mail)
     local domain = mail.sender_domain
-    if mail.conn.trusted or mail.conn.login or domain == "" or domain:sub(1, 1) == "[" then return end
+    if mail.conn.trusted or domain == "" or domain:sub(1, 1) == "[" then return end
 
     local mx, problem = dns.mx(domain)
     if mx then

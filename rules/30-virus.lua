@@ -2,9 +2,10 @@
 -- overrules them, whoever sent the message.
 
 rule "virus" {
-  on       = "message",
-  about    = "Viruses go to the administrators' quarantine; what cannot be looked through is quarantined; what could not be scanned waits.",
-  required = true,
+  on        = "message",
+  about     = "Viruses go to the administrators' quarantine; what cannot be looked through is quarantined; what could not be scanned waits.",
+  required  = true,
+  direction = "both",
   check = function(mail)
     local virus = mail.virus  -- its state is "off" only when the configuration wants no scanner
     if virus.state == "found" then return quarantine("virus " .. virus.name, "virus") end

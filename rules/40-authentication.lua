@@ -4,7 +4,7 @@ rule "spf" {
   on    = "message",
   about = "SPF says whether the host may send for the domain; forwarding breaks it, so it only costs points.",
   check = function(mail)
-    if mail.conn.trusted or mail.conn.login then return end
+    if mail.conn.trusted then return end
     local spf = mail.spf
     if spf.result == "fail" then
       -- An aligned signature outweighs it: the message was forwarded.
@@ -58,7 +58,7 @@ rule "dmarc" {
   on    = "message",
   about = "The domain in From says what to do with forgeries; what cannot be checked now waits.",
   check = function(mail)
-    if mail.conn.trusted or mail.conn.login then return end
+    if mail.conn.trusted then return end
     local dmarc = mail.dmarc
     if dmarc.result == "temperror" then
       -- A domain that only watches loses nothing; any other could be forged while DNS is away.

@@ -7,7 +7,7 @@ rule "internal-only" {
   on    = "rcpt",
   about = "Addresses of lists/internal.txt take mail from our own people only.",
   check = function(mail, rcpt)
-    if internal[rcpt.address] and not mail.conn.login and not mail.conn.trusted then
+    if internal[rcpt.address] and not mail.conn.trusted then
       return reject("this address takes no mail from outside")
     end
   end,

@@ -36,6 +36,13 @@ void check_keys(lua_State* lua, State& state, const char* kind, const std::strin
   }
 }
 
+std::optional<Direction> direction_named(std::string_view word) {
+  if (word == "in") return Direction::in;
+  if (word == "out") return Direction::out;
+  if (word == "both") return Direction::both;
+  return std::nullopt;
+}
+
 // The table of a rule.  Upvalues: its name, the line of the word rule.
 int define_rule(lua_State* lua) {
   Running& run = State::running(lua);
@@ -49,7 +56,7 @@ int define_rule(lua_State* lua) {
     return 0;
   }
   lua_settop(lua, 1);
-  check_keys(lua, state, "rule", info.file, info.line, {"on", "about", "check", "required", "shadow"});
+  check_keys(lua, state, "rule", info.file, info.line, {"on", "about", "check", "direction", "required", "shadow"});
   std::size_t before = state.mistakes()->size();
   auto wrong = [&](const std::string& what) { mistake(state, info.file, info.line, "rule \"" + info.name + "\": " + what); };
 
@@ -68,6 +75,12 @@ int define_rule(lua_State* lua) {
     info.about = lua_tostring(lua, -1);
   } else if (!lua_isnil(lua, -1)) {
     wrong("about = is a text");
+  }
+  lua_getfield(lua, 1, "direction");
+  if (!lua_isnil(lua, -1)) {
+    auto direction = lua_type(lua, -1) == LUA_TSTRING ? direction_named(view(lua, -1)) : std::nullopt;
+    if (!direction) wrong("direction = is \"in\", \"out\" or \"both\"");
+    info.direction = direction.value_or(Direction::in);
   }
   for (auto [key, flag] : {std::pair<const char*, bool*>{"required", &info.required}, {"shadow", &info.shadow}}) {
     lua_getfield(lua, 1, key);

@@ -24,6 +24,9 @@ struct Mistake {
   std::string text() const { return at.empty() ? what : at + ": " + what; }
 };
 
+// Whose mail a rule is for: that of others, or that of users of ours who logged in.
+enum class Direction { in, out, both };
+
 // One rule as its file says it.
 struct RuleInfo {
   std::string name;
@@ -31,10 +34,12 @@ struct RuleInfo {
   std::string about;
   std::string file;       // "rules/10-connect.lua"
   int line = 0;           // of the word rule
+  Direction direction = Direction::in;
   bool required = false;
   bool shadow = false;
   int function = 0;       // registry reference in the state that loaded it
   int check_line = 0;     // where the check function begins
+  bool runs(bool outgoing) const { return direction == Direction::both || outgoing == (direction == Direction::out); }
   std::string at() const { return file + ":" + std::to_string(line); }
 };
 

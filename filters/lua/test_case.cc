@@ -98,6 +98,7 @@ void read_client(lua_State* lua, int given, TestCase& test) {
   test.client.helo = text(lua, given, "helo").value_or("mail.sender.example");
   test.client.tls.version = text(lua, given, "tls").value_or("");
   test.client.login = text(lua, given, "login").value_or("");
+  test.client.submission = !test.client.login.empty();
   test.client.trusted = flag(lua, given, "trusted");
   test.client.known = flag(lua, given, "known", true);
   if (auto name = text(lua, given, "name")) {

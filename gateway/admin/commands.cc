@@ -9,6 +9,7 @@
 #include "gateway/admin/queue_commands.h"
 #include "gateway/admin/sender_commands.h"
 #include "gateway/admin/user_commands.h"
+#include "gateway/delivery/send_ledger.h"
 #include "gateway/store/store.h"
 
 namespace postern::admin {
@@ -24,6 +25,7 @@ json status(const Context& context) {
                   {"changes", state.changes}, {"free_octets", state.free_octets}};
   auto accounts = context.store->accounts();
   out["users"] = std::count_if(accounts.begin(), accounts.end(), is_user);
+  if (context.ledger != nullptr) out["users_stopped"] = context.ledger->how_many_stopped();
   out["ok"] = true;
   return out;
 }

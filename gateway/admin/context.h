@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <set>
 #include <string>
 
 #include "gateway/io/task.h"
@@ -18,7 +20,9 @@ class Directory;
 class Logins;
 }
 namespace postern::delivery {
+class Deliverer;
 class Queue;
+class SendLedger;
 }
 namespace postern::signing {
 class KeyRing;
@@ -38,8 +42,11 @@ struct Context {
   directory::Logins* logins = nullptr;                   // null: no server runs
   delivery::Queue* queue = nullptr;                      // null: no server runs
   signing::KeyRing* keys = nullptr;                      // null: no server runs
+  delivery::SendLedger* ledger = nullptr;                // null: no server runs
+  delivery::Deliverer* deliverer = nullptr;              // null: no server runs
   std::function<nlohmann::json()> status;                // empty: no server runs
   std::function<io::Task<nlohmann::json>()> reload;      // empty: no server runs
+  std::set<std::uint64_t> busy;                          // accounts whose Held a command is at work on
 };
 
 // Not the account of ours that keeps the originals of class virus.

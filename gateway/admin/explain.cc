@@ -67,6 +67,7 @@ struct Explained {
   smtp::Stage refused_at = smtp::Stage::connect;
   smtp::MessageVerdict verdict;
   std::vector<smtp::Recipient> recipients;
+  bool outgoing = false;               // what is held lies with its sender
 };
 
 class Explainer {
@@ -117,10 +118,13 @@ class Explainer {
     client.ip = ip_;
     client.helo = arguments_.helo;
     client.esmtp = true;
-    client.trusted = any_contains(config_.smtp.trusted, ip_);
+    client.login = arguments_.login;
+    client.submission = !client.login.empty();
+    client.trusted = !client.submission && any_contains(config_.smtp.trusted, ip_);
     smtp::Sender sender;
-    sender.address = arguments_.from_given ? arguments_.from : return_path(message);
+    sender.address = arguments_.from_given ? arguments_.from : client.submission ? client.login : return_path(message);
     out.recipients = recipients_;
+    out.outgoing = client.outgoing();
     auto examination = judge_.examine();
     out.refusal = co_await examination->on_connect(client);
     if (out.refusal.refuses()) co_return out;
@@ -152,7 +156,7 @@ class Explainer {
   static std::string folder_of(const Explained& explained, std::size_t i) {
     const auto& copy = explained.verdict.recipients[i];
     if (copy.refused()) return "";
-    if (copy.action == smtp::Action::quarantine) return "Quarantine";
+    if (copy.action == smtp::Action::quarantine) return explained.outgoing ? "Held" : "Quarantine";
     return explained.recipients[i].onward.empty() ? copy.folder : "";
   }
 

@@ -122,6 +122,13 @@ int ask_for_pages(const Global& global, const config::Config& config, json reque
   return 0;
 }
 
+// What became of what a user had in Held.
+void print_sending(const json& answer) {
+  if (answer.contains("sent")) print("Sent: " + answer["sent"].dump() + "\n");
+  if (answer.value("viruses", 0) > 0) print("Still held, because of a virus: " + answer["viruses"].dump() + "\n");
+  if (answer.contains("discarded")) print("Moved to Trash: " + answer["discarded"].dump() + "\n");
+}
+
 std::string spelled(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
 // "antivirus.phase  ready": nested objects as dotted names.
@@ -164,7 +171,8 @@ int user_command(const Global& global, const UserArguments& arguments) {
   auto config = configuration(global);
   if (!config) return 2;
   json request{{"command", "user " + arguments.action}, {"address", arguments.address},
-               {"admin", arguments.admin}, {"groups", arguments.groups}};
+               {"admin", arguments.admin}, {"groups", arguments.groups}, {"reason", arguments.reason},
+               {"held", arguments.send ? "send" : arguments.discard ? "discard" : ""}};
   if (arguments.action == "add" || arguments.action == "password") {
     auto password = ask_password(arguments.password_stdin);
     if (!password) return 2;
@@ -174,14 +182,16 @@ int user_command(const Global& global, const UserArguments& arguments) {
   if (int status = finish(global, answer); status != 0) return status;
   bool senders = arguments.action == "lists";
   if (arguments.action != "list" && !senders) {
-    if (global.json) print_json({{"user", answer["user"]}});
+    answer.erase("ok");
+    if (global.json) print_json(answer);
+    else print_sending(answer);
     return 0;
   }
   if (global.json) {
     for (const auto& row : answer["rows"]) print_json(row);
   } else {
     const auto columns = senders ? std::vector<std::string>{"list", "sender"}
-                                 : std::vector<std::string>{"user", "admin", "groups", "messages", "octets", "created"};
+                                 : std::vector<std::string>{"user", "admin", "groups", "messages", "octets", "created", "held", "stopped"};
     print_table(columns, answer["rows"]);
   }
   return 0;

@@ -28,6 +28,7 @@ struct ExplainArguments {
   std::string from;
   bool from_given = false;    // else Return-Path of the file, or the null sender
   std::vector<std::string> recipients;
+  std::string login;          // of a user of ours; "": as it comes in
   std::string rules;
   bool no_learned = false;
 };
@@ -39,11 +40,14 @@ struct SpfArguments {
 int spf_command(const Global& global, const SpfArguments& arguments);
 
 struct UserArguments {
-  std::string action;         // add, password, remove, list, lists, unban
+  std::string action;         // add, password, remove, list, lists, unban, stop, resume
   std::string address;
   bool password_stdin = false;
   bool admin = false;
   std::vector<std::string> groups;
+  std::string reason;         // of stop
+  bool send = false;          // resume: what is held goes
+  bool discard = false;       // to Trash
 };
 int user_command(const Global& global, const UserArguments& arguments);
 

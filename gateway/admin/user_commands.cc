@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gateway/admin/sending_commands.h"
 #include "gateway/base/log.h"
 #include "gateway/delivery/release.h"
 #include "gateway/directory/directory.h"
@@ -21,7 +22,7 @@ json outcome(const store::Change& change, const std::string& address) {
   return {{"ok", true}, {"user", address}};
 }
 
-json list(const Context& context) {
+io::Task<json> list(Context& context) {
   json rows = json::array();
   for (const auto& account : context.store->accounts()) {
     if (!is_user(account)) continue;
@@ -34,7 +35,8 @@ json list(const Context& context) {
     rows.push_back({{"user", account.address}, {"admin", account.admin}, {"groups", account.groups},
                     {"messages", messages}, {"octets", octets}, {"created", rfc3339(account.created)}});
   }
-  return {{"ok", true}, {"rows", std::move(rows)}};
+  auto answer = co_await with_sending(context, std::move(rows));
+  co_return answer;
 }
 
 // As RCPT would find it, for `explain`.
@@ -84,7 +86,10 @@ io::Task<json> set_password(Context& context, store::Account account, json reque
 
 io::Task<json> run_user_command(Context& context, json request) {
   std::string command = request.value("command", "");
-  if (command == "user list") co_return list(context);
+  if (command == "user list") {
+    auto answer = co_await list(context);
+    co_return answer;
+  }
   std::string given = request.value("address", "");
   if (command == "user unban") {
     if (context.logins == nullptr) co_return failure("no server runs, and refusals end with it");
@@ -104,6 +109,10 @@ io::Task<json> run_user_command(Context& context, json request) {
     answer = co_await add(context, *address, std::move(request));
   } else if (command == "user password") {
     answer = co_await set_password(context, std::move(*account), std::move(request));
+  } else if (command == "user stop") {
+    answer = co_await stop_sending(context, std::move(*account), request.value("reason", ""));
+  } else if (command == "user resume") {
+    answer = co_await resume_sending(context, std::move(*account), request.value("held", ""));
   } else if (command == "user remove") {
     auto removed = co_await context.store->remove_account(account->id);
     answer = outcome(removed, *address);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -106,6 +107,23 @@ struct Smtp {
   Milliseconds greet_delay{100};  // a stranger who speaks before the greeting is refused
 };
 
+// How much one user may send.  0: no limit.
+struct SendLimits {
+  std::uint64_t messages_per_hour = 200;
+  std::uint64_t recipients_per_hour = 500;
+  std::uint64_t first_time_recipients_per_day = 200;   // of other domains than ours
+  bool operator==(const SendLimits&) const = default;
+};
+
+// [submission]
+struct Submission {
+  SendLimits limits;
+  std::map<std::string, SendLimits, std::less<>> users;   // [submission.users."user@corp.example"], lower case
+  std::map<std::string, int> lines;                       // of their tables
+  bool save_to_sent = false;   // a copy of what is sent lies in the sender's Sent
+  const SendLimits& of(std::string_view account) const;
+};
+
 // [imap]
 struct Imap {
   Octets max_append = 50ULL << 20;
@@ -172,6 +190,7 @@ struct Config {
   Queue queue;
   Quarantine quarantine;
   Smtp smtp;
+  Submission submission;
   Imap imap;
   Limits limits;
   Antivirus antivirus;
@@ -185,7 +204,7 @@ struct Config {
 struct Loaded {
   Config config;
   std::vector<std::string> mistakes;   // every one, not only the first
-  std::vector<std::string> warnings;   // e.g. a service that is not built yet: it opens no port
+  std::vector<std::string> warnings;   // e.g. what nobody can use as it stands
   bool ok() const { return mistakes.empty(); }
 };
 

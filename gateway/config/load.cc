@@ -11,6 +11,7 @@
 #include "gateway/base/text.h"
 #include "gateway/config/relay.h"
 #include "gateway/config/section.h"
+#include "gateway/config/submission.h"
 
 namespace postern::config {
 namespace {
@@ -64,17 +65,15 @@ struct Service {
   std::vector<Endpoint>* endpoints;
   std::uint16_t port;
   bool implicit_tls;
-  bool built;
 };
 
 void read_listen(Section section, Config& config) {
   auto& listen = config.listen;
   auto& report = section.report();
   const std::vector<Service> services = {
-      {"smtp", &listen.smtp, 25, false, true},         {"submission", &listen.submission, 587, false, false},
-      {"submissions", &listen.submissions, 465, true, false}, {"lmtp", &listen.lmtp, 24, false, true},
-      {"imap", &listen.imap, 143, false, true},        {"imaps", &listen.imaps, 993, true, true},
-      {"pop3", &listen.pop3, 110, false, true},        {"pop3s", &listen.pop3s, 995, true, true},
+      {"smtp", &listen.smtp, 25, false}, {"submission", &listen.submission, 587, false}, {"submissions", &listen.submissions, 465, true},
+      {"lmtp", &listen.lmtp, 24, false}, {"imap", &listen.imap, 143, false},             {"imaps", &listen.imaps, 993, true},
+      {"pop3", &listen.pop3, 110, false}, {"pop3s", &listen.pop3s, 995, true},
   };
   std::map<Endpoint, std::string> taken;
   auto take = [&](const Endpoint& endpoint, std::string_view key) {
@@ -87,13 +86,13 @@ void read_listen(Section section, Config& config) {
   for (const auto& service : services) {
     section.endpoints(service.key, *service.endpoints, service.port);
     for (const auto& endpoint : *service.endpoints) take(endpoint, service.key);
-    if (!service.built && !service.endpoints->empty()) {
-      report.warning(section.line(service.key), std::string(service.key) + " is not built yet: no port is opened for it");
-    }
-    if (service.implicit_tls && service.built && !service.endpoints->empty() && !config.tls.configured()) {
+    if (service.implicit_tls && !service.endpoints->empty() && !config.tls.configured()) {
       report.mistake(section.line(service.key), std::string(service.key) + " in [listen] needs a certificate; set certificate and key in [tls], or " +
                                                     std::string(service.key) + " = []");
     }
+  }
+  if (!listen.submission.empty() && !config.tls.configured() && !config.tls.allow_plaintext_login) {
+    report.warning(section.line("submission"), "submission in [listen]: nobody can log in there without a certificate in [tls]");
   }
   section.endpoint("admin", listen.admin);
   if (listen.admin) take(*listen.admin, "admin");
@@ -266,6 +265,7 @@ void read_rest(Section& top, Report& report, Config& config) {
   read_queue(Section(report, top.table("queue"), "[queue]"), config.queue);
   read_quarantine(Section(report, top.table("quarantine"), "[quarantine]"), config.quarantine);
   read_smtp(Section(report, top.table("smtp"), "[smtp]"), config.smtp);
+  read_submission(Section(report, top.table("submission"), "[submission]"), config.submission);
   read_imap(Section(report, top.table("imap"), "[imap]"), config.imap);
   read_limits(Section(report, top.table("limits"), "[limits]"), config.limits);
   read_antivirus(Section(report, top.table("antivirus"), "[antivirus]"), config.antivirus);
@@ -287,6 +287,9 @@ void check_accounts(Report& report, Section& top, const Config& config) {
   };
   if (!config.postmaster.empty() && !ours(config.postmaster)) {
     report.mistake(top.line("postmaster"), "postmaster " + config.postmaster + " is in none of our domains");
+  }
+  for (const auto& [address, line] : config.submission.lines) {
+    if (!ours(address)) report.mistake(line, "[submission.users.\"" + printable(address, 80) + "\"] is in none of our domains");
   }
   for (const auto& domain : config.domains) {
     if (!domain.catch_all.empty() && !ours(domain.catch_all)) {

@@ -5,6 +5,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/delivery/release.h"
+#include "gateway/delivery/outgoing.h"
 
 namespace postern::delivery {
 
@@ -73,7 +74,8 @@ io::Task<store::Change> Deliverer::find_accounts(Judged& message, PlanAccounts& 
     const auto& recipient = message.recipients[i];
     auto redirect = redirected(message, i);   // may decide that the copy is held
     const auto& copy = message.verdict.recipients[i];
-    bool held = copy.action == smtp::Action::quarantine || copy.refused();
+    // What is held on its way out lies with its sender: its recipients need no mailbox for it.
+    bool held = accounts.sender == 0 && (copy.action == smtp::Action::quarantine || copy.refused());
     auto account = co_await account_for(recipient, held);
     // Removed between RCPT and now: the whole message waits at the sender's rather than losing a copy.
     if (account == 0 && (recipient.onward.empty() || held)) {
@@ -93,21 +95,83 @@ io::Task<store::Change> Deliverer::find_accounts(Judged& message, PlanAccounts& 
   co_return store::Change();
 }
 
-io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std::string reply) {
+// In other domains than ours.
+std::vector<std::string> Deliverer::strangers_of(const Judged& message) const {
+  std::vector<std::string> out;
+  for (const auto& recipient : message.recipients) {
+    if (!recipient.onward.empty() && !directory_.is_ours(recipient.onward)) out.push_back(recipient.address);
+  }
+  return out;
+}
+
+// May decide that the whole message is held.
+io::Task<Result<SendLedger::Counted>> Deliverer::count(Judged& message, const store::Account& sender) {
+  SendLedger::Counted counted;
+  auto strangers = strangers_of(message);
+  if (message.let_go) {
+    auto met = co_await ledger_->meet(sender.id, std::move(strangers));
+    if (!met) co_return met.error();
+    counted.rows = std::move(*met);
+    co_return counted;
+  }
+  auto answer = co_await ledger_->count(sender, message.recipients.size(), std::move(strangers));
+  if (!answer) co_return answer.error();
+  counted = std::move(*answer);
+  if (!counted.over.empty()) hold_outgoing(message, counted.over);
+  if (counted.stops) {
+    log::warning("submission.stopped", {{"message", message.id}, {"login", sender.address}, {"ip", message.client.ip.to_string()}, {"why", counted.over}});
+  }
+  co_return counted;
+}
+
+void Deliverer::tell_postmaster(const Judged& message, const SendLedger::Counted& counted, store::Delivery& delivery) const {
+  auto postmaster = directory_.resolve("postmaster");
+  if (!postmaster.found()) {
+    log::error("submission.stopped", {{"message", message.id}, {"what", "nobody takes postmaster's mail now, so nobody is told"}});
+    return;
+  }
+  auto note = stop_note(postmaster.account, message, counted.over, hostname_);
+  for (auto& item : note.items) delivery.items.push_back(std::move(item));
+}
+
+io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std::string reply, std::vector<store::Row> also) {
   PlanAccounts accounts;
+  SendLedger::Counted counted;
+  auto sender = message->client.outgoing() ? store_.account(message->client.login) : std::nullopt;
+  if (sender) {
+    accounts.sender = sender->id;
+    accounts.save_to_sent = save_to_sent_;
+  }
+  if (sender && ledger_ != nullptr) {
+    auto answer = co_await count(*message, *sender);
+    if (!answer) {
+      store::Change unread;
+      unread.outcome = store::Outcome::cannot;
+      unread.text = "What was sent before cannot be read now, try again later";
+      log::error("submission.counts", {{"message", message->id}, {"what", answer.error().text}});
+      co_return unread;
+    }
+    counted = std::move(*answer);
+  }
   auto found = co_await find_accounts(*message, accounts);
-  if (!found.ok()) co_return found;
+  if (!found.ok()) {
+    if (ledger_ != nullptr) ledger_->not_committed(accounts.sender, counted);
+    co_return found;
+  }
   if (signer_ != nullptr && is_ours(message->client) && goes_on(accounts)) {
     message->signatures = co_await signer_->sign(record_of(message->received, hostname_), message->id);
   }
   auto delivery = plan(*message, accounts, hostname_);
   delivery.rows.push_back(trace_row(*message, reply));
+  for (auto* rows : {&counted.rows, &also}) std::move(rows->begin(), rows->end(), std::back_inserter(delivery.rows));
+  if (counted.stops) tell_postmaster(*message, counted, delivery);
   std::vector<Queued> queued;
   for (const auto& item : delivery.items) {
     for (const auto& onward : item.onward) queued.push_back({0, onward.destination, onward.due});
   }
   auto delivered = co_await store_.deliver(std::move(delivery));
   if (delivered.ok() && !queued.empty()) tell(std::move(queued), delivered);
+  if (!delivered.ok() && ledger_ != nullptr) ledger_->not_committed(accounts.sender, counted);
   co_return delivered;
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "gateway/delivery/plan.h"
+#include "gateway/delivery/send_ledger.h"
 #include "gateway/directory/directory.h"
 #include "gateway/io/task.h"
 #include "gateway/signing/signer.h"
@@ -34,9 +36,15 @@ class Deliverer {
   // Otherwise nothing was stored.  The trace goes with it; `reply` is the text that will be said.
   // A copy that a rule redirects to nobody of ours is held for its recipient, class policy: `message` says so then.
   // A recipient whose mail goes on gets an account here when a copy is held for him the first time.
+  // Mail of our users on its way out is counted first; what is too much, and what rules quarantine of it, is held in its
+  // sender's own Held, and postmaster is told whom that stopped.  `also`: rows of the same commit.
   // Copies that go on of what a user or a trusted server sent are signed; those for mailboxes here are not: who reads
   // them needs no proof that we wrote what he has from us.
-  io::Task<store::Change> deliver(std::shared_ptr<Judged> message, std::string reply);
+  io::Task<store::Change> deliver(std::shared_ptr<Judged> message, std::string reply, std::vector<store::Row> also = {});
+
+  // Before the first delivery: counts what users send.  Must outlive the deliverer.
+  void count_by(SendLedger& ledger) { ledger_ = &ledger; }
+  void save_to_sent(bool wanted) { save_to_sent_ = wanted; }   // any thread
 
   // The trace of a message that was refused or deferred; a failure is logged, the refusal stands.
   io::Task<void> record(std::shared_ptr<const Judged> message, std::string reply);
@@ -45,6 +53,9 @@ class Deliverer {
   struct Redirected;
   Redirected redirected(Judged& message, std::size_t recipient) const;
   io::Task<store::AccountId> account_for(const smtp::Recipient& recipient, bool held);
+  io::Task<Result<SendLedger::Counted>> count(Judged& message, const store::Account& sender);
+  std::vector<std::string> strangers_of(const Judged& message) const;
+  void tell_postmaster(const Judged& message, const SendLedger::Counted& counted, store::Delivery& delivery) const;
   io::Task<store::Change> find_accounts(Judged& message, PlanAccounts& accounts);
   void tell(std::vector<Queued> queued, const store::Delivered& delivered);
 
@@ -54,6 +65,8 @@ class Deliverer {
   store::AccountId quarantine_;
   Tell tell_;
   signing::Signer* signer_;
+  SendLedger* ledger_ = nullptr;
+  std::atomic<bool> save_to_sent_{false};
 };
 
 // The account under `address`, made where there is none: for the quarantine of one whose mail goes on.

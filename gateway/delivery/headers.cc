@@ -80,11 +80,18 @@ std::string onward_prefix(const Judged& message, std::size_t recipient, const st
   const auto& copy = message.verdict.recipients[recipient];
   auto verdict = copy_verdict(copy);
   std::string out = received_field(message, hostname);
+  if (message.client.submission) return out;   // what we think of our users' mail is nobody else's business
   out += message.verdict.authentication_results;
   out += "X-Postern-Verdict: " + verdict_value(verdict, copy.score, message.id) + "\r\n";
   out += why_lines(message, address);
   if (verdict != "ham") out += "X-Spam-Flag: YES\r\n";
   return out;
+}
+
+std::string held_prefix(const Judged& message, std::size_t recipient, const std::string& hostname) {
+  const auto& copy = message.verdict.recipients[recipient];
+  return received_field(message, hostname) + "X-Postern-Verdict: " + verdict_value("quarantine", copy.score, message.id) + "\r\n" +
+         why_lines(message, message.recipients[recipient].address);
 }
 
 std::string header_prefix(const Judged& message, std::size_t recipient, const std::string& hostname) {

@@ -11,7 +11,11 @@ namespace postern::delivery {
 std::string header_prefix(const Judged& message, std::size_t recipient, const std::string& hostname);
 
 // The same for a copy that goes on: without Return-Path and Delivered-To, which are for who delivers it (RFC 5321 4.4).
+// Of a submitted message: Received alone.
 std::string onward_prefix(const Judged& message, std::size_t recipient, const std::string& hostname);
+
+// The same for what is held in its sender's own mailbox: Received and why.
+std::string held_prefix(const Judged& message, std::size_t recipient, const std::string& hostname);
 
 // "junk score=4.5 id=7Q3K2", the value of X-Postern-Verdict.
 std::string verdict_value(std::string_view verdict, double score, std::string_view id);

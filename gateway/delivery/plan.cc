@@ -10,6 +10,7 @@
 #include "gateway/delivery/headers.h"
 #include "gateway/delivery/notice.h"
 #include "gateway/delivery/originals.h"
+#include "gateway/delivery/outgoing.h"
 #include "gateway/delivery/queue_state.h"
 #include "gateway/mail/envelope.h"
 #include "gateway/mail/mime.h"
@@ -137,8 +138,13 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
   std::vector<Item> notices;
   Onwards onwards(message);
   std::map<std::pair<store::AccountId, std::string>, bool> placed;
+  std::vector<std::size_t> held_back;
   for (std::size_t i = 0; i < message.recipients.size(); ++i) {
     const auto& copy = message.verdict.recipients[i];
+    if (accounts.sender != 0 && goes_to_quarantine(copy)) {
+      held_back.push_back(i);
+      continue;
+    }
     if (!accounts.onward[i].domain.empty() && !goes_to_quarantine(copy)) {
       onwards.add(accounts.onward[i], onward_prefix(message, i, hostname) + message.signatures);
       continue;
@@ -171,6 +177,14 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
       target.mailbox = originals_folder(i < accounts.owners.size() ? accounts.owners[i] : message.recipients[i].account);
     }
     body.targets.push_back(std::move(target));
+  }
+  if (!held_back.empty()) body.targets.push_back(held_outgoing(message, held_back, accounts.sender, hostname));
+  if (accounts.save_to_sent && held_back.size() < message.recipients.size()) {
+    Target sent;
+    sent.account = accounts.sender;
+    sent.use = SpecialUse::sent;
+    sent.flags.system = store::flag::seen;
+    body.targets.push_back(std::move(sent));
   }
   if (!body.targets.empty()) describe(body);
   body.onward = onwards.take();

@@ -21,6 +21,7 @@ struct Judged {
   smtp::MessageVerdict verdict;       // its recipients stand in the same order
   Time when{};
   std::string signatures;             // DKIM-Signature fields for the copies that go on; of mail that is ours alone
+  bool let_go = false;                // an administrator wants it sent: neither counted nor held again
 };
 
 // A copy that goes on to the server of its domain.
@@ -37,6 +38,8 @@ struct PlanAccounts {
   std::vector<OnwardCopy> onward;                 // unless the copy is held
   store::AccountId quarantine = 0;                // owns the originals of class virus
   std::vector<std::string> owners = {};           // addresses of the accounts in `recipients`, where they are not Recipient::account
+  store::AccountId sender = 0;                    // of mail on its way out: in his Held lies what is held
+  bool save_to_sent = false;                      // and in his Sent a copy of what goes
 };
 
 // Turns a verdict into one atomic delivery: body once, a row per mailbox, an entry of the queue per domain.  A recipient

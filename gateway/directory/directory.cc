@@ -196,6 +196,12 @@ Resolution Directory::goes_on(const Domains& domains, std::string_view base, std
   return out;
 }
 
+bool Directory::may_send_as(const store::Account& account, std::string_view address) const {
+  auto whose = resolve(address);
+  if (whose.kind == Resolution::Kind::onward) return whose.account_address == account.address;
+  return whose.found() && whose.account == account.id && whose.by != Resolution::By::catch_all;
+}
+
 Result<std::string> Directory::account_address(std::string_view text) const {
   std::string shown = "\"" + printable(text, 100) + "\"";
   auto at = text.rfind('@');

@@ -57,6 +57,10 @@ class Directory {
   // The same from the parts of an envelope path, the local part without quotes; `domain` "" only for postmaster.
   Resolution resolve(std::string_view local, std::string_view domain) const;
 
+  // May who is logged in as `account` write in the name of `address`, "user+tag@domain"?  His own address with any
+  // tag, and what he takes as postmaster; not what only a catch-all gives him: that would be everybody's who has left.
+  bool may_send_as(const store::Account& account, std::string_view address) const;
+
   bool is_ours(std::string_view domain) const;
   // A-label form, in the order of the configuration; at least one.
   std::vector<std::string> domains() const;

@@ -137,6 +137,7 @@ io::Task<Reply> Session::finish_body(BodyEnd end, io::Draft& draft) {
   if (!trouble && mail::count_received(received.view()) > settings_->received_limit) {
     trouble = Reply(554, "5.4.6", "Too many Received fields: this message goes round in circles");
   }
+  if (!trouble && account_) trouble = complete_submitted(received);
   if (!trouble) trouble = co_await judge_and_deliver(std::move(received));
   forget_transaction();
   idle_commands_ = 0;

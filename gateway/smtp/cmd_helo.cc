@@ -28,6 +28,7 @@ Reply Session::cmd_helo(const Command& command) {
     answer.and_line("LIMITS RCPTMAX=" + std::to_string(settings_->recipients_per_message));
   }
   if (!stream_.is_tls() && services_.tls()) answer.and_line("STARTTLS");
+  if (offers_auth() && !account_) answer.and_line("AUTH PLAIN LOGIN");
   if (may_xclient()) answer.and_line("XCLIENT NAME ADDR PORT PROTO HELO LOGIN");
   if (may_xforward()) answer.and_line("XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE");
   return answer;

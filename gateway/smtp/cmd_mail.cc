@@ -7,7 +7,7 @@ namespace postern::smtp {
 namespace {
 
 // Fills `sender` from the parameters; a reply says what is wrong with them.
-std::optional<Reply> take_parameters(const PathArgument& argument, std::uint64_t max_size, Sender& sender) {
+std::optional<Reply> take_parameters(const PathArgument& argument, std::uint64_t max_size, bool submission, Sender& sender) {
   for (const auto& [key, value] : argument.params) {
     if (key == "SIZE") {
       auto size = parse_number(value);
@@ -19,6 +19,9 @@ std::optional<Reply> take_parameters(const PathArgument& argument, std::uint64_t
       sender.eight_bit = iequals(value, "8BITMIME");
     } else if (key == "SMTPUTF8" && value.empty()) {
       sender.smtputf8 = true;
+    } else if (key == "AUTH" && submission) {
+      // RFC 4954 5: whose the message is, by a client that we would believe.  We believe the login.
+      if (!decode_xtext(value)) return reply::syntax("AUTH needs an address in xtext");
     } else {
       return Reply(555, "5.5.4", "Parameter " + printable(key, 40) + " is not known");
     }
@@ -31,13 +34,18 @@ std::optional<Reply> take_parameters(const PathArgument& argument, std::uint64_t
 io::Task<Reply> Session::cmd_mail(std::string argument) {
   if (client_.helo.empty()) co_return reply::bad_sequence("EHLO first");
   if (transaction_) co_return reply::bad_sequence("A message is under way; RSET drops it");
+  if (is_submission() && !account_) co_return reply::log_in_first();
   auto parsed = parse_path_argument(argument, mail::PathKind::reverse);
   if (!parsed) co_return Reply(501, "5.1.7", parsed.error().text);
   Sender sender;
-  auto problem = take_parameters(*parsed, settings_->max_size, sender);
+  auto problem = take_parameters(*parsed, settings_->max_size, is_submission(), sender);
   if (problem) co_return *problem;
   if (parsed->needs_utf8 && !sender.smtputf8) co_return Reply(553, "5.6.7", "Such an address needs SMTPUTF8");
   sender.address = parsed->path.text();
+  if (account_) {
+    auto foreign = refuse_sender(parsed->path);
+    if (foreign) co_return *foreign;
+  }
   if (!examination_) {
     auto door = co_await examine_anew();
     if (door.refuses()) {

@@ -71,8 +71,9 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   if (limit != 0 && std::max(transaction_->recipients.size(), transaction_->accepted.size()) >= limit) co_return Reply(452, "4.5.3", "Too many recipients");
   auto address = parsed->path.text();
   auto resolved = services_.directory->resolve(parsed->path.local, parsed->path.domain);
-  // A server of ours may send to the world through us.
-  bool out = resolved.kind == directory::Resolution::Kind::not_ours && client_.trusted && !is_lmtp() && services_.routes != nullptr;
+  // A server or a user of ours may send to the world through us.
+  bool may_relay = (client_.trusted && !is_lmtp()) || account_;
+  bool out = resolved.kind == directory::Resolution::Kind::not_ours && may_relay && services_.routes != nullptr;
   auto refused = out ? std::nullopt : refusal(resolved.kind, address);
   if (refused) {
     ++services_.counters->recipients_refused;

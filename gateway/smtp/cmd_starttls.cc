@@ -19,6 +19,8 @@ io::Task<std::optional<Reply>> Session::cmd_starttls(std::string argument) {
   client_.tls = stream_.tls_info();
   client_.helo.clear();   // RFC 3207 4.2: all that was learnt before is forgotten
   client_.esmtp = false;
+  client_.login.clear();
+  account_.reset();
   forget_transaction();
   co_return std::nullopt;
 }

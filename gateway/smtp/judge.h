@@ -52,6 +52,10 @@ struct Client {
   io::TlsInfo tls;        // empty version: plaintext
   std::string login;      // authenticated user, or empty
   bool trusted = false;   // in smtp.trusted
+  bool submission = false;   // RFC 6409: came to a port for users of ours
+  // What comes of it is mail of our users on its way out, also to each other.  A host in smtp.trusted hands over what
+  // others wrote, in both directions, and there is no mailbox of its sender's here: its mail counts as coming in.
+  bool outgoing() const { return submission || !login.empty(); }
 };
 
 // MAIL FROM, without angle brackets; "" is the null reverse-path.

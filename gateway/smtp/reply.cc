@@ -52,6 +52,7 @@ Reply ok() { return {250, "2.0.0", "OK"}; }
 Reply bad_sequence(std::string text) { return {503, "5.5.1", std::move(text)}; }
 Reply syntax(std::string text) { return {501, "5.5.4", std::move(text)}; }
 Reply unknown_command() { return {500, "5.5.2", "Command not recognized"}; }
+Reply log_in_first() { return {530, "5.7.0", "Log in first: this port is for our users"}; }
 Reply line_too_long() { return {500, "5.5.2", "Line too long"}; }
 Reply too_many_commands() { return Reply(421, "4.7.0", "Too many commands without a message, closing").then_close(); }
 Reply too_many_errors() { return Reply(421, "4.7.0", "Too many errors, closing").then_close(); }

@@ -37,6 +37,7 @@ Reply ok();                                   // 250 2.0.0
 Reply bad_sequence(std::string text);         // 503 5.5.1
 Reply syntax(std::string text);               // 501 5.5.4
 Reply unknown_command();                      // 500 5.5.2
+Reply log_in_first();                         // 530 5.7.0
 Reply line_too_long();                        // 500 5.5.2
 Reply too_many_commands();                    // 421 4.7.0, closes
 Reply too_many_errors();                      // 421 4.7.0, closes

@@ -13,11 +13,13 @@
 
 namespace postern::directory {
 class Directory;
+class Logins;
 }
 namespace postern::delivery {
 class Deliverer;
 class RecipientCheck;
 class Routes;
+class SendLedger;
 }
 
 namespace postern::smtp {
@@ -37,7 +39,10 @@ struct Services {
   std::function<std::shared_ptr<const io::TlsContext>()> tls;             // the newest; nullptr: no STARTTLS
   std::function<std::string()> overload;                                  // why nothing more is taken, or ""
   directory::Directory* directory = nullptr;
+  directory::Logins* logins = nullptr;                   // of submission; nullptr: nobody can log in
+  bool allow_plaintext_login = false;                    // AUTH without TLS
   delivery::Deliverer* deliverer = nullptr;
+  const delivery::SendLedger* ledger = nullptr;          // of submission: who was stopped; nullptr: nobody
   const delivery::Routes* routes = nullptr;              // nullptr: nothing goes on
   delivery::RecipientCheck* recipients = nullptr;        // with routes
   Judge* judge = nullptr;

@@ -28,6 +28,7 @@ Session::Session(io::Stream stream, const Services& services, bool implicit_tls,
   client_.ip = peer.address;
   client_.port = peer.port;
   client_.lmtp = is_lmtp();
+  client_.submission = is_submission();
   client_.known = !is_lmtp();   // a relay's address says nothing of the sender
   ++services_.counters->connections;
   ++services_.counters->open;
@@ -89,7 +90,8 @@ io::Task<void> Session::come_in() {
     connected_from_ = client_.ip;
     behind_proxy_ = true;
   }
-  client_.trusted = !is_lmtp() && any_contains(settings_->trusted, client_.ip);
+  // Who submits says who he is with AUTH; an address alone gives no right there.
+  client_.trusted = dialect_ == Dialect::smtp && any_contains(settings_->trusted, client_.ip);
   int code = 421;
   std::string enhanced = "4.3.2";
   std::string refusal = services_.overload();
@@ -152,7 +154,8 @@ io::Task<Decision> Session::examine_anew() {
 // A stranger is made to wait once; who has shown patience within a day is not.
 io::Task<bool> Session::waited_for_greeting() {
   // Behind a proxy the first octets came with its header.
-  bool known = is_lmtp() || implicit_tls_ || behind_proxy_ || client_.trusted || may_xclient() || settings_->greet_delay.count() == 0 ||
+  // Bots speak early to port 25; who submits must log in.
+  bool known = dialect_ != Dialect::smtp || implicit_tls_ || behind_proxy_ || client_.trusted || may_xclient() || settings_->greet_delay.count() == 0 ||
                services_.limits->is_patient(client_.ip);
   if (known) co_return true;
   bool spoke = co_await stream_.readable(in(settings_->greet_delay));
@@ -252,6 +255,12 @@ io::Task<std::optional<Reply>> Session::handle(Command command) {
     auto answer = co_await cmd_starttls(std::move(command.argument));
     co_return answer;
   }
+  // Not on port 25: nobody logs in to hand over mail for us, so a password said there is a mistake or a guess, and a
+  // thief's one would turn the door for strangers into a relay.
+  if (command.verb == Verb::auth && is_submission()) {
+    auto answer = co_await cmd_auth(std::move(command.argument));
+    co_return answer;
+  }
   if (command.verb == Verb::xclient && may_xclient()) {
     auto answer = co_await cmd_xclient(std::move(command.argument));
     co_return answer;
@@ -293,7 +302,8 @@ void Session::forget_transaction() {
   examination_.reset();
 }
 
-bool Session::may_xclient() const { return !is_lmtp() && any_contains(settings_->xclient, connected_from_); }
+// A proxy in front of submission says PROXY; whom XCLIENT LOGIN names there would be logged in without a password.
+bool Session::may_xclient() const { return dialect_ == Dialect::smtp && any_contains(settings_->xclient, connected_from_); }
 bool Session::may_xforward() const { return is_lmtp() || may_xclient(); }
 
 // A server of ours that hands over a long queue is not to be stopped by what some of its recipients earn it.

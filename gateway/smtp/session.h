@@ -10,6 +10,7 @@
 #include "gateway/smtp/command.h"
 #include "gateway/smtp/reply.h"
 #include "gateway/smtp/services.h"
+#include "gateway/store/types.h"
 
 namespace postern::directory {
 struct Resolution;
@@ -17,8 +18,8 @@ struct Resolution;
 
 namespace postern::smtp {
 
-// What is spoken on a port: RFC 5321, or RFC 2033 with servers of ours.
-enum class Dialect { smtp, lmtp };
+// What is spoken on a port: RFC 5321 with anybody, RFC 6409 with users of ours, RFC 2033 with servers of ours.
+enum class Dialect { smtp, submission, lmtp };
 
 // The envelope of one mail transaction, RFC 5321 3.3.
 struct Transaction {
@@ -61,6 +62,7 @@ class Session {
   io::Task<Reply> cmd_data(std::string argument);
   io::Task<Reply> cmd_bdat(std::string argument);
   io::Task<std::optional<Reply>> cmd_starttls(std::string argument);
+  io::Task<Reply> cmd_auth(std::string argument);
   io::Task<Reply> cmd_xclient(std::string argument);
   Reply cmd_xforward(const std::string& argument);
   Reply cmd_vrfy(const std::string& argument) const;
@@ -70,6 +72,19 @@ class Session {
   io::Task<Reply> finish_body(BodyEnd end, io::Draft& draft);
   io::Task<Reply> judge_and_deliver(Octets received);
   Reply for_each_recipient(Reply answer, const std::vector<std::string>& accepted);
+  // cmd_auth.cc
+  struct Response;
+  bool offers_auth() const;
+  io::Task<Response> challenge(std::string text);
+  io::Task<Response> plain_message(std::string initial);
+  io::Task<Reply> auth_plain(std::string initial);
+  io::Task<Reply> auth_login(std::string initial);
+  io::Task<Reply> log_in(std::string login, std::string password);
+  // submission.cc
+  std::optional<Reply> refuse_stopped(store::AccountId account, int code) const;
+  std::optional<Reply> refuse_sender(const mail::Path& sender) const;
+  std::optional<Reply> complete_submitted(Octets& message) const;
+
   io::Task<Decision> examine_anew();        // stage connect for origin()
   Reply greeting() const;
   Reply at_the_door(const Decision& decision) const;
@@ -81,6 +96,7 @@ class Session {
   bool may_xforward() const;
   std::string refuse_stranger() const;      // why LMTP is not spoken with this client, or ""
   bool is_lmtp() const { return dialect_ == Dialect::lmtp; }
+  bool is_submission() const { return dialect_ == Dialect::submission; }
   bool too_many(std::uint64_t count, std::uint64_t limit) const;
   bool is_counted() const;                  // by the rates of the client's address and network
   void count_error();                       // ends the session when there were too many
@@ -98,6 +114,8 @@ class Session {
   bool behind_proxy_ = false;
   Client client_;                          // who is connected, or whom PROXY or XCLIENT name
   std::optional<Client> forwarded_;        // whom XFORWARD names, for one transaction
+  std::optional<store::Account> account_;  // of who logged in
+  int failed_logins_ = 0;
   std::unique_ptr<Examination> examination_;   // nothing: begins with MAIL
   ConnectionLimits::Place place_;
   std::optional<Transaction> transaction_;

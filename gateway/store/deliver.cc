@@ -45,6 +45,13 @@ bool keys_fit(const std::vector<Row>& rows) {
   return true;
 }
 
+// Its user is to see what was held, and many mail programs show only what is subscribed.
+void subscribe_held(Group& group, AccountId account) {
+  if (group.find(account, kHeldMailbox) != nullptr) return;
+  if (!group.edit_account(account)->subscriptions.insert(std::string(kHeldMailbox)).second) return;
+  group.put(subscription_key(account, kHeldMailbox), "");
+}
+
 class WriteRows : public JobWith<Change> {
  public:
   explicit WriteRows(std::vector<Row> rows) : rows_(std::move(rows)) {}
@@ -138,6 +145,7 @@ std::optional<Change> Deliver::resolve(Group& group) {
     for (const auto& target : delivery_.items[i].targets) {
       Goal goal;
       if (target.use == SpecialUse::none) {
+        if (target.mailbox == kHeldMailbox) subscribe_held(group, target.account);
         goal.mailbox = ensure_mailbox(group, target.account, *mailbox_name(target.mailbox), SpecialUse::none);
       } else if (const auto* found = group.find(target.account, target.use)) {
         goal.mailbox = found->info.id;

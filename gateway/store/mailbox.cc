@@ -68,6 +68,7 @@ class RenameMailbox : public JobWith<Change> {
     if (group.find(account_, *to) != nullptr) return refuse(Outcome::exists, "there is a mailbox " + *to);
     if (!has_room(*group.peek_account(account_), *to)) return refuse(Outcome::over_quota, "too many mailboxes");
     if (source->info.use == SpecialUse::quarantine || is_sender_folder(*from)) return refuse(Outcome::cannot, "the quarantine keeps its name");
+    if (*from == kHeldMailbox) return refuse(Outcome::cannot, "Held keeps its name: what was held on its way out is looked for there");
     if (is_below(*to, *from) && *from != "INBOX") return refuse(Outcome::cannot, "a mailbox cannot move into itself");
     if (*from == "INBOX") {
       planned_ = ensure_mailbox(group, account_, *to, SpecialUse::none);
@@ -124,6 +125,8 @@ class RemoveMailbox : public JobWith<Change> {
     if (state->info.use == SpecialUse::inbox || state->info.use == SpecialUse::quarantine || is_sender_folder(*name)) {
       return refuse(Outcome::cannot, *name + " cannot be removed");
     }
+    // Who sends in somebody's name would tidy up behind him.
+    if (*name == kHeldMailbox && state->info.messages > 0) return refuse(Outcome::cannot, "there are messages in Held");
     doomed_ = state->info.id;
     group.remove_mailbox(doomed_);
     return true;

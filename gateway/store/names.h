@@ -17,6 +17,9 @@ inline constexpr std::size_t kMaxMailboxDepth = 20;
 // An Error says what a mailbox may not be called.
 Result<std::string> mailbox_name(std::string_view name);
 
+// Where a user's own messages lie that were held on their way out.  Made when the first one is held.
+inline constexpr std::string_view kHeldMailbox = "Held";
+
 // "a/b/c" -> "a", "a/b".
 std::vector<std::string> parents_of(std::string_view name);
 bool is_below(std::string_view name, std::string_view parent);

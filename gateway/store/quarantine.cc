@@ -9,7 +9,7 @@ namespace {
 
 // Folders that mean something else than "keep this message".
 bool is_reserved(const MailboxInfo& mailbox) {
-  for (std::string_view name : {"Recover", "Lists", "Quarantine", "Quarantine of others"}) {
+  for (std::string_view name : {kHeldMailbox, std::string_view("Recover"), std::string_view("Lists"), std::string_view("Quarantine"), std::string_view("Quarantine of others")}) {
     if (mailbox.name == name || is_below(mailbox.name, name)) return true;
   }
   return false;
@@ -20,6 +20,8 @@ bool is_reserved(const MailboxInfo& mailbox) {
 Passage passage(const MailboxInfo& from, const MailboxInfo& to, HeldMark held, bool moving) {
   // The notice stands for a message that its reader must not get; he may only throw it away.
   if (held == HeldMark::notice) return moving && to.use == SpecialUse::trash ? Passage::keep : Passage::noperm;
+  // Who sends in somebody's name is logged in as him: an administrator decides.
+  if (held == HeldMark::outgoing) return moving && to.use == SpecialUse::trash ? Passage::keep : Passage::noperm;
   bool bound = held == HeldMark::held;
   if (to.name == kAlwaysAllow) return bound ? Passage::release : Passage::ordinary;
   if (to.name == kAlwaysBlock) return bound ? Passage::keep : Passage::ordinary;

@@ -14,7 +14,7 @@ enum class Passage {
   release,    // out of the quarantine: it is an ordinary message from now on
   keep,       // it stays held where it goes
   cannot,     // NO [CANNOT]
-  noperm      // NO [NOPERM]: a virus notice
+  noperm      // NO [NOPERM]: a virus notice, or what is held on its way out
 };
 
 Passage passage(const MailboxInfo& from, const MailboxInfo& to, HeldMark held, bool moving);

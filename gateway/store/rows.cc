@@ -24,7 +24,7 @@ std::uint64_t number_at(std::string_view key, std::size_t offset, std::size_t oc
 }
 
 constexpr std::uint64_t kMax32 = 0xffffffff;
-constexpr std::uint64_t kReleased = 1, kNotice = 2, kHasRecipient = 4;   // bits of Held
+constexpr std::uint64_t kReleased = 1, kNotice = 2, kHasRecipient = 4, kOutgoing = 8;   // bits of Held
 
 }  // namespace
 
@@ -59,6 +59,7 @@ std::uint64_t second_number(std::string_view key, std::size_t second_octets) { r
 
 HeldMark mark_of(const std::optional<Held>& held) {
   if (!held) return HeldMark::none;
+  if (!held->outgoing.empty()) return HeldMark::outgoing;
   if (held->notice) return HeldMark::notice;
   return held->released ? HeldMark::released : HeldMark::held;
 }
@@ -150,7 +151,7 @@ std::optional<IndexRow> decode_index(Uid uid, std::string_view value) {
   row.entry.size = in.number();
   row.entry.internal_date = in.signed_number();
   row.body = in.number();
-  row.held = static_cast<HeldMark>(in.number_up_to(static_cast<std::uint64_t>(HeldMark::notice)));
+  row.held = static_cast<HeldMark>(in.number_up_to(static_cast<std::uint64_t>(HeldMark::outgoing)));
   if (!in.done()) return {};
   return row;
 }
@@ -171,10 +172,12 @@ std::string encode(const StoredMessage& message) {
     out.text(held.reason);
     out.fraction(held.score);
     out.text(held.sender);
-    out.number((held.released ? kReleased : 0) | (held.notice ? kNotice : 0) | (held.recipient != 0 ? kHasRecipient : 0));
+    out.number((held.released ? kReleased : 0) | (held.notice ? kNotice : 0) | (held.recipient != 0 ? kHasRecipient : 0) |
+               (held.outgoing.empty() ? 0 : kOutgoing));
     out.number(held.original_mailbox);
     out.number(held.original_uid);
     if (held.recipient != 0) out.number(held.recipient);
+    if (!held.outgoing.empty()) out.text(held.outgoing);
   }
   return out.take();
 }
@@ -195,12 +198,13 @@ std::optional<StoredMessage> decode_message(std::string_view value) {
     held.reason = in.text();
     held.score = in.fraction();
     held.sender = in.text();
-    auto bits = in.number_up_to(kReleased | kNotice | kHasRecipient);
+    auto bits = in.number_up_to(kReleased | kNotice | kHasRecipient | kOutgoing);
     held.released = (bits & kReleased) != 0;
     held.notice = (bits & kNotice) != 0;
     held.original_mailbox = in.number();
     held.original_uid = static_cast<Uid>(in.number_up_to(kMax32));
     if ((bits & kHasRecipient) != 0) held.recipient = in.number();
+    if ((bits & kOutgoing) != 0) held.outgoing = in.text();
     message.held = std::move(held);
   }
   if (!in.done()) return {};

@@ -69,7 +69,7 @@ struct MailboxState {
 inline constexpr std::size_t kMaxKeywords = 64;
 
 // What StoredMessage::held says, in short.
-enum class HeldMark : std::uint8_t { none, held, released, notice };
+enum class HeldMark : std::uint8_t { none, held, released, notice, outgoing };
 HeldMark mark_of(const std::optional<Held>& held);
 
 struct IndexRow {

@@ -117,6 +117,9 @@ class Transfer : public JobWith<Copied> {
   std::string notice_text(Group& group, Uid uid) {
     auto value = group.get(message_key(from_, uid));
     auto message = value ? decode_message(*value) : std::nullopt;
+    if (message && message->held && !message->held->outgoing.empty()) {
+      return "held on its way out, message " + message->id + "; an administrator lets it go, and you may move it to Trash";
+    }
     return "held for a virus; an administrator can release it, case " + (message ? message->id : std::string("unknown"));
   }
 

@@ -67,6 +67,9 @@ struct Held {
   bool notice = false;          // class virus: this message is the notice, original_* say what for
   MailboxId original_mailbox = 0;   // the administrators' mailbox
   Uid original_uid = 0;
+  // Of a message of the user's own that was held on its way out: to whom it goes when an administrator lets it go.
+  // Delivery's; "" of all others.
+  std::string outgoing;
   AccountId recipient = 0;      // class virus, of an original: whose copy it is; 0 in old rows, where one served all notices
 };
 

@@ -1,4 +1,4 @@
-"""Runs the golden SMTP sessions of dialogues/smtp/*.txt against the real program.
+"""Runs the golden SMTP sessions of dialogues/smtp/*.txt and dialogues/submission/*.txt against the real program.
 
     C: text        sends the line with CRLF
     R: text        sends octets as they are: \\r \\n \\0 \\xNN \\\\ are escapes, and {*N:text} repeats text N times
@@ -8,6 +8,7 @@
     T:             starts TLS
     # text         a comment
 Each file is one connection, from 198.51.100.7 unless a line `from ADDRESS` comes first; `direct` leaves XCLIENT out.
+Those of dialogues/submission/ are on the port for submission, always direct.
 """
 import fnmatch
 import glob
@@ -26,14 +27,14 @@ def unescape(text):
         m.group(1)) or bytes([int(m.group(1)[1:], 16)]), text.encode())
 
 
-def run(path, gateway):
-    connection = Connection(gateway.ports["smtp"])
+def run(path, gateway, port="smtp"):
+    connection = Connection(gateway.ports[port])
     with open(path, encoding="utf-8") as f:
         lines = f.read().splitlines()
     address = "198.51.100.7"
     if lines[0].startswith("from "):
         address = lines.pop(0)[5:]
-    if "direct" not in lines:
+    if port == "smtp" and "direct" not in lines:
         connection.reply()
         connection.socket.sendall(f"XCLIENT ADDR={address}\r\n".encode())
     for number, line in enumerate(lines, 1):
@@ -73,6 +74,16 @@ class Dialogues(unittest.TestCase):
             for path in files:
                 with self.subTest(os.path.basename(path)):
                     problem = run(path, gateway)
+                    if problem:
+                        self.fail(problem + "\n" + gateway.log_text()[-1500:])
+
+    def test_every_dialogue_of_submission_runs_as_written(self):
+        files = sorted(glob.glob(os.path.join(SOURCE, "tests/dialogues/submission/*.txt")))
+        self.assertGreater(len(files), 5)
+        with Gateway() as gateway:
+            for path in files:
+                with self.subTest(os.path.basename(path)):
+                    problem = run(path, gateway, "submission")
                     if problem:
                         self.fail(problem + "\n" + gateway.log_text()[-1500:])
 

@@ -11,6 +11,7 @@
 #include "gateway/mail/headers.h"
 #include "gateway/mail/received.h"
 #include "gateway/mail/strip.h"
+#include "gateway/mail/submitted.h"
 
 using namespace postern::mail;
 
@@ -32,6 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   CHECK(reader.fields_end() == at && reader.body_offset() >= at && reader.body_offset() <= size);
   CHECK(postern::is_utf8(decode_words(text)));
+
+  auto submitted = inspect_submitted(text);
+  CHECK(!submitted.problem.empty() || !submitted.authors.empty());
 
   auto cuts = forged_fields(text, "mx.example");
   std::size_t cut = 0;

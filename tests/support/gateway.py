@@ -59,7 +59,7 @@ class Gateway:
         self.dns_process = None
         self.keep = keep
         self.environment = dict(os.environ, **(environment or {}))
-        self.ports = free_ports(("smtp", "imap", "imaps", "pop3", "pop3s", "admin"))
+        self.ports = free_ports(("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "admin"))
         self.zone = dict(ZONE, **(zone or {}))
         try:
             self.dns_port = self._start_dns() if dns == "server" else dns
@@ -110,7 +110,7 @@ class Gateway:
     def _write_config(self, config, sections):
         defaults = {
             "listen": "\n".join(f'{name} = ["127.0.0.1:{port}"]' for name, port in self.ports.items() if name != "admin")
-                      + f'\nadmin = "127.0.0.1:{self.ports["admin"]}"\nsubmission = []\nsubmissions = []',
+                      + f'\nadmin = "127.0.0.1:{self.ports["admin"]}"',
             "tls": f'certificate = "{self.path("tls.crt")}"\nkey = "{self.path("tls.key")}"',
             "dns": f'servers = ["127.0.0.1:{self.dns_port}"]\ntimeout = "2s"',
             'domains."example.test"': 'deliver = "mailboxes"',
@@ -202,6 +202,22 @@ class Gateway:
             raise smtplib.SMTPConnectError(code, text)
         client.ehlo()
         return client
+
+    def submit(self, message, to, user="alice@example.test", sender=None, password=PASSWORD):
+        """As a mail program of `user` would: the (code, text) of the reply to the body, or of the first refusal before it."""
+        with smtplib.SMTP_SSL("127.0.0.1", self.ports["submissions"], local_hostname="laptop.home", context=insecure(), timeout=60) as smtp:
+            try:
+                smtp.login(user, password)
+            except smtplib.SMTPAuthenticationError as refused:
+                return refused.smtp_code, refused.smtp_error.decode()
+            steps = [lambda: smtp.mail(user if sender is None else sender)]
+            steps += [lambda one=one: smtp.rcpt(one) for one in ([to] if isinstance(to, str) else to)]
+            for step in steps:
+                code, text = step()
+                if code != 250:
+                    return code, text.decode()
+            code, text = smtp.data(message)
+            return code, text.decode()
 
     def send(self, message, to=("alice@example.test",), sender="you@sender.example", **client):
         """The (code, text) of the reply to the body, or of the first refusal before it."""

@@ -65,7 +65,12 @@ class MemoryStore : public store::Store {
     accounts_[id - 1].admin = account.admin;
     co_return store::Change();
   }
-  io::Task<store::Change> update_account(store::Account) override { co_return store::Change(); }
+  io::Task<store::Change> update_account(store::Account account) override {
+    for (auto& known : accounts_) {
+      if (known.id == account.id) known = account;
+    }
+    co_return store::Change();
+  }
   io::Task<store::Change> remove_account(store::AccountId) override { co_return store::Change(); }
 
   std::shared_ptr<const mail::SenderList> senders(store::AccountId account) const override {

@@ -81,6 +81,11 @@ max_size = "1MB"
 xclient  = ["127.0.0.1"]
 trusted  = ["10.0.0.0/8", "2001:db8::/32"]
 proxy    = []
+[submission]
+messages_per_hour = 10
+save_to_sent = true
+[submission.users."Scanner@corp.example"]
+recipients_per_hour = 0
 [imap]
 max_append = "2MB"
 idle_timeout = "29m"
@@ -121,17 +126,25 @@ level = "debug"
   CHECK(c.domains[0].catch_all == "office@corp.example");
   CHECK(c.domains[1].name == "xn--bcher-kva.example");
   CHECK(c.smtp.trusted.size() == 2);
+  CHECK(c.submission.save_to_sent);
+  CHECK(c.submission.of("ann@corp.example") == config::SendLimits{10, 500, 200});
+  CHECK(c.submission.of("scanner@corp.example") == config::SendLimits{10, 0, 200});
   CHECK(c.limits.connections_per_address == 0);
   CHECK(c.limits.connection_rate_per_address == config::Rate{10, 1s});
   CHECK(c.limits.reader_connections_per_address == 9);
   CHECK(c.log.level == log::Level::debug);
 }
 
-TEST_CASE("a service that is not built yet is said and no mistake") {
-  auto loaded = config::parse(kSmallest, "p.toml");
-  REQUIRE(loaded.warnings.size() == 2);
-  CHECK(loaded.warnings[0].find("submission is not built yet") != std::string::npos);
-  CHECK(loaded.warnings[1].find("submissions is not built yet") != std::string::npos);
+TEST_CASE("a port for submission at which nobody can log in is warned of") {
+  CHECK(config::parse(kSmallest, "p.toml").warnings.empty());
+  std::string bare = std::string(kSmallest) + "[tls]\ncertificate = \"\"\nkey = \"\"\n";
+  std::string ports = "[listen]\nimaps = []\npop3s = []\nsubmissions = []\n";
+  auto loaded = config::parse(bare + ports, "p.toml");
+  REQUIRE(loaded.mistakes.empty());
+  REQUIRE(loaded.warnings.size() == 1);
+  CHECK(loaded.warnings[0].find("submission in [listen]: nobody can log in there") != std::string::npos);
+  CHECK(config::parse(bare + "allow_plaintext_login = true\n" + ports, "p.toml").warnings.empty());
+  CHECK_FALSE(config::parse(bare + "[listen]\nimaps = []\npop3s = []\n", "p.toml").ok());   // submissions needs a certificate
 }
 
 TEST_CASE("budgets that contradict each other or the antivirus are warned of") {
@@ -306,4 +319,15 @@ TEST_CASE("keys are not rotated unless that is asked for, and not more often tha
   REQUIRE(loaded.ok());
   auto warned = [](const std::string& line) { return line.find("p.toml:4: overlap in [dkim] is shorter than expire in [queue]") != std::string::npos; };
   CHECK(std::any_of(loaded.warnings.begin(), loaded.warnings.end(), warned));
+}
+
+TEST_CASE("what is wrong with the limits of a user is told with its line") {
+  auto said = [](const std::string& text) {
+    auto loaded = config::parse(std::string(kSmallest) + text, "p.toml");
+    return loaded.mistakes.size() == 1 ? loaded.mistakes[0] : std::to_string(loaded.mistakes.size());
+  };
+  CHECK(said("[submission.users.\"ann\"]\nmessages_per_hour = 1\n").find("that is no address") != std::string::npos);
+  CHECK(said("[submission.users.\"ann@elsewhere.example\"]\nmessages_per_hour = 1\n").find("in none of our domains") != std::string::npos);
+  CHECK(said("[submission]\nmessages_per_hour = -1\n").find("messages_per_hour") != std::string::npos);
+  CHECK(said("[submission]\nmessages_per_our = 1\n").find("messages_per_hour?") != std::string::npos);
 }

@@ -191,3 +191,25 @@ TEST_CASE("an address that is not ours says in which domain it is") {
   CHECK(world.directory.resolve("ann@Bücher.example").domain == "xn--bcher-kva.example");
   CHECK(world.directory.resolve("ann@[192.0.2.1]").domain == "[192.0.2.1]");
 }
+
+TEST_CASE("a user may send as himself, with any tag, and as whom he stands for") {
+  World world("", "[domains.\"far.example\"]\ndeliver = \"smtp://10.0.0.5\"\n");
+  auto ann = world.store.add("ann@corp.example");
+  auto office = world.store.add("office@corp.example", {}, true);
+  auto far = world.store.add("eve@far.example");
+  auto may = [&](store::AccountId id, std::string_view address) { return world.directory.may_send_as(*world.store.account(id), address); };
+  for (const auto* address : {"ann@corp.example", "ANN@Corp.Example", "ann+shop@corp.example", "\"ann\"@corp.example"}) {
+    INFO(address);
+    CHECK(may(ann, address));
+    CHECK_FALSE(may(office, address));
+  }
+  for (const auto* address : {"", "ann", "@corp.example", "bob@corp.example", "ann@other.example", "ann@elsewhere.example", "ann@corp.example@x.example"}) {
+    INFO(address);
+    CHECK_FALSE(may(ann, address));
+  }
+  CHECK(may(office, "postmaster@corp.example"));        // an administrator, and nobody else has the address
+  CHECK_FALSE(may(ann, "postmaster@corp.example"));
+  CHECK_FALSE(may(office, "whoever@other.example"));    // by the catch-all
+  CHECK(may(far, "eve+x@far.example"));
+  CHECK_FALSE(may(far, "ann@far.example"));
+}

@@ -297,3 +297,41 @@ end })");
   CHECK(verdict.generation.size() == 12);
   CHECK(verdict.authentication_results.find("Authentication-Results: mx.test") == 0);
 }
+
+TEST_CASE("a rule runs for mail of its direction alone, and for what comes in when it says none") {
+  RuleBench bench(R"(
+local function speaks() return score(1, "here") end
+rule "silent" { on = "message", check = speaks }
+rule "in" { on = "message", direction = "in", check = speaks }
+rule "out" { on = "message", direction = "out", check = speaks }
+rule "both" { on = "message", direction = "both", check = speaks }
+rule "door" { on = "connect", direction = "out", check = speaks }
+)");
+  CHECK(spoke(bench.all()) == std::vector<std::string>{"silent", "in", "both"});
+  bench.client.trusted = true;   // a host of ours hands over what others wrote
+  CHECK(spoke(bench.all()) == std::vector<std::string>{"silent", "in", "both"});
+  bench.client.trusted = false;
+  bench.client.login = "anna@sender.example";
+  CHECK(spoke(bench.all()) == std::vector<std::string>{"door", "out", "both"});
+  bench.client.login.clear();
+  bench.client.submission = true;   // nobody has logged in yet
+  CHECK(spoke(bench.all()) == std::vector<std::string>{"door", "out", "both"});
+}
+
+TEST_CASE("of outgoing mail no SPF, DKIM or DMARC is told unless a rule asked") {
+  RuleBench bench(R"(rule "r" { on = "message", direction = "out", check = function(mail) if mail.subject == "ask" then return score(1, mail.spf.result) end end })");
+  bench.client.login = "anna@sender.example";
+  auto quiet = bench.all();
+  CHECK(quiet.authentication_results.find("auth=pass smtp.auth=anna@sender.example") != std::string::npos);
+  CHECK(quiet.authentication_results.find("spf=") == std::string::npos);
+  CHECK(quiet.authentication_results.find("dkim=") == std::string::npos);
+  auto asked = bench.all("Subject: ask\r\nFrom: anna@sender.example\r\n\r\nBody\r\n");
+  CHECK(spoke(asked) == std::vector<std::string>{"r"});
+  CHECK(asked.authentication_results.find("spf=") != std::string::npos);
+}
+
+TEST_CASE("a direction that does not exist is a mistake with its line") {
+  auto report = load_rules(generation_of({{"rules/50-test.lua", "rule \"r\" { on = \"mail\", direction = \"inwards\", check = function() end }"}}), false);
+  REQUIRE(report.mistakes.size() == 1);
+  CHECK(report.mistakes[0].text() == "rules/50-test.lua:1: rule \"r\": direction = is \"in\", \"out\" or \"both\"");
+}

@@ -154,3 +154,44 @@ TEST_CASE("a message that was never held goes into the quarantine and out again 
   CHECK(f.run(f.store->move(f.quarantine, {in.uids[0].second}, f.use(SpecialUse::sent))).outcome == Outcome::cannot);
   CHECK(f.run(f.store->move(f.quarantine, {in.uids[0].second}, f.inbox)).ok());
 }
+
+TEST_CASE("what is held on its way out moves to Trash alone, and Held stays while something is in it") {
+  Quarantined f;
+  Target target;
+  target.account = f.account;
+  target.mailbox = "Held";
+  target.held.emplace();
+  target.held->message_class = "policy";
+  target.held->outgoing = "to whom";
+  auto delivered = f.deliver(item_of("ours", {target}));
+  REQUIRE(delivered.ok());
+  Uid uid = delivered.placed[0][0].uid;
+  auto held = f.box("Held").id;
+  CHECK(f.box("Held").subscribed);
+  f.run(f.store->create_mailbox(f.account, "Projects", SpecialUse::none));
+  f.reopen();
+  CHECK(f.row(held, uid).held->outgoing == "to whom");
+  for (auto to : {f.inbox, f.use(SpecialUse::sent), f.use(SpecialUse::drafts), f.use(SpecialUse::junk), f.quarantine, f.box("Projects").id, held}) {
+    auto moved = f.run(f.store->move(held, {uid}, to));
+    CHECK(moved.outcome == Outcome::noperm);
+    CHECK(moved.text.find("an administrator lets it go") != std::string::npos);
+    CHECK(f.run(f.store->copy(held, {uid}, to)).outcome == Outcome::noperm);
+  }
+  CHECK(f.run(f.store->copy(held, {uid}, f.use(SpecialUse::trash))).outcome == Outcome::noperm);
+  CHECK(f.run(f.store->rename_mailbox(f.account, "Held", "Other")).outcome == Outcome::cannot);
+  CHECK(f.run(f.store->remove_mailbox(f.account, "Held")).outcome == Outcome::cannot);
+  auto thrown = f.run(f.store->move(held, {uid}, f.use(SpecialUse::trash)));
+  REQUIRE(thrown.ok());
+  auto row = f.row(f.use(SpecialUse::trash), thrown.uids[0].second);
+  CHECK(row.held->outgoing == "to whom");
+  CHECK(f.run(f.store->move(f.use(SpecialUse::trash), {row.uid}, f.inbox)).outcome == Outcome::noperm);
+  CHECK(f.run(f.store->remove_mailbox(f.account, "Held")).ok());
+  f.check();
+}
+
+TEST_CASE("nothing comes out of the quarantine by way of Held") {
+  Quarantined f;
+  f.run(f.store->create_mailbox(f.account, "Held", SpecialUse::none));
+  Uid uid = f.hold("spam");
+  CHECK(f.run(f.store->move(f.quarantine, {uid}, f.box("Held").id)).outcome == Outcome::cannot);
+}
