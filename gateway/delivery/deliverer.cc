@@ -2,6 +2,7 @@
 #include "gateway/delivery/deliverer.h"
 
 #include "gateway/base/log.h"
+#include "gateway/delivery/queue_state.h"
 
 namespace postern::delivery {
 
@@ -86,7 +87,7 @@ io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std:
   delivery.rows.push_back(trace_row(*message, reply));
   std::vector<Queued> queued;
   for (const auto& item : delivery.items) {
-    for (const auto& onward : item.onward) queued.push_back({0, onward.destination, onward.due});
+    for (const auto& onward : item.onward) queued.push_back({0, onward.destination, onward.due, sender_of(onward.state)});
   }
   auto delivered = co_await store_.deliver(std::move(delivery));
   if (delivered.ok() && !queued.empty()) tell(std::move(queued), delivered);
