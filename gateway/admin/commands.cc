@@ -5,6 +5,7 @@
 #include "gateway/admin/context.h"
 #include "gateway/admin/quarantine_commands.h"
 #include "gateway/admin/queue_commands.h"
+#include "gateway/admin/tlsrpt_command.h"
 #include "gateway/admin/user_commands.h"
 #include "gateway/store/store.h"
 
@@ -44,6 +45,8 @@ io::Task<json> run_command(Context& context, json request) {
     answer = co_await run_quarantine_command(context, std::move(request));
   } else if (command.starts_with("queue ")) {
     answer = co_await run_queue_command(context, std::move(request));
+  } else if (command == "tlsrpt") {
+    answer = co_await run_tlsrpt_command(context, std::move(request));
   } else {
     answer = failure("unknown command " + command);
   }

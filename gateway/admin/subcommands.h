@@ -59,6 +59,9 @@ struct QueueArguments {
 };
 int queue_command(const Global& global, const QueueArguments& arguments);
 
+// `day`: "2026-11-30"; "": today.
+int tlsrpt_command(const Global& global, const std::string& day);
+
 int status_command(const Global& global);
 
 int reload_command(const Global& global);
