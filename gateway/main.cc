@@ -16,6 +16,7 @@ struct CommandLine {
   admin::Global global;
   admin::CheckArguments check;
   std::string test_directory;
+  std::string tlsrpt_day;
   admin::ExplainArguments explain;
   admin::SpfArguments spf;
   admin::UserArguments user;
@@ -230,6 +231,12 @@ void add_running(CLI::App& app, CommandLine& line) {
   status->callback([&line] { line.run = [&line] { return admin::status_command(line.global); }; });
 }
 
+void add_tlsrpt(CLI::App& app, CommandLine& line) {
+  auto* tlsrpt = add(app, "tlsrpt", "What came of TLS with the mail hosts of other domains, by day; --json: reports as in RFC 8460");
+  tlsrpt->add_option("DAY", line.tlsrpt_day, "As in 2026-11-30; default: today.  Two weeks are kept");
+  tlsrpt->callback([&line] { line.run = [&line] { return admin::tlsrpt_command(line.global, line.tlsrpt_day); }; });
+}
+
 // `postern scanner`: started by the gateway itself, with a socket as descriptor; of no use by hand.
 int run_scanner(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 2, argv + argc);
@@ -259,6 +266,7 @@ int main(int argc, char** argv) {
   add_queue(app, line);
   add_dkim(app, line);
   add_dns(app, line);
+  add_tlsrpt(app, line);
   // The parser takes the next word for the value of "--from=": an empty value is a value.
   std::vector<const char*> words;
   std::vector<std::string> names;

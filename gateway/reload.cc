@@ -64,8 +64,9 @@ std::string restart_needed(const config::Config& old, const config::Config& now)
   look("rules", old.rules == now.rules);
   look("user", old.user == now.user && old.group == now.group);
   look("[listen]", same_ports(old.listen, now.listen));
-  look("[dns]", old.dns.servers == now.dns.servers && old.dns.timeout == now.dns.timeout);
+  look("[dns]", old.dns.servers == now.dns.servers && old.dns.timeout == now.dns.timeout && old.dns.validating == now.dns.validating);
   look("[tls] certificate", !old.tls.configured() || now.tls.configured());   // sessions may be on their way into TLS
+  look("[tls] trust", old.tls.trust == now.tls.trust);
   look("[tls] allow_plaintext_login", old.tls.allow_plaintext_login == now.tls.allow_plaintext_login);
   look("[imap]", old.imap.max_append == now.imap.max_append && old.imap.idle_timeout == now.imap.idle_timeout);
   look("[limits] free_disk", old.limits.free_disk == now.limits.free_disk);
@@ -82,6 +83,19 @@ io::Task<void> find_postmaster(directory::Directory& directory) {
   if (!prepared) log::error("reload.postmaster", {{"what", prepared.error().text}});
 }
 
+// They are read when they are needed; better to hear of it now.
+std::vector<std::string> unreadable_passwords(const config::Config& config) {
+  std::vector<std::string> out;
+  for (const auto* routes : {&config.routes, &config.senders}) {
+    for (const auto& route : *routes) {
+      if (route.login.empty()) continue;
+      auto secret = config::read_secret(route.password_file);
+      if (!secret) out.push_back(config.file + ":" + std::to_string(route.line) + ": " + secret.error().text + "; mail by this route waits");
+    }
+  }
+  return out;
+}
+
 // A certificate that cannot be read leaves the old one: gives why.
 Status change_certificate(Shared& shared, const config::Tls& wanted) {
   if (!wanted.configured()) return {};
@@ -96,6 +110,8 @@ void put_in_force(Shared& shared, config::Config now) {
   shared.config.smtp = std::move(now.smtp);
   shared.config.submission = std::move(now.submission);
   shared.config.domains = std::move(now.domains);
+  shared.config.routes = std::move(now.routes);
+  shared.config.senders = std::move(now.senders);
   shared.config.postmaster = std::move(now.postmaster);
   shared.config.queue = std::move(now.queue);
   shared.config.quarantine = now.quarantine;
@@ -134,6 +150,8 @@ io::Task<nlohmann::json> reload(Shared& shared) {
   auto warnings = loaded.warnings;
   for (const auto& mistake : mistakes) log::error("reload.refused", {{"what", mistake}});
   if (loaded.ok()) {
+    auto passwords = unreadable_passwords(loaded.config);
+    warnings.insert(warnings.end(), passwords.begin(), passwords.end());
     for (const auto& warning : warnings) log::warning("config", {{"what", warning}});
     auto later = restart_needed(shared.config, loaded.config);
     if (!later.empty()) {

@@ -49,8 +49,10 @@ smtp_client::Ourselves ourselves(const config::Config& config) {
 }
 
 Sender::Sender(Shared& shared)
-    : resolver_(loop_, admin::Judging::dns_config(shared.config), shared.judging->cache),
-      connector_(resolver_, {shared.config.hostname, ourselves(shared.config), {}}),
+    : store_(*shared.store),
+      resolver_(loop_, admin::Judging::dns_config(shared.config), shared.judging->cache),
+      sts_({loop_, resolver_, *shared.store, shared.config.tls.trust}),
+      connector_(resolver_, {shared.config.hostname, ourselves(shared.config), {}, shared.outward_tls, shared.config.dns.validating, &sts_, &tls_results_}),
       queue_({loop_, *shared.store, *shared.directory, shared.routes, connector_, shared.config.hostname, &shared.signer}, shared.config.queue) {}
 
 Sender::~Sender() {
@@ -60,6 +62,8 @@ Sender::~Sender() {
 
 void Sender::start() {
   loop_.spawn(queue_.run(), "queue");
+  loop_.spawn(sts_.keep(), "sts");
+  loop_.spawn(tls_results_.keep(store_), "tlsrpt");
   thread_ = std::thread([this] { loop_.run(); });
 }
 

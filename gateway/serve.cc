@@ -179,7 +179,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   auto sender = std::make_unique<Sender>(shared);
   shared.tell_queue = [&queue = sender->queue()](std::vector<delivery::Queued> queued) { queue.added(std::move(queued)); };
   shared.reconfigure_queue = [&shared, &queue = sender->queue()] { queue.configure(shared.config.queue); };
-  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), shared.started, shared.keys, shared.signer.figures()};
+  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), sender->tls_results(), shared.started, shared.keys, shared.signer.figures()};
   admin::Context context;
   context.config = &shared.config;
   context.store = shared.store.get();
@@ -249,6 +249,9 @@ int serve(const std::string& config_file) {
   Shared shared(std::move(loaded.config));
   auto tls = load_tls(shared);
   if (!tls) return complain(tls.error());
+  auto outward = smtp_client::contexts_trusting(shared.config.tls.trust);
+  if (!outward) return complain(outward.error());
+  shared.outward_tls = std::move(*outward);
   auto built = build(shared);
   if (!built) return complain(built.error());
   if (!admin::load_rules_at_start(shared.judging->rules)) return 2;

@@ -28,6 +28,7 @@
 #include "gateway/smtp/limits.h"
 #include "gateway/smtp/services.h"
 #include "gateway/smtp/settings.h"
+#include "gateway/smtp_client/target.h"
 #include "gateway/store/store.h"
 
 namespace postern {
@@ -79,6 +80,7 @@ struct Shared {
   pop3::Maildrops maildrops;
   Newest<smtp::Settings> settings;
   Newest<io::TlsContext> tls;
+  smtp_client::TlsContexts outward_tls;   // for connections that we open
   admin::Overload overload;
   Time started = Clock::system().now();
 

@@ -21,7 +21,8 @@ class Unit {
   explicit Unit(Shared& shared) : shared_(shared) {
     auto told = [this](const filters::lua::RuleInfo& rule, const std::string& reason) { tell_postmaster(rule, reason); };
     judging_ = std::make_unique<admin::LoopJudging>(*shared.judging, loop_, std::move(told));
-    delivery::Connector::Self self{shared_.config.hostname, {}, delivery::RecipientCheck::timeouts()};
+    delivery::Connector::Self self{shared_.config.hostname, {}, delivery::RecipientCheck::timeouts(), shared_.outward_tls,
+                                   shared_.config.dns.validating};
     connector_ = std::make_unique<delivery::Connector>(judging_->resolver, std::move(self));
     recipients_ = std::make_unique<delivery::RecipientCheck>(*connector_, shared_.recipients);
     fill_services();

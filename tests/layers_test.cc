@@ -45,6 +45,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> kThirdParty{
     {"event2/", {"gateway/io/"}},
     {"openssl/", {"gateway/io/", "filters/arc", "filters/dkim", "gateway/directory/passwords", "gateway/signing/private_key"}},
     {"ares.h", {"gateway/dns/"}},
+    {"curl/", {"gateway/io/https.cc"}},
     {"rocksdb/", {"gateway/store/"}},
     {"spf2/", {"filters/spf"}},
     {"opendkim/", {"filters/dkim"}},

@@ -8,6 +8,7 @@
 #include "gateway/admin/quarantine_commands.h"
 #include "gateway/admin/queue_commands.h"
 #include "gateway/admin/sender_commands.h"
+#include "gateway/admin/tlsrpt_command.h"
 #include "gateway/admin/user_commands.h"
 #include "gateway/delivery/send_ledger.h"
 #include "gateway/store/store.h"
@@ -55,6 +56,8 @@ io::Task<json> run_command(Context& context, json request) {
     answer = co_await run_dns_command(context, std::move(request));
   } else if (command.starts_with("dkim ")) {
     answer = co_await run_dkim_command(context, std::move(request));
+  } else if (command == "tlsrpt") {
+    answer = co_await run_tlsrpt_command(context, std::move(request));
   } else {
     answer = failure("unknown command " + command);
   }

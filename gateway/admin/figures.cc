@@ -14,6 +14,8 @@ namespace {
 using nlohmann::json;
 
 constexpr auto kOldSignatures = std::chrono::hours(72);
+using TlsType = delivery::TlsPolicyFound::Type;
+constexpr TlsType kTlsTypes[] = {TlsType::tlsa, TlsType::sts, TlsType::none};
 
 double age_seconds(Time since) {
   return std::chrono::duration<double>(Clock::system().now() - since).count();
@@ -92,6 +94,10 @@ json Figures::status() const {
   out["queue"] = {{"waiting", queue.waiting.load()}, {"connections", queue.connections.load()}, {"sent", queue.sent.load()},
                   {"deferred", queue.deferred.load()}, {"failed", queue.failed.load()}};
   out["dkim"] = dkim_status(*keys.keys(), signing);
+  auto& outward = out["tls_outward"] = json::object();
+  for (auto type : kTlsTypes) {
+    outward[std::string(delivery::name(type))] = {{"successful", tls.total(type, false)}, {"failed", tls.total(type, true)}};
+  }
   auto rules = judging.rules.state();
   out["rules"] = {{"hash", rules.hash}, {"rules", rules.rules}, {"problem", rules.problem}, {"reloads", rules.reloads},
                   {"failed_reloads", rules.failed_reloads}};
@@ -157,6 +163,12 @@ std::string Figures::metrics() const {
   out.counter(kSigned, kSignedHelp, static_cast<double>(signing.signed_), {{"result", "signed"}});
   out.counter(kSigned, kSignedHelp, static_cast<double>(signing.no_key), {{"result", "no_key"}});
   out.counter(kSigned, kSignedHelp, static_cast<double>(signing.failed), {{"result", "failed"}});
+  for (auto type : kTlsTypes) {
+    for (bool failed : {false, true}) {
+      out.counter("postern_tls_sessions_total", "Connections to mail hosts of other domains, by who decides over TLS and what came of it",
+                  static_cast<double>(tls.total(type, failed)), {{"policy", std::string(delivery::name(type))}, {"result", failed ? "failure" : "success"}});
+    }
+  }
   auto antivirus = judging.antivirus.state();
   out.gauge("postern_antivirus_ready", "1: scanning, and the self-test passed",
             antivirus.phase == filters::AntivirusState::Phase::ready ? 1 : 0);

@@ -7,6 +7,7 @@
 #include "gateway/admin/judging.h"
 #include "gateway/admin/room.h"
 #include "gateway/delivery/queue.h"
+#include "gateway/delivery/tls_results.h"
 #include "gateway/directory/logins.h"
 #include "gateway/signing/signer.h"
 #include "gateway/smtp/services.h"
@@ -23,6 +24,7 @@ struct Figures {
   directory::Logins& logins;
   const Room& room;
   const delivery::QueueFigures& queue;
+  const delivery::TlsResults& tls;
   Time started;
   const signing::KeyRing& keys;
   const signing::SignerFigures& signing;

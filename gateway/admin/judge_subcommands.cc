@@ -9,6 +9,7 @@
 #include "gateway/admin/subcommands.h"
 #include "gateway/config/config.h"
 #include "gateway/io/loop.h"
+#include "gateway/smtp_client/target.h"
 #include "gateway/store/store.h"
 
 namespace postern::admin {
@@ -37,6 +38,8 @@ int check_command(const Global& global, const CheckArguments& arguments) {
     auto files = config::check_files(loaded.config);
     mistakes.insert(mistakes.end(), files.mistakes.begin(), files.mistakes.end());
     warnings.insert(warnings.end(), files.warnings.begin(), files.warnings.end());
+    auto trust = smtp_client::contexts_trusting(loaded.config.tls.trust);
+    if (files.mistakes.empty() && !trust) mistakes.push_back(loaded.config.file + ": trust in [tls]: " + trust.error().text);
   }
   std::size_t rules = 0;
   std::size_t tests = 0;

@@ -23,7 +23,7 @@ constexpr std::uint64_t kShown = 64 * 1024;   // octets of a message
 
 std::string why(const Context& context, const QueueEntry& entry) {
   if (entry.held) return "held by the administrator";
-  return context.queue != nullptr ? context.queue->trouble_of(entry.destination) : "";
+  return context.queue != nullptr ? context.queue->trouble_of({entry.destination, delivery::sender_of(entry.state)}) : "";
 }
 
 json described(const Context& context, const QueueEntry& entry) {

@@ -165,6 +165,20 @@ int show_raw(const Global& global, const config::Config& config, json request) {
   return 0;
 }
 
+void print_tls_report(const json& report) {
+  for (const auto& entry : report["policies"]) {
+    const auto& policy = entry["policy"];
+    const auto& summary = entry["summary"];
+    print(policy.value("policy-domain", "") + "  policy: " + policy.value("policy-type", "") + "  successful: " +
+          summary["total-successful-session-count"].dump() + "  failed: " + summary["total-failure-session-count"].dump() + "\n");
+    for (const auto& detail : entry.value("failure-details", json::array())) {
+      auto reason = detail.value("failure-reason-code", "");
+      print("    " + detail["failed-session-count"].dump() + "  " + detail.value("result-type", "") + "  " + detail.value("receiving-mx-hostname", "") + " [" +
+            detail.value("receiving-ip", "") + "]" + (reason.empty() ? "" : "  " + reason) + "\n");
+    }
+  }
+}
+
 }  // namespace
 
 int user_command(const Global& global, const UserArguments& arguments) {
@@ -244,6 +258,19 @@ int queue_command(const Global& global, const QueueArguments& arguments) {
     for (const auto& row : rows) print_queued(row);
     if (rows.empty()) print("Nothing waits.\n");
   }
+  return 0;
+}
+
+int tlsrpt_command(const Global& global, const std::string& day) {
+  auto config = configuration(global);
+  if (!config) return 2;
+  auto answer = run_anywhere(*config, {{"command", "tlsrpt"}, {"day", day}});
+  if (int status = finish(global, answer); status != 0) return status;
+  for (const auto& report : answer["rows"]) {
+    if (global.json) print_json(report);
+    else print_tls_report(report);
+  }
+  if (answer["rows"].empty() && !global.json) print("No mail went to another domain's hosts.\n");
   return 0;
 }
 

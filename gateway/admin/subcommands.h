@@ -80,6 +80,9 @@ struct DnsArguments {
 };
 int dns_command(const Global& global, const DnsArguments& arguments);
 
+// `day`: "2026-11-30"; "": today.
+int tlsrpt_command(const Global& global, const std::string& day);
+
 int status_command(const Global& global);
 
 int reload_command(const Global& global);

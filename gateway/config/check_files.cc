@@ -24,11 +24,13 @@ constexpr std::size_t kMaxFiles = 10'000;
 
 struct Question {
   std::string path;
-  enum class Want { read_file, read_folder, write_folder } want = Want::read_file;
+  enum class Want { read_file, read_secret, read_folder, write_folder } want = Want::read_file;
   std::string what;             // "the TLS key"
   bool only_warn = false;
-  int answer = 0;               // errno
+  int answer = 0;               // errno, or kOpenToOthers
 };
+
+constexpr int kOpenToOthers = -1;
 
 int asked(const Question& question) {
   if (question.want == Question::Want::write_folder) return ::access(question.path.c_str(), R_OK | W_OK | X_OK) == 0 ? 0 : errno;
@@ -37,7 +39,9 @@ int asked(const Question& question) {
   if (fd < 0) return errno;
   struct stat state{};
   int problem = ::fstat(fd, &state) != 0 ? errno : 0;
-  if (problem == 0 && question.want == Question::Want::read_file && S_ISDIR(state.st_mode)) problem = EISDIR;
+  bool is_file = question.want == Question::Want::read_file || question.want == Question::Want::read_secret;
+  if (problem == 0 && is_file && S_ISDIR(state.st_mode)) problem = EISDIR;
+  if (problem == 0 && question.want == Question::Want::read_secret && (state.st_mode & 0027) != 0) problem = kOpenToOthers;
   ::close(fd);
   return problem;
 }
@@ -128,6 +132,13 @@ std::vector<Question> questions_of(const Config& config) {
     out.push_back(made(config.tls.certificate, Question::Want::read_file, "the TLS certificate", false));
     out.push_back(made(config.tls.key, Question::Want::read_file, "the TLS key", false));
   }
+  if (!config.tls.trust.empty()) out.push_back(made(config.tls.trust, Question::Want::read_file, "the trusted authorities", false));
+  for (const auto* routes : {&config.routes, &config.senders}) {
+    for (const auto& route : *routes) {
+      if (route.password_file.empty()) continue;
+      out.push_back(made(route.password_file, Question::Want::read_secret, "the password for " + route.hosts.front().to_string(), false));
+    }
+  }
   add_folder(out, config.rules, "the rules", false, kMaxDepth);
   // Without signatures the gateway runs, says so, and the attachment policy still holds.
   if (config.antivirus.scanners > 0) add_folder(out, config.antivirus.database, "the virus signatures", true, 1);
@@ -140,6 +151,9 @@ std::vector<Question> questions_of(const Config& config) {
 
 std::string sentence(const Question& question, const std::string& who) {
   std::string verb = question.want == Question::Want::write_folder ? "write" : "read";
+  if (question.answer == kOpenToOthers) {
+    return question.what + ": others may read or change " + question.path + ": chmod 600 for the service user, or chgrp it to its group and chmod 640";
+  }
   if (question.answer == ENOENT) return question.what + ": " + question.path + " does not exist";
   return question.what + ": " + who + " cannot " + verb + " " + question.path + ": " + std::strerror(question.answer);
 }

@@ -36,6 +36,7 @@ struct Listen {
 struct Tls {
   std::string certificate = "/etc/postern/tls.crt";
   std::string key = "/etc/postern/tls.key";
+  std::string trust;   // PEM file of authorities that we trust beside the system's when we are the client; "": none
   bool allow_plaintext_login = false;
   bool configured() const { return !certificate.empty(); }
 };
@@ -44,17 +45,19 @@ struct Tls {
 struct Dns {
   std::vector<Endpoint> servers;   // empty: those of /etc/resolv.conf
   Milliseconds timeout{5000};
+  bool validating = false;         // the servers check DNSSEC and the way to them is safe: what they call authentic is believed
 };
 
-// "smtp://HOST:PORT" or "lmtp://HOST:PORT".
+// "smtp://HOST:PORT", "smtps://HOST:PORT" or "lmtp://HOST:PORT".
 struct Host {
   bool lmtp = false;
   std::string name;          // lower case in A-labels, or an address as IpAddress::to_string() gives it
   std::uint16_t port = 25;
+  bool implicit_tls = false;   // smtps: the handshake comes first, RFC 8314 3.3
   std::string to_string() const;
   bool operator==(const Host&) const = default;
 };
-// Nothing when it is neither; without a port 25, or 24 for LMTP.
+// Nothing when it is none of them; without a port 25, 465 for smtps, 24 for LMTP.
 std::optional<Host> parse_host(std::string_view text);
 
 enum class TlsUse { never, may, must, verify };
@@ -76,6 +79,23 @@ struct Domain {
   Relay relay;
   int line = 0;            // of its table
 };
+
+// [routes."example.org"]: how the mail for a domain that is not ours goes on; [senders."corp.example"]: that of a sender.
+struct Route {
+  std::string name;               // "example.org", ".example.org" (what lies below it), "*"; of a sender the domain
+  std::vector<Host> hosts;        // in order of trial; empty: the domain's mail hosts
+  std::vector<std::string> mx;    // of the mail hosts only these: names, or "*.example.org" for one label; empty: all
+  TlsUse tls = TlsUse::may;
+  std::string login;              // AUTH; "": none
+  std::string password_file;      // read for each connection, see read_secret()
+  Rate rate;                      // messages
+  std::uint64_t connections = 0;  // at once; 0: connections_per_route of [queue]
+  int line = 0;
+};
+
+// The one line of a file that holds a password.  An Error names the file and the cure: it cannot be read, others may
+// read it, it is empty.  Blocks for a read.
+Result<std::string> read_secret(const std::string& path);
 
 // [queue]
 struct Queue {
@@ -187,6 +207,8 @@ struct Config {
   Tls tls;
   Dns dns;
   std::vector<Domain> domains;   // in the file's order, at least one
+  std::vector<Route> routes;     // by destination
+  std::vector<Route> senders;    // by the sender's domain
   Queue queue;
   Quarantine quarantine;
   Smtp smtp;

@@ -10,6 +10,7 @@
 
 #include "gateway/base/text.h"
 #include "gateway/config/relay.h"
+#include "gateway/config/routes.h"
 #include "gateway/config/section.h"
 #include "gateway/config/submission.h"
 
@@ -102,6 +103,7 @@ void read_listen(Section section, Config& config) {
 void read_tls(Section section, Config& config) {
   section.text("certificate", config.tls.certificate);
   section.text("key", config.tls.key);
+  section.text("trust", config.tls.trust);
   section.boolean("allow_plaintext_login", config.tls.allow_plaintext_login);
   if (config.tls.certificate.empty() != config.tls.key.empty()) {
     int line = section.line(section.has("certificate") ? "certificate" : "key");
@@ -261,6 +263,13 @@ void read_rest(Section& top, Report& report, Config& config) {
   Section dns(report, top.table("dns"), "[dns]");
   dns.endpoints("servers", config.dns.servers, 53);
   dns.duration("timeout", config.dns.timeout, Milliseconds(10));
+  dns.boolean("validating", config.dns.validating);
+  for (const auto& server : config.dns.servers) {
+    if (!config.dns.validating || server.address.is_loopback()) continue;
+    report.warning(dns.line("validating"), "validating = true in [dns] believes " + server.to_string() +
+                                               ", which is not on this machine: who stands between can forge what DANE rests on");
+    break;
+  }
   dns.finish(kTopKeys);
   read_queue(Section(report, top.table("queue"), "[queue]"), config.queue);
   read_quarantine(Section(report, top.table("quarantine"), "[quarantine]"), config.quarantine);
@@ -365,6 +374,7 @@ Loaded parse(std::string_view text, const std::string& name) {
   read_tls(Section(report, top.table("tls"), "[tls]"), config);
   read_listen(Section(report, top.table("listen"), "[listen]"), config);
   read_domains(top, config);
+  read_routes(top, config);
   read_rest(top, report, config);
   check_accounts(report, top, config);
   top.finish();

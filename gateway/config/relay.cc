@@ -10,7 +10,7 @@ namespace postern::config {
 namespace {
 
 void no_such_deliver(Section& section, int line, const std::string& title, const std::string& deliver) {
-  section.report().mistake(line, "deliver in " + title + " must be \"mailboxes\", \"smtp://HOST:PORT\" or \"lmtp://HOST:PORT\", not \"" +
+  section.report().mistake(line, "deliver in " + title + " must be \"mailboxes\", \"smtp://HOST:PORT\", \"smtps://HOST:PORT\" or \"lmtp://HOST:PORT\", not \"" +
                                      printable(deliver, 80) + "\"" + did_you_mean(deliver, {"mailboxes"}));
 }
 
@@ -33,21 +33,6 @@ void read_deliver(Section& section, const std::string& title, Relay& relay) {
   if (is_list && value.list.empty()) section.report().mistake(member->line, "deliver in " + title + " is an empty list: name a host, or \"mailboxes\"");
 }
 
-// The word of `key` that is one of `words`: its index, or nothing.
-std::optional<std::size_t> read_word(Section& section, std::string_view key, const std::string& title, const std::vector<std::string_view>& words) {
-  std::string text;
-  section.text(key, text);
-  if (text.empty()) return std::nullopt;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (words[i] == text) return i;
-  }
-  std::string known;
-  for (auto word : words) known += (known.empty() ? "\"" : ", \"") + std::string(word) + "\"";
-  section.report().mistake(section.line(key), std::string(key) + " in " + title + " must be one of " + known + ", not \"" + printable(text, 80) + "\"" +
-                                                  did_you_mean(text, words));
-  return std::nullopt;
-}
-
 }  // namespace
 
 std::optional<std::string> canonical_domain(std::string_view name) {
@@ -65,15 +50,16 @@ std::optional<std::string> canonical_domain(std::string_view name) {
 std::string Host::to_string() const {
   auto address = IpAddress::parse(name);
   std::string shown = address && address->is_v6() ? "[" + name + "]" : name;
-  return (lmtp ? "lmtp://" : "smtp://") + shown + ":" + std::to_string(port);
+  return (lmtp ? "lmtp://" : implicit_tls ? "smtps://" : "smtp://") + shown + ":" + std::to_string(port);
 }
 
 std::optional<Host> parse_host(std::string_view text) {
   Host out;
   out.lmtp = text.starts_with("lmtp://");
-  if (!out.lmtp && !text.starts_with("smtp://")) return std::nullopt;
-  text.remove_prefix(7);
-  out.port = out.lmtp ? 24 : 25;
+  out.implicit_tls = text.starts_with("smtps://");
+  if (!out.lmtp && !out.implicit_tls && !text.starts_with("smtp://")) return std::nullopt;
+  text.remove_prefix(out.implicit_tls ? 8 : 7);
+  out.port = out.lmtp ? 24 : out.implicit_tls ? 465 : 25;
   if (auto endpoint = Endpoint::parse(text, out.port)) {
     out.name = endpoint->address.to_string();
     out.port = endpoint->port;
@@ -106,10 +92,15 @@ std::string_view name(TlsUse use) {
 void read_relay(Section& section, const std::string& title, Domain& domain) {
   auto& relay = domain.relay;
   read_deliver(section, title, relay);
-  if (auto tls = read_word(section, "tls", title, {"never", "may", "must", "verify"})) relay.tls = static_cast<TlsUse>(*tls);
-  if (auto recipients = read_word(section, "recipients", title, {"ask", "any"})) relay.ask_recipients = *recipients == 0;
-  if (auto down = read_word(section, "when_down", title, {"defer", "queue"})) relay.queue_when_down = *down == 1;
+  if (auto tls = section.word("tls", {"never", "may", "must", "verify"})) relay.tls = static_cast<TlsUse>(*tls);
+  if (auto recipients = section.word("recipients", {"ask", "any"})) relay.ask_recipients = *recipients == 0;
+  if (auto down = section.word("when_down", {"defer", "queue"})) relay.queue_when_down = *down == 1;
   if (!relay.hosts.empty()) {
+    for (const auto& host : relay.hosts) {
+      if (!host.implicit_tls || relay.tls != TlsUse::never) continue;
+      section.report().mistake(section.line("tls"), "tls in " + title + " must not be \"never\" with a host by smtps://");
+      break;
+    }
     if (section.has("catch_all")) {
       section.report().mistake(section.line("catch_all"), "catch_all in " + title + " is for mailboxes; this domain's mail goes on to its own server");
     }

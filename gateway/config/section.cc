@@ -219,6 +219,19 @@ void Section::level(std::string_view key, log::Level& into) {
   else report_.mistake(value->line, named(key) + " must be \"debug\", \"info\", \"warning\" or \"error\", not " + quoted(value->text));
 }
 
+std::optional<std::size_t> Section::word(std::string_view key, const std::vector<std::string_view>& words) {
+  std::string said;
+  text(key, said);
+  if (said.empty()) return std::nullopt;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == said) return i;
+  }
+  std::string known;
+  for (auto each : words) known += (known.empty() ? "\"" : ", \"") + std::string(each) + "\"";
+  report_.mistake(line(key), named(key) + " must be one of " + known + ", not " + quoted(said) + did_you_mean(said, words));
+  return std::nullopt;
+}
+
 void Section::finish(const std::vector<std::string_view>& top_keys) {
   if (table_ == nullptr) return;
   for (const auto& member : table_->members) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,8 @@ class Section {
   void endpoint(std::string_view key, std::optional<Endpoint>& into);
   void networks(std::string_view key, std::vector<Network>& into);
   void level(std::string_view key, log::Level& into);
+  // The word that is one of `words`: its index.
+  std::optional<std::size_t> word(std::string_view key, const std::vector<std::string_view>& words);
   // A table below this one; nullptr when absent or no table.
   const Value* table(std::string_view key);
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/delivery/policy.h"
 #include "gateway/delivery/route.h"
 #include "gateway/dns/resolver.h"
 #include "gateway/io/task.h"
@@ -13,14 +14,6 @@
 #include "gateway/smtp_client/mx.h"
 
 namespace postern::delivery {
-
-// One address of one host, and how it is spoken with.
-struct Hop {
-  Endpoint endpoint;
-  smtp_client::Dialect dialect = smtp_client::Dialect::smtp;
-  std::string host;             // name, or the address again
-  std::string to_string() const;   // "mail.corp.example [10.0.0.5]:25", for logs and DSNs
-};
 
 // The hops of a route in order of trial; without any `failure` says why.
 struct Hops {
@@ -47,8 +40,13 @@ class Connector {
     std::string hostname;
     smtp_client::Ourselves us;
     smtp_client::Timeouts timeouts;
+    smtp_client::TlsContexts tls = {};
+    bool validating = false;           // as Policies::Parts
+    StsPolicies* sts = nullptr;        // likewise
+    TlsResults* results = nullptr;     // what TLS with a domain's mail hosts came to; nullptr: nobody counts
   };
-  Connector(dns::Resolver& resolver, Self self) : resolver_(resolver), self_(std::move(self)) {}
+  Connector(dns::Resolver& resolver, Self self)
+      : resolver_(resolver), self_(std::move(self)), policies_({resolver, self_.validating, self_.sts}) {}
 
   io::Task<Hops> find(RoutePtr route);
   // Tries `hops` from the one numbered `from` on.
@@ -61,12 +59,14 @@ class Connector {
   };
   bool is_silent(const Hop& hop) const;
   void note(const Hop& hop, const smtp_client::Outcome* failure);
-  io::Task<smtp_client::Connected> connect(const Route& route, const Hop& hop);
+  io::Task<smtp_client::Connected> connect(RoutePtr route, const Hop& hop);
+  io::Task<smtp_client::Connected> connect_by(const Policy& policy, const Route& route, const Hop& hop);
+  Result<smtp_client::Target> target_of(const Route& route, const Hop& hop) const;
   io::Task<Hops> find_named(const Route& route);
 
   dns::Resolver& resolver_;
   Self self_;
-  smtp_client::TlsContexts tls_;
+  Policies policies_;
   std::map<Endpoint, Silence> silent_;
 };
 

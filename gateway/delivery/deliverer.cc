@@ -6,6 +6,7 @@
 #include "gateway/base/log.h"
 #include "gateway/delivery/release.h"
 #include "gateway/delivery/outgoing.h"
+#include "gateway/delivery/queue_state.h"
 
 namespace postern::delivery {
 
@@ -167,7 +168,7 @@ io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std:
   if (counted.stops) tell_postmaster(*message, counted, delivery);
   std::vector<Queued> queued;
   for (const auto& item : delivery.items) {
-    for (const auto& onward : item.onward) queued.push_back({0, onward.destination, onward.due});
+    for (const auto& onward : item.onward) queued.push_back({0, onward.destination, onward.due, sender_of(onward.state)});
   }
   auto delivered = co_await store_.deliver(std::move(delivery));
   if (delivered.ok() && !queued.empty()) tell(std::move(queued), delivered);

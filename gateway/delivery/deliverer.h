@@ -20,6 +20,7 @@ struct Queued {
   store::QueueId id = 0;
   std::string destination;
   Time due{};   // 0: now
+  std::string sender;   // of the envelope
 };
 
 // Brings judged messages into the store.  One for the whole program; usable on any loop.

@@ -19,6 +19,8 @@ constexpr auto kClockJump = 60s;
 
 Time now() { return Clock::system().now(); }
 
+Lane lane_of(const store::QueueEntry& entry) { return {entry.destination, sender_of(entry.state)}; }
+
 io::Task<void> say_goodbye(Line line) {
   if (line.connection != nullptr) co_await line.connection->quit();
 }
@@ -71,7 +73,7 @@ io::Task<void> Queue::load() {
       continue;
     }
     for (const auto& entry : *page) {
-      if (!entry.held) index_.put(entry.id, entry.destination, entry.arrived, entry.due);
+      if (!entry.held) index_.put(entry.id, lane_of(entry), entry.arrived, entry.due);
     }
     read += page->size();
     changed_.notify();
@@ -84,7 +86,7 @@ io::Task<void> Queue::load() {
 void Queue::added(std::vector<Queued> queued) {
   parts_.loop.post([this, queued = std::move(queued)] {
     auto time = now();
-    for (const auto& entry : queued) index_.put(entry.id, entry.destination, time, entry.due == Time{} ? time : entry.due);
+    for (const auto& entry : queued) index_.put(entry.id, {entry.destination, entry.sender}, time, entry.due == Time{} ? time : entry.due);
     changed_.notify();
   });
 }
@@ -97,6 +99,7 @@ void Queue::configure(config::Queue settings) {
   parts_.loop.post([this, settings = std::move(settings)] {
     index_.configure(settings);
     changed_.notify();
+    parts_.loop.spawn(load(), "queue.load");   // whose sender counts now
   });
 }
 
@@ -115,8 +118,8 @@ io::Task<void> Queue::look(std::vector<store::QueueId> ids, bool hurry) {
       continue;
     }
     if (!*entry || (*entry)->held) index_.remove(id);
-    else index_.put(id, (*entry)->destination, (*entry)->arrived, (*entry)->due);
-    if (hurry && *entry) index_.wake((*entry)->destination);
+    else index_.put(id, lane_of(**entry), (*entry)->arrived, (*entry)->due);
+    if (hurry && *entry) index_.wake(lane_of(**entry));
   }
   changed_.notify();
 }
@@ -205,8 +208,8 @@ void Queue::set_trouble(const Site& site) {
   else troubles_[site.route->key] = site.words + "; asked again at " + rfc3339(site.quiet_until);
 }
 
-std::string Queue::trouble_of(std::string_view destination) const {
-  auto key = parts_.routes.find(destination)->key;
+std::string Queue::trouble_of(const Lane& lane) const {
+  auto key = parts_.routes.find(lane)->key;
   std::lock_guard lock(mutex_);
   auto found = troubles_.find(key);
   return found == troubles_.end() ? "" : found->second;

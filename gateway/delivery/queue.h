@@ -61,8 +61,8 @@ class Queue {
   // Any thread.  Begins nothing more; idle() when what was begun has ended.
   void drain();
   bool idle() const { return figures_.connections == 0; }
-  // Any thread.  Why the mail of this destination waits; "": its host is not down.
-  std::string trouble_of(std::string_view destination) const;
+  // Any thread.  Why this mail waits; "": its host is not down.
+  std::string trouble_of(const Lane& lane) const;
   const QueueFigures& figures() const { return figures_; }
 
  private:

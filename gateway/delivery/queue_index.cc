@@ -11,8 +11,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// The company's own server comes back when somebody has mended it: it is asked often.
+// The company's own server comes back when somebody has mended it: it is asked often, and so is a smarthost, on which
+// all depends.  But one that refuses our password must not take us for somebody who guesses.
 constexpr auto kLongestQuietOfOwn = 1min;
+constexpr auto kLongestQuietOfNamed = 5min;
+
+// Messages in a row that a host puts off until it is left alone, and for how long.
+constexpr std::size_t kPatience = 5;
+constexpr std::chrono::microseconds kFirstRest = 15s, kLongestRest = 10min;
+
+constexpr std::size_t kMaxPaces = 1000;
 
 // So that what failed together does not come back together: a tenth more or less.
 std::chrono::microseconds spread(std::chrono::microseconds wait) {
@@ -23,18 +31,38 @@ std::chrono::microseconds spread(std::chrono::microseconds wait) {
 
 }  // namespace
 
-Site& QueueIndex::site_of(std::string_view destination) {
-  auto route = routes_.find(destination);
+Site& QueueIndex::site_of(const Lane& lane) {
+  auto route = routes_.find(lane);
   auto [at, fresh] = sites_.try_emplace(route->key);
-  if (fresh) {
-    at->second.route = std::move(route);
-    at->second.allowance = std::min(at->second.allowance, static_cast<double>(settings_.connections_per_route));
-  }
-  return at->second;
+  auto& site = at->second;
+  site.route = std::move(route);   // the newest: what is not in the key may have changed
+  if (fresh) site.allowance = std::min(site.allowance, most(*site.route));
+  return site;
+}
+
+double QueueIndex::most(const Route& route) const {
+  auto all = settings_.connections_per_route;
+  return static_cast<double>(route.connections == 0 ? all : std::min(route.connections, all));
+}
+
+Time QueueIndex::free_at(const Site& site) const {
+  const auto& rate = site.route->rate;
+  auto pace = rate.count == 0 ? paces_.end() : paces_.find(site.route->key);
+  if (pace == paces_.end() || pace->second.size() < rate.count) return {};
+  return pace->second[pace->second.size() - rate.count] + rate.window;
+}
+
+void QueueIndex::note_pace(const Site& site, Time now) {
+  const auto& rate = site.route->rate;
+  if (rate.count == 0) return;
+  if (paces_.size() > kMaxPaces) std::erase_if(paces_, [now](const auto& pace) { return pace.second.back() + 24h < now; });
+  auto& pace = paces_[site.route->key];
+  pace.push_back(now);
+  while (pace.size() > rate.count) pace.pop_front();
 }
 
 void QueueIndex::wait(store::QueueId id, Place& place) {
-  place.site = &site_of(*place.destination);
+  place.site = &site_of(*place.lane);
   place.site->waiting.emplace(place.due, id);
   plan(*place.site);
 }
@@ -45,7 +73,7 @@ void QueueIndex::plan(Site& site) {
   if (site.planned) agenda_.erase({*site.planned, &site});
   site.planned.reset();
   if (site.waiting.empty() || site.workers >= allowed(site)) return;
-  site.planned = std::max(site.waiting.begin()->first, site.quiet_until);
+  site.planned = std::max({site.waiting.begin()->first, site.quiet_until, free_at(site)});
   agenda_.emplace(*site.planned, &site);
 }
 
@@ -55,30 +83,40 @@ void QueueIndex::forget_if_idle(Site& site) {
   sites_.erase(sites_.find(site.route->key));
 }
 
-void QueueIndex::put(store::QueueId id, std::string_view destination, Time arrived, Time due) {
+const Lane* QueueIndex::take_lane(Lane lane) {
+  auto at = lanes_.try_emplace(routes_.narrowed(std::move(lane))).first;
+  ++at->second;
+  return &at->first;
+}
+
+void QueueIndex::give_lane(const Lane* lane) {
+  auto at = lanes_.find(*lane);
+  if (--at->second == 0) lanes_.erase(at);
+}
+
+void QueueIndex::put(store::QueueId id, Lane lane, Time arrived, Time due) {
   auto [at, fresh] = entries_.try_emplace(id);
   auto& place = at->second;
   if (place.sending) {
     place.again = true;
     return;
   }
-  if (fresh) {
-    auto named = destinations_.try_emplace(std::string(destination)).first;
-    ++named->second;
-    place.destination = &named->first;
-  } else {
+  const auto* before = std::exchange(place.lane, take_lane(std::move(lane)));
+  if (!fresh) {
     auto& site = *place.site;
     site.waiting.erase({place.due, id});
+    give_lane(before);
     plan(site);
   }
+  auto* left = place.site;
   place.arrived = arrived;
   place.due = due;
   wait(id, place);
+  if (left != nullptr && left != place.site) forget_if_idle(*left);
 }
 
 void QueueIndex::forget(Entries::iterator entry) {
-  auto named = destinations_.find(*entry->second.destination);
-  if (--named->second == 0) destinations_.erase(named);
+  give_lane(entry->second.lane);
   entries_.erase(entry);
 }
 
@@ -97,9 +135,10 @@ void QueueIndex::remove(store::QueueId id) {
 }
 
 std::optional<store::QueueId> QueueIndex::take(Site& site, Time now) {
-  if (site.waiting.empty() || site.waiting.begin()->first > now) return std::nullopt;
+  if (site.waiting.empty() || site.waiting.begin()->first > now || free_at(site) > now) return std::nullopt;
   auto id = site.waiting.begin()->second;
   site.waiting.erase(site.waiting.begin());
+  note_pace(site, now);
   auto& place = entries_.at(id);
   place.sending = true;
   place.site = nullptr;
@@ -157,22 +196,31 @@ std::optional<Time> QueueIndex::next() const {
 
 void QueueIndex::went_well(Site& site) {
   site.failures = 0;
+  site.stumbles = 0;
   site.quiet_until = {};
   site.words.clear();
-  site.allowance = std::min(site.allowance + 1 / site.allowance, static_cast<double>(settings_.connections_per_route));
+  site.allowance = std::min(site.allowance + 1 / site.allowance, most(*site.route));
   plan(site);
 }
 
-void QueueIndex::went_badly(Site& site) {
+bool QueueIndex::went_badly(Site& site, Time now, std::string words) {
   site.allowance = std::max(1.0, site.allowance / 2);
+  bool rests = ++site.stumbles >= kPatience && now >= site.quiet_until;
+  if (rests) {
+    auto times = std::min<std::size_t>(site.stumbles - kPatience, 10);
+    site.quiet_until = now + spread(std::min(kFirstRest * (1 << times), kLongestRest));
+    site.words = std::move(words);
+  }
   plan(site);
+  return rests;
 }
 
-bool QueueIndex::is_down(Site& site, Time now, std::string words) {
+bool QueueIndex::is_down(Site& site, Time now, std::string words, bool refused) {
   site.words = std::move(words);
   if (now < site.quiet_until) return false;
   auto wait = settings_.retry[std::min(site.failures, settings_.retry.size() - 1)];
-  if (!site.route->by_mx()) wait = std::min<config::Milliseconds>(wait, kLongestQuietOfOwn);
+  if (site.route->own) wait = std::min<config::Milliseconds>(wait, kLongestQuietOfOwn);
+  else if (!site.route->by_mx() && !refused) wait = std::min<config::Milliseconds>(wait, kLongestQuietOfNamed);
   ++site.failures;
   site.allowance = 1;   // one asks first
   site.quiet_until = now + spread(wait);
@@ -180,8 +228,8 @@ bool QueueIndex::is_down(Site& site, Time now, std::string words) {
   return true;
 }
 
-void QueueIndex::wake(std::string_view destination) {
-  auto found = sites_.find(routes_.find(destination)->key);
+void QueueIndex::wake(const Lane& lane) {
+  auto found = sites_.find(routes_.find(lane)->key);
   if (found == sites_.end()) return;
   found->second.quiet_until = {};
   found->second.failures = 0;
@@ -206,7 +254,8 @@ void QueueIndex::configure(config::Queue settings) {
   std::vector<Site*> left;
   for (auto& [key, site] : sites_) {
     site.waiting.clear();
-    site.allowance = std::min(site.allowance, static_cast<double>(settings_.connections_per_route));
+    site.allowance = std::min(site.allowance, most(*site.route));
+    if (!site.route->by_mx()) site.quiet_until = {};
     plan(site);
     left.push_back(&site);
   }
@@ -218,6 +267,9 @@ void QueueIndex::configure(config::Queue settings) {
 
 void QueueIndex::clamp(Time now) {
   auto latest = now + settings_.retry.back();
+  for (auto& [key, pace] : paces_) {
+    for (auto& time : pace) time = std::min(time, now);
+  }
   for (auto& [key, site] : sites_) {
     site.quiet_until = std::min<Time>(site.quiet_until, latest);
     std::vector<std::pair<Time, store::QueueId>> late(site.waiting.upper_bound({latest, UINT64_MAX}), site.waiting.end());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -23,8 +24,9 @@ struct Site {
   std::set<std::pair<Time, store::QueueId>> waiting;   // by due time
   std::size_t workers = 0;       // connections that are being used or opened
   double allowance = 5;          // so many workers at once; grows with success, falls with trouble
-  Time quiet_until{};            // nothing answered: nobody tries before
+  Time quiet_until{};            // nothing answered, or it wants less: nobody tries before
   std::size_t failures = 0;      // in a row
+  std::size_t stumbles = 0;      // messages in a row that it put off or broke off
   std::string words;             // why it is quiet
   std::optional<Time> planned;   // its place in the agenda
 };
@@ -37,9 +39,9 @@ class QueueIndex {
   QueueIndex(const Routes& routes, config::Queue settings) : routes_(routes), settings_(std::move(settings)) {}
 
   // A new entry, or one that was changed by the operator.  One that is being sent is told by finish(): look again.
-  void put(store::QueueId id, std::string_view destination, Time arrived, Time due);
+  void put(store::QueueId id, Lane lane, Time arrived, Time due);
   void remove(store::QueueId id);                       // not one that is being sent: finish() does
-  // The longest due entry of that site; it counts as being sent until finish().
+  // The longest due entry of that site, if its rate allows one; it counts as being sent until finish().
   std::optional<store::QueueId> take(Site& site, Time now);
   // That one, due or not; false: it does not wait (any more).
   bool take(store::QueueId id);
@@ -60,10 +62,11 @@ class QueueIndex {
 
   // Feedback of the workers.
   void went_well(Site& site);
-  void went_badly(Site& site);                          // the host is there, but wants less
-  // False: it was known to be.
-  bool is_down(Site& site, Time now, std::string words);
-  void wake(std::string_view destination);              // the operator knows better: it is tried at once
+  // The host is there, but wants less.  True: for the moment it is left alone.
+  bool went_badly(Site& site, Time now, std::string words);
+  // `refused`: the host answers, and does not want us.  False: it was known to be.
+  bool is_down(Site& site, Time now, std::string words, bool refused = false);
+  void wake(const Lane& lane);                          // the operator knows better: it is tried at once
 
   // A message's own next attempt, after `attempts` of them.
   Time retry_at(std::uint32_t attempts, Time now) const;
@@ -71,8 +74,8 @@ class QueueIndex {
   // Entries of a site that have waited their whole time: given up even though nobody could be asked.
   std::vector<store::QueueId> expired(const Site& site, Time now) const;
 
-  // After a reload: entries find their routes anew.  None may be being sent by the sites that are given up: those stay
-  // until leave().
+  // After a reload: entries find their routes anew, and hosts that were named are tried at once.  Sites that are given
+  // up stay until leave().  put() again each entry: which part of its lane counts may have changed.
   void configure(config::Queue settings);
   // The clock was set back: nothing waits longer than the schedule allows.
   void clamp(Time now);
@@ -85,7 +88,7 @@ class QueueIndex {
   struct Place {
     Time arrived{};
     Time due{};
-    const std::string* destination = nullptr;   // a key of destinations_
+    const Lane* lane = nullptr;                 // a key of lanes_
     Site* site = nullptr;                       // in whose `waiting` it is; nullptr while it is being sent
     bool sending = false;
     bool again = false;
@@ -93,9 +96,15 @@ class QueueIndex {
   using Entries = std::unordered_map<store::QueueId, Place>;
   void wait(store::QueueId id, Place& place);
   void forget(Entries::iterator entry);
-  Site& site_of(std::string_view destination);
+  const Lane* take_lane(Lane lane);
+  void give_lane(const Lane* lane);
+  Site& site_of(const Lane& lane);
   void plan(Site& site);
   static std::size_t allowed(const Site& site);
+  double most(const Route& route) const;
+  // When the route's rate allows the next message.
+  Time free_at(const Site& site) const;
+  void note_pace(const Site& site, Time now);
   void forget_if_idle(Site& site);
 
   const Routes& routes_;
@@ -103,7 +112,8 @@ class QueueIndex {
   Entries entries_;
   std::map<std::string, Site, std::less<>> sites_;               // by Route::key
   std::set<std::pair<Time, Site*>> agenda_;                      // when a worker could begin
-  std::unordered_map<std::string, std::size_t> destinations_;    // how many entries have it
+  std::map<Lane, std::size_t> lanes_;                            // how many entries have it
+  std::map<std::string, std::deque<Time>> paces_;                // by Route::key: the last messages of a route with a rate
   std::size_t workers_ = 0;
 };
 

@@ -49,6 +49,11 @@ std::optional<QueueState> decode_state(std::string_view text) {
   return out;
 }
 
+std::string sender_of(std::string_view state) {
+  auto decoded = decode_state(state);
+  return decoded ? std::move(decoded->sender) : "";
+}
+
 smtp_client::Envelope envelope_of(const QueueState& state) {
   smtp_client::Envelope out;
   out.sender = state.sender;

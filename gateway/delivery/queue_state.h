@@ -32,6 +32,8 @@ struct QueueState {
 std::string encode(const QueueState& state);
 // Nothing: damaged.
 std::optional<QueueState> decode_state(std::string_view text);
+// Of a stored state; "" also for one that is damaged.
+std::string sender_of(std::string_view state);
 
 smtp_client::Envelope envelope_of(const QueueState& state);
 

@@ -71,7 +71,7 @@ std::optional<store::Onward> ReleaseToHost::onward(const store::Account& account
 }
 
 void ReleaseToHost::queued(store::QueueId id, const store::Onward& onward) {
-  if (tell_) tell_({{id, onward.destination, onward.due}});
+  if (tell_) tell_({{id, onward.destination, onward.due, ""}});   // to a server of ours, whoever the sender
 }
 
 }  // namespace postern::delivery

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,24 +12,43 @@
 
 namespace postern::delivery {
 
-// How the mail of a domain goes on.
+// How mail goes on.
 struct Route {
   std::string key;                    // equal for equal routes: what shares connections and back-off
   std::string domain;                 // of a route by MX
   std::vector<config::Host> hosts;    // in order of trial; empty: the mail hosts of `domain` in DNS
+  std::vector<std::string> mx;        // of those only these, as config::Route; empty: all
   config::TlsUse tls = config::TlsUse::may;
+  std::string login;                  // AUTH; "": none
+  std::string password_file;
+  config::Rate rate;                  // messages; count 0: no limit
+  std::uint64_t connections = 0;      // at once; 0: the queue's limit
+  bool own = false;                   // to the server of a domain of ours
   bool by_mx() const { return hosts.empty(); }
 };
 using RoutePtr = std::shared_ptr<const Route>;
 
-// Which domain goes where, by the configuration.  Safe from any thread.
+// What decides over the route of a message.
+struct Lane {
+  std::string destination;   // a domain in A-label form, or an address literal
+  std::string sender;        // the envelope's address, "": the null reverse-path; in the queue's memory only its domain
+  auto operator<=>(const Lane&) const = default;
+};
+
+// Which mail goes where, by the configuration.  Safe from any thread.
+//
+// In this order: deliver of a domain of ours; [routes] by the destination, by the longest ".domain" above it;
+// [senders] by the sender's domain; [routes."*"]; the mail hosts of the destination.
 class Routes {
  public:
   explicit Routes(const config::Config& config) { configure(config); }
   void configure(const config::Config& config);   // after a reload
 
-  // Of a domain in A-label form, or an address literal.
-  RoutePtr find(std::string_view domain) const;
+  RoutePtr find(const Lane& lane) const;
+  // Of a domain of ours, or of any without regard to the sender.
+  RoutePtr find(std::string_view destination) const;
+  // With the sender's domain where a route depends on it, else without: what the queue keeps in memory.
+  Lane narrowed(Lane lane) const;
   // Of a domain of ours that goes on; nothing: it has mailboxes here, or is not ours.
   std::optional<config::Relay> relay(std::string_view domain) const;
 

@@ -111,7 +111,7 @@ io::Task<std::optional<Time>> Queue::attempt(Site& site, Line& line, const Entry
 void Queue::feed_back(Site& site, const Attempt& attempt) {
   if (attempt.down) {
     auto words = words_of(*attempt.down);
-    if (index_.is_down(site, now(), words)) {
+    if (index_.is_down(site, now(), words, attempt.down->step == smtp_client::Step::auth)) {
       log::warning("queue.down", {{"route", site.route->key}, {"what", words}, {"waiting", std::to_string(site.waiting.size() + 1)},
                                   {"next", rfc3339(site.quiet_until)}});
     }
@@ -123,9 +123,15 @@ void Queue::feed_back(Site& site, const Attempt& attempt) {
     return refused_early || outcome.kind == Kind::lost || outcome.kind == Kind::timed_out || outcome.kind == Kind::protocol_error;
   };
   bool was_down = !site.words.empty();
-  if (std::any_of(attempt.outcomes.begin(), attempt.outcomes.end(), stumbled)) index_.went_badly(site);
-  else index_.went_well(site);
-  if (was_down) set_trouble(site);
+  auto trouble = std::find_if(attempt.outcomes.begin(), attempt.outcomes.end(), stumbled);
+  bool rests = false;
+  if (trouble == attempt.outcomes.end()) index_.went_well(site);
+  else rests = index_.went_badly(site, now(), words_of(*trouble));
+  if (rests) {
+    log::warning("queue.rests", {{"route", site.route->key}, {"what", words_of(*trouble)}, {"waiting", std::to_string(site.waiting.size() + 1)},
+                                 {"next", rfc3339(site.quiet_until)}});
+  }
+  if (was_down || rests) set_trouble(site);
 }
 
 io::Task<std::optional<Time>> Queue::settle(const Entry& entry, QueueState state, Attempt attempt) {

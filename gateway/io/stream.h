@@ -79,8 +79,12 @@ class Stream {
   // Server side of the handshake.  What the peer sent before it in plaintext is dropped first
   // (RFC 3207 4.2, RFC 9051 6.2.1: a command injected behind STARTTLS must not be obeyed).
   Task<void> start_tls(std::shared_ptr<const TlsContext> context, Deadline deadline);
-  // Client side; `host` for SNI, and checked against the certificate if the context verifies.
+  // Client side; throws HandshakeFailed where the handshake fails.  `host` for SNI, and checked against the certificate
+  // if the context verifies.
   Task<void> connect_tls(std::shared_ptr<const TlsContext> context, std::string host, Deadline deadline);
+  Task<void> connect_tls(std::shared_ptr<const TlsContext> context, PeerCheck peer, Deadline deadline);
+  // Of a connection that we opened with TLS, where the certificate was looked at.
+  CertificateFault certificate_fault() const;
   bool is_tls() const;
   TlsInfo tls_info() const;
 

@@ -54,9 +54,18 @@ std::shared_ptr<const TlsContext> TlsContext::client(bool verify) {
   CHECK(context != nullptr);
   std::shared_ptr<const TlsContext> out(new TlsContext(context));
   set_policy(context);
+  CHECK(SSL_CTX_dane_enable(context) == 1);
   if (verify) {
     SSL_CTX_set_default_verify_paths(context);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  }
+  return out;
+}
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::client_trusting(const std::string& authorities) {
+  auto out = client(true);
+  if (SSL_CTX_load_verify_file(out->get(), authorities.c_str()) != 1) {
+    return Error(authorities + ": no PEM certificates that could be trusted: " + last_openssl_error());
   }
   return out;
 }

@@ -16,6 +16,15 @@ io::Task<void> connect_to(const Target& target, std::optional<io::Stream>& strea
 
 }  // namespace
 
+Result<TlsContexts> contexts_trusting(const std::string& authorities) {
+  TlsContexts out;
+  if (authorities.empty()) return out;
+  auto verifying = io::TlsContext::client_trusting(authorities);
+  if (!verifying) return verifying.error();
+  out.verifying = std::move(*verifying);
+  return out;
+}
+
 Connection::Connection(io::Stream stream, const Target& target)
     : stream_(std::move(stream)), dialect_(target.dialect), timeouts_(target.timeouts) {}
 

@@ -57,6 +57,8 @@ class Connection {
   const Extensions& extensions() const { return extensions_; }
   bool is_tls() const { return stream_.is_tls(); }
   io::TlsInfo tls_info() const { return stream_.tls_info(); }
+  // What `verify` would have refused, where the target said `observe`.
+  io::CertificateFault certificate_fault() const { return stream_.certificate_fault(); }
   Endpoint peer() const { return stream_.peer(); }
   std::uint64_t messages() const { return messages_; }   // transactions begun, probes included
 

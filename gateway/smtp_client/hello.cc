@@ -8,7 +8,22 @@ namespace {
 
 using Kind = Outcome::Kind;
 
-Ended no_tls(Step step, std::string text) { return Ended{Outcome::ours(Kind::tls_failed, step, "4.7.5", std::move(text))}; }
+Ended no_tls(Step step, Outcome::Tls how, std::string text) {
+  auto outcome = Outcome::ours(Kind::tls_failed, step, "4.7.5", std::move(text));
+  outcome.tls = how;
+  return Ended{std::move(outcome)};
+}
+
+Outcome::Tls tls_trouble(io::CertificateFault fault) {
+  switch (fault) {
+    case io::CertificateFault::none: return Outcome::Tls::handshake;
+    case io::CertificateFault::name: return Outcome::Tls::certificate_name;
+    case io::CertificateFault::expired: return Outcome::Tls::certificate_expired;
+    case io::CertificateFault::untrusted: return Outcome::Tls::certificate_untrusted;
+  }
+  return Outcome::Tls::handshake;
+}
+
 Ended no_login(std::string text) { return Ended{Outcome::ours(Kind::transient, Step::auth, "4.7.0", std::move(text))}; }
 
 // Not the recipients were refused, we were.
@@ -63,13 +78,13 @@ io::Task<void> Connection::ask_for_tls(const Target& target, const TlsContexts& 
   step_ = Step::starttls;
   bool required = target.tls != TlsPolicy::may;
   if (!extensions_.starttls) {
-    if (required) throw no_tls(step_, "STARTTLS is not offered, and mail goes there over TLS only");
+    if (required) throw no_tls(step_, Outcome::Tls::not_offered, "STARTTLS is not offered, and mail goes there over TLS only");
     co_return;
   }
   auto reply = co_await ask("STARTTLS\r\n", timeouts_.command);
   if (reply.code != 220) {
     // RFC 3207 4: whether to go on without is for us to say.
-    if (required) throw no_tls(step_, "STARTTLS is refused: " + reply.sentence());
+    if (required) throw no_tls(step_, Outcome::Tls::not_offered, "STARTTLS is refused: " + reply.sentence());
     co_return;
   }
   // Octets behind the 220 were not sent under TLS, but would be read as if: a forged answer to our EHLO
@@ -83,17 +98,28 @@ io::Task<void> Connection::ask_for_tls(const Target& target, const TlsContexts& 
 io::Task<void> Connection::start_tls(const Target& target, const TlsContexts& tls) {
   step_ = Step::tls;
   bool verify = target.tls == TlsPolicy::verify;
-  if (verify && target.tls_name.empty()) throw no_tls(step_, "there is no name that the certificate should bear");
-  auto context = verify ? tls.verifying : tls.any;
+  if (verify && target.tls_name.empty()) throw no_tls(step_, Outcome::Tls::certificate_name, "there is no name that the certificate should bear");
+  auto context = verify || target.observe ? tls.verifying : tls.any;
+  io::PeerCheck peer;
+  peer.name = target.tls_name;
+  peer.observe = target.observe && target.tls == TlsPolicy::may;
+  if (target.tls == TlsPolicy::dane) {
+    peer.tlsa = target.tlsa;
+    peer.also = target.also_named;
+  }
   std::string failure;
+  auto how = Outcome::Tls::handshake;
   try {
-    co_await stream_.connect_tls(std::move(context), target.tls_name, in(timeouts_.tls));
+    co_await stream_.connect_tls(std::move(context), std::move(peer), in(timeouts_.tls));
+  } catch (const io::HandshakeFailed& failed) {
+    failure = failed.what();
+    how = tls_trouble(failed.fault);
   } catch (const io::Closed& closed) {
     failure = closed.what();
   } catch (const io::TimedOut&) {
     failure = "TLS handshake: no answer in time";
   }
-  if (!failure.empty()) throw no_tls(step_, failure);
+  if (!failure.empty()) throw no_tls(step_, how, failure);
 }
 
 io::Task<void> Connection::log_in(const Login& login) {

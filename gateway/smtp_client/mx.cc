@@ -88,6 +88,7 @@ io::Task<dns::Status> find_addresses(dns::Resolver& resolver, std::vector<MailHo
     const auto& six = answers[2 * i];
     const auto& four = answers[2 * i + 1];
     hosts[i].addresses = in_turn(six, four, random);
+    hosts[i].authentic = (!six.ok() || six.authentic) && (!four.ok() || four.authentic);
     if (!hosts[i].addresses.empty()) continue;
     if (six.temporary()) trouble = six.status;
     if (four.temporary()) trouble = four.status;
@@ -117,6 +118,12 @@ MailHost host_of(const dns::Record& mx) {
 
 }  // namespace
 
+bool matches_host(std::string_view pattern, std::string_view host) {
+  if (!pattern.starts_with("*.")) return pattern == host;
+  auto dot = host.find('.');
+  return dot != std::string_view::npos && dot != 0 && host.substr(dot) == pattern.substr(1);
+}
+
 io::Task<MailHosts> find_mail_hosts(dns::Resolver& resolver, std::string domain, const Ourselves& us, Random random, Deadline deadline) {
   if (domain.starts_with('[')) co_return of_literal(domain, us);
   auto mx = co_await resolver.query(domain, dns::Type::mx, deadline);
@@ -138,6 +145,8 @@ io::Task<MailHosts> find_mail_hosts(dns::Resolver& resolver, std::string domain,
   auto trouble = co_await find_addresses(resolver, out.hosts, random, deadline);
   if (!cut_off(out.hosts, us)) co_return loops_back(domain);
   std::erase_if(out.hosts, [](const MailHost& host) { return host.addresses.empty(); });
+  // Without MX the host is the domain itself, which nobody has told us.
+  for (auto& host : out.hosts) host.authentic = host.authentic && (implicit || mx.authentic);
   if (!out.hosts.empty()) co_return std::move(out);
   if (trouble != dns::Status::ok) co_return dns_trouble(implicit ? domain : "the mail hosts of " + domain, "A and AAAA", trouble);
   if (implicit) co_return no_hosts(Kind::permanent, "5.1.2", "the domain " + domain + " has neither a mail host nor an address");

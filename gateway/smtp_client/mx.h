@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gateway/base/clock.h"
@@ -21,6 +22,7 @@ struct MailHost {
   std::string name;                   // lower case, no final dot; the literal itself for an address literal
   std::uint16_t preference = 0;
   std::vector<IpAddress> addresses;   // never empty; IPv6 and IPv4 in turn, beginning with IPv6
+  bool authentic = false;             // DNS answered so for all on the way to the addresses: MX, CNAMEs, A and AAAA
 };
 
 // Where a domain's mail goes, in order of trial; without hosts `failure` says why.
@@ -28,6 +30,9 @@ struct MailHosts {
   std::vector<MailHost> hosts;
   Outcome failure;   // transient or permanent, Step::connect, our words
 };
+
+// "mx.example.org", or "*.example.org" for exactly one label in front (RFC 8461 4.1).  Both in lower case.
+bool matches_host(std::string_view pattern, std::string_view host);
 
 // Who we are, so that mail for a domain that we are a backup of never comes back to us (RFC 5321 5.1).
 struct Ourselves {

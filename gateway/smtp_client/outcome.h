@@ -15,6 +15,8 @@ std::string_view step_name(Step step);
 
 // What became of one recipient, or of a connection that did not come about.
 struct Outcome {
+  // Of tls_failed: how.
+  enum class Tls { none, not_offered, handshake, certificate_name, certificate_expired, certificate_untrusted };
   enum class Kind {
     accepted,
     transient,        // the remote's 4xx
@@ -27,6 +29,7 @@ struct Outcome {
   };
   Kind kind = Kind::not_tried;
   Step step = Step::connect;
+  Tls tls = Tls::none;
   // The whole message had been handed over and its last answer did not come: the remote may have taken it, and
   // sending again may make a duplicate (RFC 5321 4.5.4.1).  Never set when a retry is safe.
   bool maybe_delivered = false;

@@ -47,6 +47,13 @@ TEST_CASE("a host name and one domain are enough") {
   CHECK(c.budgets.cpu == 20ms);
 }
 
+TEST_CASE("a resolver elsewhere that is to be believed is warned of") {
+  CHECK(config::parse(kSmallest + "[dns]\nservers = [\"127.0.0.1\"]\nvalidating = true\n", "p.toml").warnings.size() == config::parse(kSmallest, "p.toml").warnings.size());
+  auto warnings = config::parse(kSmallest + "[dns]\nservers = [\"192.0.2.1\"]\nvalidating = true\n", "p.toml").warnings;
+  REQUIRE_FALSE(warnings.empty());
+  CHECK(warnings.back() == "p.toml:5: validating = true in [dns] believes 192.0.2.1:53, which is not on this machine: who stands between can forge what DANE rests on");
+}
+
 TEST_CASE("every key of the manual is understood") {
   auto loaded = config::parse(R"(
 hostname = "MX.corp.example."
@@ -199,10 +206,10 @@ TEST_CASE("a mistake names file, line and cure") {
       {top + "[domains.\"no spaces\"]\n", "p.toml:2: [domains.\"no spaces\"]: \"no spaces\" is no domain name"},
       {kSmallest + "[domains.\"CORP.example\"]\n", "p.toml:3: [domains.\"CORP.example\"] is there twice; the first one is in line 2"},
       {top + "[domains.\"b\u00fccher.example\"]\n[domains.\"xn--bcher-kva.example\"]\n", "p.toml:3: [domains.\"xn--bcher-kva.example\"] is there twice; the first one is in line 2"},
-      {kSmallest + "deliver = \"mailbox\"\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", \"smtp://HOST:PORT\" or \"lmtp://HOST:PORT\", not \"mailbox\" (mailboxes?)"},
-      {kSmallest + "deliver = \"smtp://10.0.0.999\"\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", \"smtp://HOST:PORT\" or \"lmtp://HOST:PORT\", not \"smtp://10.0.0.999\""},
-      {kSmallest + "deliver = \"smtp://mail.example:0\"\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", \"smtp://HOST:PORT\" or \"lmtp://HOST:PORT\", not \"smtp://mail.example:0\""},
-      {kSmallest + "deliver = [\"smtp://a.example\", 5]\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", \"smtp://HOST:PORT\" or \"lmtp://HOST:PORT\", not \"a number\""},
+      {kSmallest + "deliver = \"mailbox\"\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", \"smtp://HOST:PORT\", \"smtps://HOST:PORT\" or \"lmtp://HOST:PORT\", not \"mailbox\" (mailboxes?)"},
+      {kSmallest + "deliver = \"smtp://10.0.0.999\"\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", \"smtp://HOST:PORT\", \"smtps://HOST:PORT\" or \"lmtp://HOST:PORT\", not \"smtp://10.0.0.999\""},
+      {kSmallest + "deliver = \"smtp://mail.example:0\"\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", \"smtp://HOST:PORT\", \"smtps://HOST:PORT\" or \"lmtp://HOST:PORT\", not \"smtp://mail.example:0\""},
+      {kSmallest + "deliver = [\"smtp://a.example\", 5]\n", "p.toml:3: deliver in [domains.\"corp.example\"] must be \"mailboxes\", \"smtp://HOST:PORT\", \"smtps://HOST:PORT\" or \"lmtp://HOST:PORT\", not \"a number\""},
       {kSmallest + "deliver = []\n", "p.toml:3: deliver in [domains.\"corp.example\"] is an empty list: name a host, or \"mailboxes\""},
       {kSmallest + "deliver = \"smtp://10.0.0.5\"\ntls = \"maybe\"\n", "p.toml:4: tls in [domains.\"corp.example\"] must be one of \"never\", \"may\", \"must\", \"verify\", not \"maybe\""},
       {kSmallest + "deliver = \"smtp://10.0.0.5\"\ncatch_all = \"a@corp.example\"\n", "p.toml:4: catch_all in [domains.\"corp.example\"] is for mailboxes; this domain's mail goes on to its own server"},

@@ -34,7 +34,7 @@ struct World {
     out.connections = 10;
     return out;
   }
-  void put(store::QueueId id, const char* destination, Time due = kNow, Time arrived = kNow) { index.put(id, destination, arrived, due); }
+  void put(store::QueueId id, const char* destination, Time due = kNow, Time arrived = kNow) { index.put(id, {destination, "you@sender.test"}, arrived, due); }
   std::vector<store::QueueId> begin_all(Time now = kNow) {
     std::vector<store::QueueId> out;
     while (auto begun = index.enter(now)) {
@@ -96,7 +96,7 @@ TEST_CASE("trouble halves the connections") {
   World w;
   for (store::QueueId id = 1; id <= 10; ++id) w.put(id, "one.test");
   w.begin_all();
-  w.index.went_badly(*w.sites.front());
+  w.index.went_badly(*w.sites.front(), kNow, "busy");
   CHECK_FALSE(w.index.may_stay(*w.sites.front(), kNow));
   w.index.leave(*w.sites.front());
   w.index.leave(*w.sites.front());
@@ -130,7 +130,7 @@ TEST_CASE("the wait for a host that is down grows, but the company's own is aske
   config::Config none;
   Routes routes(none);
   QueueIndex index(routes, World::settings());
-  index.put(1, "far.test", kNow, kNow);
+  index.put(1, {"far.test", ""}, kNow, kNow);
   auto begun = index.enter(kNow);
   REQUIRE(begun);
   index.is_down(*begun->site, kNow, "x");
@@ -153,7 +153,7 @@ TEST_CASE("the operator wakes a host that was down") {
   w.index.finish(1, kNow);
   w.index.leave(*w.sites.front());
   CHECK(w.begin_all().empty());
-  w.index.wake("also-one.test");
+  w.index.wake({"also-one.test", ""});
   CHECK(w.begin_all().size() == 1);
 }
 
@@ -229,4 +229,101 @@ TEST_CASE("a clock that was set back makes nothing wait longer than the schedule
   w.put(1, "one.test", kNow + 1h);
   w.index.clamp(kNow - 24h);
   CHECK(w.index.next() == kNow - 24h + 10min);
+}
+
+TEST_CASE("a route with a rate is given so many messages in its window and no more") {
+  World w;
+  auto& route = w.config.routes.emplace_back();
+  route.name = "three.test";
+  route.hosts.push_back(*config::parse_host("smtp://10.0.0.3"));
+  route.rate = {3, 60s};
+  route.connections = 2;
+  w.routes.configure(w.config);
+  for (store::QueueId id = 1; id <= 5; ++id) w.put(id, "three.test");
+  CHECK(w.begin_all().size() == 2);   // connections
+  auto* site = w.sites.front();
+  CHECK(w.index.take(*site, kNow + 10s) == store::QueueId{3});
+  CHECK_FALSE(w.index.take(*site, kNow + 10s));
+  w.index.leave(*site);
+  CHECK(w.index.next() == kNow + 60s);
+  CHECK(w.begin_all(kNow + 59s).empty());
+  CHECK(w.begin_all(kNow + 60s) == std::vector<store::QueueId>{4});
+  CHECK(w.index.take(*site, kNow + 60s) == store::QueueId{5});
+}
+
+TEST_CASE("a rate is not forgotten with the last message of its route") {
+  World w;
+  auto& route = w.config.routes.emplace_back();
+  route.name = "three.test";
+  route.hosts.push_back(*config::parse_host("smtp://10.0.0.3"));
+  route.rate = {1, 60s};
+  w.routes.configure(w.config);
+  w.put(1, "three.test");
+  CHECK(w.begin_all().size() == 1);
+  w.index.finish(1, std::nullopt);
+  w.index.leave(*w.sites.front());
+  w.put(2, "three.test");
+  CHECK(w.begin_all(kNow + 30s).empty());
+  CHECK(w.begin_all(kNow + 60s).size() == 1);
+}
+
+TEST_CASE("a host that puts off one message after the other is left alone for longer and longer") {
+  World w;
+  for (store::QueueId id = 1; id <= 100; ++id) w.put(id, "one.test");
+  auto* site = w.index.enter(kNow)->site;
+  for (int i = 0; i < 4; ++i) CHECK_FALSE(w.index.went_badly(*site, kNow, "busy"));
+  CHECK(w.index.may_stay(*site, kNow));
+  CHECK(w.index.went_badly(*site, kNow, "450 too busy"));
+  CHECK(site->words == "450 too busy");
+  CHECK_FALSE(w.index.may_stay(*site, kNow));
+  auto first = site->quiet_until - kNow;
+  CHECK(first >= 13s);
+  CHECK(first <= 17s);
+  auto later = site->quiet_until;
+  CHECK(w.index.went_badly(*site, later, "450 too busy"));
+  CHECK(site->quiet_until - later >= 26s);
+  w.index.went_well(*site);
+  CHECK(site->words.empty());
+  CHECK_FALSE(w.index.went_badly(*site, later, "busy"));
+}
+
+TEST_CASE("a smarthost that is away is asked often, one that refuses our password is not") {
+  World w;
+  auto& route = w.config.routes.emplace_back();
+  route.name = "*";
+  route.hosts.push_back(*config::parse_host("smtp://10.0.0.9"));
+  w.routes.configure(w.config);
+  for (bool refused : {false, true}) {
+    store::QueueId id = refused ? 2 : 1;
+    w.put(id, "far.test");
+    auto* site = w.index.enter(kNow + 24h)->site;
+    auto at = kNow + 24h;
+    for (int i = 0; i < 3; ++i) {
+      CHECK(w.index.is_down(*site, at, "away", refused));
+      auto wait = site->quiet_until - at;
+      if (i > 0) CHECK((wait > 6min) == refused);
+      at = site->quiet_until;
+    }
+    w.index.finish(id, std::nullopt);
+    w.index.leave(*site);
+  }
+}
+
+TEST_CASE("after a reload mail finds the route of its sender") {
+  World w;
+  w.put(1, "far.test");
+  CHECK(w.begin_all().size() == 1);
+  CHECK(w.sites.front()->route->key == "mx:far.test");
+  w.index.finish(1, kNow + 1min);
+  w.index.leave(*w.sites.front());
+  auto& route = w.config.senders.emplace_back();
+  route.name = "sender.test";
+  route.hosts.push_back(*config::parse_host("smtp://10.0.0.9"));
+  w.routes.configure(w.config);
+  w.index.configure(World::settings());
+  w.put(1, "far.test");   // read again
+  auto begun = w.index.enter(kNow);
+  REQUIRE(begun);
+  CHECK(begun->site->route->hosts.front().name == "10.0.0.9");
+  CHECK(w.index.size() == 1);
 }

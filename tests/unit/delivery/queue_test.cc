@@ -73,7 +73,7 @@ struct World {
     store.now = Clock::system().now();
     auto done = loop.block_on(store.deliver(std::move(delivery)));
     auto id = done.queued.at(0).at(0);
-    queue->added({{id, domain, {}}});
+    queue->added({{id, domain, {}, ""}});
     return id;
   }
 
@@ -213,9 +213,9 @@ TEST_CASE("while a host is down its mail waits with the reason, other mail flows
   for (int i = 0; i < 20; ++i) w.put("one.test", {"ann@one.test"});
   w.put("two.test", {"bob@two.test"});
   REQUIRE(w.until([&] { return other.got.size() == 1; }));
-  REQUIRE(w.until([&] { return !w.queue->trouble_of("one.test").empty(); }));
-  CHECK(w.queue->trouble_of("one.test").find("refused") != std::string::npos);
-  CHECK(w.queue->trouble_of("two.test").empty());
+  REQUIRE(w.until([&] { return !w.queue->trouble_of({"one.test", ""}).empty(); }));
+  CHECK(w.queue->trouble_of({"one.test", ""}).find("refused") != std::string::npos);
+  CHECK(w.queue->trouble_of({"two.test", ""}).empty());
   CHECK(w.queued() == 20);
   CHECK(w.queue->figures().deferred == 0);   // it says nothing about the messages
 
@@ -414,7 +414,7 @@ TEST_CASE("a damaged envelope is held for the operator, not tried and not lost")
   store::Delivery delivery;
   delivery.items.push_back(std::move(item));
   auto done = w.loop.block_on(w.store.deliver(std::move(delivery)));
-  w.queue->added({{done.queued.at(0).at(0), "one.test", {}}});
+  w.queue->added({{done.queued.at(0).at(0), "one.test", {}, ""}});
   REQUIRE(w.until([&] { return w.queue->figures().waiting == 0 && w.queue->idle(); }));
   CHECK(w.entries().at(0).held);
   CHECK(host.connections == 0);

@@ -122,6 +122,7 @@ struct Play {
   std::vector<Outcome> outcomes;   // of the last message
   bool usable = false;             // behind it
   bool was_tls = false;
+  io::CertificateFault fault = io::CertificateFault::none;
 
   explicit Play(std::string script) {
     server.script = std::move(script);
@@ -175,6 +176,7 @@ struct Play {
       auto& connection = *opened.connection;
       offered = connection.extensions();
       was_tls = connection.is_tls();
+      fault = connection.certificate_fault();
       co_await use(connection);
       if (pause.count() != 0) co_await io::sleep_until(in(pause));
       usable = connection.usable();
