@@ -80,6 +80,7 @@ struct Domain {
 struct Queue {
   std::vector<Milliseconds> retry;            // the waits between attempts; the last one again and again
   Milliseconds expire{5 * 24 * 3'600'000};    // RFC 5321 4.5.4.1: at least 4 to 5 days
+  Milliseconds delay_notice{4 * 3'600'000};   // then the sender is told that it takes longer; 0: he is not
   std::uint64_t connections_per_route = 20;
   std::uint64_t connections = 200;
   Queue();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gateway/delivery/plan.h"
+#include "gateway/delivery/report.h"
 #include "gateway/directory/directory.h"
 #include "gateway/io/task.h"
 #include "gateway/store/store.h"
@@ -26,12 +27,14 @@ class Deliverer {
 
   // `quarantine`: the account that owns the originals of class virus.
   Deliverer(store::Store& store, const directory::Directory& directory, std::string hostname, store::AccountId quarantine, Tell tell = {})
-      : store_(store), directory_(directory), hostname_(std::move(hostname)), quarantine_(quarantine), tell_(std::move(tell)) {}
+      : store_(store), directory_(directory), hostname_(hostname), reports_(directory, std::move(hostname)), quarantine_(quarantine),
+        tell_(std::move(tell)) {}
 
   // One atomic, durable commit for all recipients: when it is done the caller may say 250.
   // Otherwise nothing was stored.  The trace goes with it; `reply` is the text that will be said.
   // A copy that a rule redirects to nobody of ours is held for its recipient, class policy: `message` says so then.
   // A recipient whose mail goes on gets an account here when a copy is held for him the first time.
+  // A sender who is known and asked for it (RFC 3461) is told in the same commit that his message is in a mailbox.
   io::Task<store::Change> deliver(std::shared_ptr<Judged> message, std::string reply);
 
   // The trace of a message that was refused or deferred; a failure is logged, the refusal stands.
@@ -47,6 +50,7 @@ class Deliverer {
   store::Store& store_;
   const directory::Directory& directory_;
   std::string hostname_;
+  Reports reports_;
   store::AccountId quarantine_;
   Tell tell_;
 };

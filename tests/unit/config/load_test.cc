@@ -260,6 +260,7 @@ when_down = "queue"
 [queue]
 retry = ["30s", "1h"]
 expire = "4d"
+delay_notice = "0s"
 connections_per_route = 3
 connections = 9
 )", "p.toml");
@@ -279,6 +280,7 @@ connections = 9
   CHECK(loaded.config.queue.expire == std::chrono::days(4));
   CHECK(loaded.config.queue.connections_per_route == 3);
   CHECK(loaded.config.queue.connections == 9);
+  CHECK(loaded.config.queue.delay_notice.count() == 0);
 }
 
 TEST_CASE("without a [queue] mail is tried for five days, in intervals that grow to four hours") {
@@ -286,4 +288,5 @@ TEST_CASE("without a [queue] mail is tried for five days, in intervals that grow
   CHECK(loaded.config.queue.retry.front() == std::chrono::minutes(1));
   CHECK(loaded.config.queue.retry.back() == std::chrono::hours(4));
   CHECK(loaded.config.queue.expire == std::chrono::days(5));
+  CHECK(loaded.config.queue.delay_notice == std::chrono::hours(4));
 }
