@@ -65,6 +65,7 @@ struct Relay {
   TlsUse tls = TlsUse::may;
   bool ask_recipients = true;     // at RCPT; false: every address is taken
   bool queue_when_down = false;   // an address of which nothing is known while no host answers: taken, not 450
+  bool through = false;           // handed on before the sender's 250; the one host's refusal is passed back
   bool operator==(const Relay&) const = default;
 };
 

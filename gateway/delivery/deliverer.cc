@@ -87,6 +87,27 @@ io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std:
   auto delivery = plan(*message, accounts, hostname_);
   reports_.add_delivered(delivery, *message, delivered_here(*message, accounts));
   delivery.rows.push_back(trace_row(*message, reply));
+  auto stored = co_await store_and_tell(std::move(delivery));
+  co_return stored;
+}
+
+io::Task<store::Change> Deliverer::keep_rest(store::Delivery plan, std::shared_ptr<const Judged> message, QueueState rest, std::vector<Fate> told,
+                                             std::string reply) {
+  constexpr auto kFirstWait = std::chrono::minutes(1);   // it was tried just now
+  if (rest.recipients.empty()) {
+    plan.items.clear();
+  } else {
+    auto& onward = plan.items.front().onward.front();
+    onward.state = encode(rest);
+    onward.due = Clock::system().now() + kFirstWait;
+  }
+  if (!told.empty()) reports_.add(plan, rest, {message->when}, told, message->received.view());
+  plan.rows.push_back(trace_row(*message, reply));
+  auto stored = co_await store_and_tell(std::move(plan));
+  co_return stored;
+}
+
+io::Task<store::Change> Deliverer::store_and_tell(store::Delivery delivery) {
   std::vector<Queued> queued;
   for (const auto& item : delivery.items) {
     for (const auto& onward : item.onward) queued.push_back({0, onward.destination, onward.due});

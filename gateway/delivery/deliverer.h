@@ -37,6 +37,12 @@ class Deliverer {
   // A sender who is known and asked for it (RFC 3461) is told in the same commit that his message is in a mailbox.
   io::Task<store::Change> deliver(std::shared_ptr<Judged> message, std::string reply);
 
+  // The same for what is left of a message that was handed on (hand_on.h): `plan` with its one entry, of which `rest` is
+  // to be queued, if anybody is left in it; `told` is reported to the sender.
+  io::Task<store::Change> keep_rest(store::Delivery plan, std::shared_ptr<const Judged> message, QueueState rest, std::vector<Fate> told,
+                                    std::string reply);
+  const std::string& hostname() const { return hostname_; }
+
   // The trace of a message that was refused or deferred; a failure is logged, the refusal stands.
   io::Task<void> record(std::shared_ptr<const Judged> message, std::string reply);
 
@@ -45,6 +51,7 @@ class Deliverer {
   Redirected redirected(Judged& message, std::size_t recipient) const;
   io::Task<store::AccountId> account_for(const smtp::Recipient& recipient, bool held);
   io::Task<store::Change> find_accounts(Judged& message, PlanAccounts& accounts);
+  io::Task<store::Change> store_and_tell(store::Delivery delivery);
   void tell(std::vector<Queued> queued, const store::Delivered& delivered);
 
   store::Store& store_;
