@@ -34,7 +34,9 @@ Deliverer::Redirected Deliverer::redirected(Judged& message, std::size_t recipie
   if (copy.redirect.empty()) return out;
   auto to = directory_.resolve(copy.redirect);
   out.account = to.found() ? to.account : 0;
-  if (to.kind == directory::Resolution::Kind::onward) out.onward = {to.domain, copy.redirect, to.account_address};
+  // Its server's reports on success would tell the sender where his message went.
+  auto notify = message.recipients[recipient].notify.without_success();
+  if (to.kind == directory::Resolution::Kind::onward) out.onward = {to.domain, copy.redirect, to.account_address, notify, {}};
   if (out.account != 0 || !out.onward.domain.empty()) return out;
   smtp::Hit wrong;
   wrong.kind = "error";
@@ -89,7 +91,7 @@ io::Task<store::Change> Deliverer::find_accounts(Judged& message, PlanAccounts& 
     auto owner = account != 0 ? store_.account(account) : std::nullopt;
     accounts.owners.push_back(owner ? owner->address : recipient.account);
     accounts.redirects.push_back(redirect.account);
-    OnwardCopy own{recipient.onward, recipient.address, recipient.confirmed ? recipient.account : ""};
+    OnwardCopy own{recipient.onward, recipient.address, recipient.confirmed ? recipient.account : "", recipient.notify, recipient.orcpt};
     bool elsewhere = redirect.account != 0 || !redirect.onward.domain.empty();
     accounts.onward.push_back(elsewhere ? std::move(redirect.onward) : std::move(own));
   }
@@ -163,16 +165,48 @@ io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std:
     message->signatures = co_await signer_->sign(record_of(message->received, hostname_), message->id);
   }
   auto delivery = plan(*message, accounts, hostname_);
+  store::Delivery reports;
+  reports_.add_delivered(reports, *message, delivered_here(*message, accounts));
+  co_await add_reports(delivery, std::move(reports));
   delivery.rows.push_back(trace_row(*message, reply));
   for (auto* rows : {&counted.rows, &also}) std::move(rows->begin(), rows->end(), std::back_inserter(delivery.rows));
   if (counted.stops) tell_postmaster(*message, counted, delivery);
+  auto stored = co_await store_and_tell(std::move(delivery));
+  if (!stored.ok() && ledger_ != nullptr) ledger_->not_committed(accounts.sender, counted);
+  co_return stored;
+}
+
+// Apart until they are signed: the message has its own signatures.
+io::Task<void> Deliverer::add_reports(store::Delivery& delivery, store::Delivery reports) {
+  if (signer_ != nullptr) co_await signer_->sign(reports);
+  for (auto& item : reports.items) delivery.items.push_back(std::move(item));
+}
+
+io::Task<store::Change> Deliverer::keep_rest(store::Delivery plan, std::shared_ptr<const Judged> message, QueueState rest, std::vector<Fate> told,
+                                             std::string reply) {
+  constexpr auto kFirstWait = std::chrono::minutes(1);   // it was tried just now
+  if (rest.recipients.empty()) {
+    plan.items.clear();
+  } else {
+    auto& onward = plan.items.front().onward.front();
+    onward.state = encode(rest);
+    onward.due = Clock::system().now() + kFirstWait;
+  }
+  store::Delivery reports;
+  if (!told.empty()) reports_.add(reports, rest, {message->when}, told, message->received.view());
+  co_await add_reports(plan, std::move(reports));
+  plan.rows.push_back(trace_row(*message, reply));
+  auto stored = co_await store_and_tell(std::move(plan));
+  co_return stored;
+}
+
+io::Task<store::Change> Deliverer::store_and_tell(store::Delivery delivery) {
   std::vector<Queued> queued;
   for (const auto& item : delivery.items) {
     for (const auto& onward : item.onward) queued.push_back({0, onward.destination, onward.due, sender_of(onward.state)});
   }
   auto delivered = co_await store_.deliver(std::move(delivery));
   if (delivered.ok() && !queued.empty()) tell(std::move(queued), delivered);
-  if (!delivered.ok() && ledger_ != nullptr) ledger_->not_committed(accounts.sender, counted);
   co_return delivered;
 }
 

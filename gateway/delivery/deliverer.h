@@ -8,6 +8,7 @@
 
 #include "gateway/delivery/plan.h"
 #include "gateway/delivery/send_ledger.h"
+#include "gateway/delivery/report.h"
 #include "gateway/directory/directory.h"
 #include "gateway/io/task.h"
 #include "gateway/signing/signer.h"
@@ -31,12 +32,14 @@ class Deliverer {
   // `quarantine`: the account that owns the originals of class virus.  `signer`: nullptr signs nothing.
   Deliverer(store::Store& store, const directory::Directory& directory, std::string hostname, store::AccountId quarantine, Tell tell = {},
             signing::Signer* signer = nullptr)
-      : store_(store), directory_(directory), hostname_(std::move(hostname)), quarantine_(quarantine), tell_(std::move(tell)), signer_(signer) {}
+      : store_(store), directory_(directory), hostname_(hostname), reports_(directory, std::move(hostname)), quarantine_(quarantine),
+        tell_(std::move(tell)), signer_(signer) {}
 
   // One atomic, durable commit for all recipients: when it is done the caller may say 250.
   // Otherwise nothing was stored.  The trace goes with it; `reply` is the text that will be said.
   // A copy that a rule redirects to nobody of ours is held for its recipient, class policy: `message` says so then.
   // A recipient whose mail goes on gets an account here when a copy is held for him the first time.
+  // A sender who is known and asked for it (RFC 3461) is told in the same commit that his message is in a mailbox.
   // Mail of our users on its way out is counted first; what is too much, and what rules quarantine of it, is held in its
   // sender's own Held, and postmaster is told whom that stopped.  `also`: rows of the same commit.
   // Copies that go on of what a user or a trusted server sent are signed; those for mailboxes here are not: who reads
@@ -46,6 +49,12 @@ class Deliverer {
   // Before the first delivery: counts what users send.  Must outlive the deliverer.
   void count_by(SendLedger& ledger) { ledger_ = &ledger; }
   void save_to_sent(bool wanted) { save_to_sent_ = wanted; }   // any thread
+
+  // The same for what is left of a message that was handed on (hand_on.h): `plan` with its one entry, of which `rest` is
+  // to be queued, if anybody is left in it; `told` is reported to the sender.
+  io::Task<store::Change> keep_rest(store::Delivery plan, std::shared_ptr<const Judged> message, QueueState rest, std::vector<Fate> told,
+                                    std::string reply);
+  const std::string& hostname() const { return hostname_; }
 
   // The trace of a message that was refused or deferred; a failure is logged, the refusal stands.
   io::Task<void> record(std::shared_ptr<const Judged> message, std::string reply);
@@ -58,11 +67,14 @@ class Deliverer {
   std::vector<std::string> strangers_of(const Judged& message) const;
   void tell_postmaster(const Judged& message, const SendLedger::Counted& counted, store::Delivery& delivery) const;
   io::Task<store::Change> find_accounts(Judged& message, PlanAccounts& accounts);
+  io::Task<void> add_reports(store::Delivery& delivery, store::Delivery reports);
+  io::Task<store::Change> store_and_tell(store::Delivery delivery);
   void tell(std::vector<Queued> queued, const store::Delivered& delivered);
 
   store::Store& store_;
   const directory::Directory& directory_;
   std::string hostname_;
+  Reports reports_;
   store::AccountId quarantine_;
   Tell tell_;
   signing::Signer* signer_;

@@ -29,6 +29,8 @@ struct OnwardCopy {
   std::string domain;      // "": the copy stays here
   std::string address;     // of the recipient there
   std::string account;     // Pending::account
+  mail::Notify notify = {};
+  std::string orcpt = {};
 };
 
 // Where the copies can go, by the index of the recipient.
@@ -49,6 +51,12 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
 
 // The record that the store keeps: what was received less forged fields of ours, removed after DKIM was verified.
 Octets record_of(const Octets& received, const std::string& hostname);
+
+// The recipients whose copies plan() puts into mailboxes other than a quarantine.
+std::vector<std::size_t> delivered_here(const Judged& message, const PlanAccounts& accounts);
+
+// SPF, a signature of his domain, a login or our own network shows that the sender is who he says: he may be told.
+bool is_sender_known(const Judged& message);
 
 // Trace record of a message whatever became of it: one row under "trace:<id>".
 store::Row trace_row(const Judged& message, const std::string& reply);

@@ -1,6 +1,7 @@
-// MAIL FROM, RFC 5321 4.1.1.2, with SIZE (RFC 1870), BODY (RFC 6152) and SMTPUTF8 (RFC 6531).
+// MAIL FROM, RFC 5321 4.1.1.2, with SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID (RFC 3461).
 #include "gateway/base/random.h"
 #include "gateway/base/text.h"
+#include "gateway/smtp/dsn_parameters.h"
 #include "gateway/smtp/session.h"
 
 namespace postern::smtp {
@@ -8,6 +9,7 @@ namespace {
 
 // Fills `sender` from the parameters; a reply says what is wrong with them.
 std::optional<Reply> take_parameters(const PathArgument& argument, std::uint64_t max_size, bool submission, Sender& sender) {
+  std::optional<Reply> problem;
   for (const auto& [key, value] : argument.params) {
     if (key == "SIZE") {
       auto size = parse_number(value);
@@ -22,11 +24,13 @@ std::optional<Reply> take_parameters(const PathArgument& argument, std::uint64_t
     } else if (key == "AUTH" && submission) {
       // RFC 4954 5: whose the message is, by a client that we would believe.  We believe the login.
       if (!decode_xtext(value)) return reply::syntax("AUTH needs an address in xtext");
+    } else if (take_dsn_parameter(key, value, sender, problem)) {
+      if (problem) return problem;
     } else {
       return Reply(555, "5.5.4", "Parameter " + printable(key, 40) + " is not known");
     }
   }
-  return std::nullopt;
+  return refuse_doubled(argument);
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ class Deliverer;
 class RecipientCheck;
 class Routes;
 class SendLedger;
+class Through;
 }
 
 namespace postern::smtp {
@@ -45,6 +46,7 @@ struct Services {
   const delivery::SendLedger* ledger = nullptr;          // of submission: who was stopped; nullptr: nobody
   const delivery::Routes* routes = nullptr;              // nullptr: nothing goes on
   delivery::RecipientCheck* recipients = nullptr;        // with routes
+  delivery::Through* through = nullptr;                  // nullptr: nothing is handed on before its 250
   Judge* judge = nullptr;
   ConnectionLimits* limits = nullptr;
   Counters* counters = nullptr;
