@@ -86,6 +86,12 @@ struct Queue {
   bool operator==(const Queue&) const = default;
 };
 
+// [forward]
+struct Forward {
+  std::string srs_domain;   // of rewritten senders, in A-label form; "": that of the address that sends on
+  bool operator==(const Forward&) const = default;
+};
+
 // [smtp]
 struct Smtp {
   Octets max_size = 50ULL << 20;
@@ -153,6 +159,7 @@ struct Config {
   Dns dns;
   std::vector<Domain> domains;   // in the file's order, at least one
   Queue queue;
+  Forward forward;
   Smtp smtp;
   Imap imap;
   Limits limits;
