@@ -27,6 +27,14 @@ struct OnwardCopy {
   std::string domain;      // "": the copy stays here
   std::string address;     // of the recipient there
   std::string account;     // Pending::account
+  std::string sent_by = {};     // the address of ours that sends it on to a foreign one; "": it is that domain's mail
+  std::optional<std::string> sender = {};   // of the envelope, where it is not the message's
+};
+
+// What the owner of a mailbox has sent on.
+struct Forwarding {
+  std::vector<OnwardCopy> copies;
+  bool keep = true;        // one stays with him
 };
 
 // Where the copies can go, by the index of the recipient.
@@ -34,6 +42,7 @@ struct PlanAccounts {
   std::vector<store::AccountId> recipients;       // of one whose copy goes on: whose quarantine it is if it is held
   std::vector<store::AccountId> redirects;        // instead of him; 0: no redirect
   std::vector<OnwardCopy> onward;                 // unless the copy is held
+  std::vector<Forwarding> forwarding;             // unless the copy is held; may be shorter
   store::AccountId quarantine = 0;                // owns the originals of class virus
 };
 

@@ -8,6 +8,7 @@
 #include "gateway/base/random.h"
 #include "gateway/base/text.h"
 #include "gateway/delivery/notice.h"
+#include "gateway/delivery/own_mail.h"
 #include "gateway/mail/dsn.h"
 #include "gateway/mail/envelope.h"
 #include "gateway/mail/mime.h"
@@ -29,10 +30,6 @@ store::Item item_with(std::string id, Octets record, Time when) {
   item.internal_date = when;
   item.pieces.push_back(std::move(record));
   return item;
-}
-
-bool has_eight_bit(std::string_view octets) {
-  return std::any_of(octets.begin(), octets.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; });
 }
 
 mail::DsnRecipient recipient_of(const Failed& failed, const QueueState& state) {
@@ -82,27 +79,7 @@ void Undeliverable::add_report(store::Delivery& delivery, const store::QueueEntr
   auto id = dsn.id;
   auto when = dsn.now;
   Octets report(mail::delivery_status_notification(dsn, record.view()));
-  auto to = directory_.resolve(state.sender);
-  if (to.found()) {
-    auto item = item_with(std::move(id), std::move(report), when);
-    auto& target = item.targets.emplace_back();
-    target.account = to.account;
-    target.use = store::SpecialUse::inbox;
-    target.header_prefix = "Return-Path: <>\r\n";
-    delivery.items.push_back(std::move(item));
-    return;
-  }
-  QueueState back;
-  back.recipients.push_back({state.sender, "", ""});
-  back.eight_bit = has_eight_bit(report.view());
-  back.smtputf8 = state.smtputf8;
-  store::Item item;
-  item.id = std::move(id);
-  item.pieces.push_back(std::move(report));
-  auto& onward = item.onward.emplace_back();
-  onward.destination = to.domain.empty() ? state.sender.substr(state.sender.rfind('@') + 1) : to.domain;
-  onward.state = encode(back);
-  delivery.items.push_back(std::move(item));
+  delivery.items.push_back(own_item(directory_, std::move(id), std::move(report), when, state.sender, state.smtputf8));
 }
 
 io::Task<void> Undeliverable::add_copies(store::Delivery& delivery, const store::QueueEntry& entry, const QueueState& state,

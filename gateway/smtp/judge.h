@@ -61,13 +61,20 @@ struct Sender {
   bool eight_bit = false;            // BODY=8BITMIME
 };
 
-// A recipient that the directory knows.
+// A recipient that the directory knows.  Of an address that leads to several there is one for each; all of a RCPT have
+// what its parameters said.
 struct Recipient {
-  std::string address;               // as given in RCPT TO, without brackets
+  std::string address;               // who gets the message: as given in RCPT TO, without brackets, or where that leads to
   std::string account;               // the user's own address; may differ by +tag, alias, catch-all
   std::vector<std::string> groups = {};
   std::string onward = {};                // the domain, where its mail goes on to a server of its own; "": a mailbox here
   bool confirmed = true;             // somebody knows this address; false: a domain is taken as it comes
+  std::string given = {};            // as in RCPT TO, where that leads to `address`; "": the same
+  std::string sent_by = {};          // the address of ours that sends it on to a foreign one, and only if it is good
+  std::vector<std::string> forward = {};  // foreign addresses that get what is good as well, sent by `account`
+  bool keep = true;                  // with `forward`: he keeps a copy of what is good
+
+  const std::string& rcpt() const { return given.empty() ? address : given; }
 };
 
 // What the stages connect, mail and rcpt give.  A refusal's `reply` is ready to be sent: the
