@@ -171,6 +171,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   admin::Context context;
   context.config = &shared.config;
   context.store = shared.store.get();
+  context.directory = shared.directory.get();
   context.workers = &shared.workers;
   context.logins = shared.logins.get();
   context.queue = &sender->queue();
@@ -186,6 +187,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.main.spawn(admin::keep_traces_short(*shared.store), "traces");
   shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, shared.room), "health");
   shared.main.spawn(shared.recipients.keep(*shared.store), "recipients");
+  shared.main.spawn(shared.directory->keep_keys(), "keys");
   shared.judging->antivirus.start();
   sender->start();
   for (std::size_t i = 0; i < units.size(); ++i) units[i]->start(std::move(sockets[i]));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "gateway/admin/address_commands.h"
 #include "gateway/admin/context.h"
 #include "gateway/admin/quarantine_commands.h"
 #include "gateway/admin/queue_commands.h"
@@ -40,6 +41,10 @@ io::Task<json> run_command(Context& context, json request) {
     answer = co_await context.reload();
   } else if (command.starts_with("user ")) {
     answer = co_await run_user_command(context, std::move(request));
+  } else if (command.starts_with("alias ")) {
+    answer = co_await run_alias_command(context, std::move(request));
+  } else if (command.starts_with("forward ")) {
+    answer = co_await run_forward_command(context, std::move(request));
   } else if (command.starts_with("quarantine ")) {
     answer = co_await run_quarantine_command(context, std::move(request));
   } else if (command.starts_with("queue ")) {

@@ -32,6 +32,7 @@ struct Context {
   const config::Config* config = nullptr;
   store::Store* store = nullptr;
   io::WorkerPool* workers = nullptr;
+  directory::Directory* directory = nullptr;
   directory::Logins* logins = nullptr;                   // null: no server runs
   delivery::Queue* queue = nullptr;                      // null: no server runs
   std::function<nlohmann::json()> status;                // empty: no server runs
