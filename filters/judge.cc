@@ -62,7 +62,7 @@ class Examination : public smtp::Examination {
   double mail_points_ = 0;
   std::vector<smtp::Hit> connect_hits_;
   std::vector<smtp::Hit> mail_hits_;
-  std::map<std::string, Known> known_;   // by recipient address
+  std::map<std::string, Known> known_;   // by the address of RCPT
   bool connect_held_ = false;            // the message to come is to be quarantined, not refused
   bool held_ = false;
 };
@@ -268,10 +268,12 @@ io::Task<smtp::MessageVerdict> Examination::on_message(smtp::Client client, std:
   combined.add_hits(connect_hits_);
   combined.add_hits(mail_hits_);
   for (std::size_t i = 0; i < scene_.recipients.size(); ++i) {
-    auto known = known_.find(scene_.recipients[i].address);
+    auto known = known_.find(scene_.recipients[i].rcpt());
     if (known == known_.end()) continue;
     combined.add_points(i, known->second.points);
-    combined.add_hits(known->second.hits);
+    auto hits = known->second.hits;   // said of the address of RCPT, they hold for everybody whom it leads to
+    for (auto& hit : hits) hit.recipient = scene_.recipients[i].address;
+    combined.add_hits(hits);
   }
   scene_.score = combined.score;
   scene_.hits = combined.hits;
@@ -281,7 +283,7 @@ io::Task<smtp::MessageVerdict> Examination::on_message(smtp::Client client, std:
   if (combined.error() && failed_long_ago(message_key())) held_ = true;
   if (held_) combined.hold_all();
   for (std::size_t i = 0; i < scene_.recipients.size(); ++i) {
-    auto known = known_.find(scene_.recipients[i].address);
+    auto known = known_.find(scene_.recipients[i].rcpt());
     if (known != known_.end() && known->second.held) combined.hold(i);
   }
 

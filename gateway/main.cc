@@ -20,6 +20,8 @@ struct CommandLine {
   admin::ExplainArguments explain;
   admin::SpfArguments spf;
   admin::UserArguments user;
+  admin::AliasArguments alias;
+  admin::ForwardArguments forward;
   admin::QuarantineArguments quarantine;
   admin::QueueArguments queue;
   admin::DkimArguments dkim;
@@ -114,6 +116,41 @@ void add_user(CLI::App& app, CommandLine& line) {
 }
 
 void add_senders(CLI::App& quarantine, CommandLine& line);
+
+void add_addresses(CLI::App& app, CommandLine& line) {
+  auto* alias = add(app, "alias", "Addresses that lead to other addresses");
+  alias->require_subcommand(1);
+  for (auto [action, description] : {std::pair{"add", "Make an alias, or give it further targets"},
+                                   std::pair{"remove", "Remove an alias, or some of its targets"},
+                                   std::pair{"show", "Show an alias and whom it reaches in the end"},
+                                   std::pair{"list", "List the aliases"}}) {
+    auto* sub = add(*alias, action, description);
+    std::string name = action;
+    if (name != "list") sub->add_option("ADDRESS", line.alias.address, "The alias")->required();
+    if (name == "add") sub->add_option("TARGET", line.alias.targets, "Users, aliases, or addresses outside")->required();
+    if (name == "remove") sub->add_option("TARGET", line.alias.targets, "Only these; default: the whole alias");
+    sub->callback([&line, name] {
+      line.alias.action = name;
+      line.run = [&line] { return admin::alias_command(line.global, line.alias); };
+    });
+  }
+  auto* forward = add(app, "forward", "Mailboxes whose good mail is sent on");
+  forward->require_subcommand(1);
+  for (auto [action, description] : {std::pair{"set", "Send a user's good mail on to these addresses"},
+                                   std::pair{"remove", "Send it on no more"}, std::pair{"list", "List what is sent on"}}) {
+    auto* sub = add(*forward, action, description);
+    std::string name = action;
+    if (name != "list") sub->add_option("ADDRESS", line.forward.address, "The user")->required();
+    if (name == "set") {
+      sub->add_option("TARGET", line.forward.targets, "Addresses outside, users or aliases")->required();
+      sub->add_flag("--keep", line.forward.keep, "Keep a copy in the mailbox");
+    }
+    sub->callback([&line, name] {
+      line.forward.action = name;
+      line.run = [&line] { return admin::forward_command(line.global, line.forward); };
+    });
+  }
+}
 
 void add_quarantine(CLI::App& app, CommandLine& line) {
   auto* quarantine = add(app, "quarantine", "What is held, for all users");
@@ -275,6 +312,7 @@ int main(int argc, char** argv) {
   add_running(app, line);
   add_judging(app, line);
   add_user(app, line);
+  add_addresses(app, line);
   add_quarantine(app, line);
   add_queue(app, line);
   add_dkim(app, line);

@@ -116,6 +116,7 @@ void put_in_force(Shared& shared, config::Config now) {
   shared.config.queue = std::move(now.queue);
   shared.config.quarantine = now.quarantine;
   shared.config.dkim = now.dkim;
+  shared.config.forward = std::move(now.forward);
   apply_settings(shared);
   shared.directory->configure(shared.config);
   shared.routes.configure(shared.config);

@@ -183,6 +183,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   admin::Context context;
   context.config = &shared.config;
   context.store = shared.store.get();
+  context.directory = shared.directory.get();
   context.workers = &shared.workers;
   context.logins = shared.logins.get();
   context.queue = &sender->queue();
@@ -207,6 +208,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   admin::DkimKeeper keeper({shared.config, *shared.store, shared.keys, *shared.directory, shared.workers,
                             [&shared]() -> std::unique_ptr<dns::Resolver> { return std::make_unique<admin::FreshResolver>(shared.config); }});
   shared.main.spawn(keeper.run(), "dkim");
+  shared.main.spawn(shared.directory->keep_keys(), "keys");
   shared.judging->antivirus.start();
   sender->start();
   for (std::size_t i = 0; i < units.size(); ++i) units[i]->start(std::move(sockets[i]));

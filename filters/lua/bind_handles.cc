@@ -1,4 +1,6 @@
 // conn, mail and rcpt: fields are facts; reading one waits for it.
+#include <set>
+
 #include "filters/lua/bind.h"
 #include "filters/lua/bind_facts.h"
 #include "filters/own_lists.h"
@@ -198,7 +200,10 @@ bool push_mail_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& 
     case Field::sender_domain: push(lua, domain_of(scene.sender.address)); return true;
     case Field::recipients: {
       std::vector<std::string> addresses;
-      for (const auto& recipient : scene.recipients) addresses.push_back(recipient.address);
+      std::set<std::string_view> seen;   // as in RCPT, whomever an alias leads to
+      for (const auto& recipient : scene.recipients) {
+        if (seen.insert(recipient.rcpt()).second) addresses.push_back(recipient.rcpt());
+      }
       push_list(lua, addresses, "mail.recipients");
       return true;
     }

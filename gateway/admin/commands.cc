@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "gateway/admin/address_commands.h"
 #include "gateway/admin/context.h"
 #include "gateway/admin/dkim_commands.h"
 #include "gateway/admin/dns_commands.h"
@@ -48,6 +49,10 @@ io::Task<json> run_command(Context& context, json request) {
     answer = co_await run_sender_command(context, std::move(request));
   } else if (command.starts_with("user ")) {
     answer = co_await run_user_command(context, std::move(request));
+  } else if (command.starts_with("alias ")) {
+    answer = co_await run_alias_command(context, std::move(request));
+  } else if (command.starts_with("forward ")) {
+    answer = co_await run_forward_command(context, std::move(request));
   } else if (command.starts_with("quarantine ")) {
     answer = co_await run_quarantine_command(context, std::move(request));
   } else if (command.starts_with("queue ")) {

@@ -39,6 +39,7 @@ struct Context {
   const config::Config* config = nullptr;
   store::Store* store = nullptr;
   io::WorkerPool* workers = nullptr;
+  directory::Directory* directory = nullptr;
   directory::Logins* logins = nullptr;                   // null: no server runs
   delivery::Queue* queue = nullptr;                      // null: no server runs
   signing::KeyRing* keys = nullptr;                      // null: no server runs

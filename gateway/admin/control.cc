@@ -14,6 +14,7 @@
 #include "gateway/base/log.h"
 #include "gateway/config/config.h"
 #include "gateway/delivery/release.h"
+#include "gateway/directory/directory.h"
 #include "gateway/io/errors.h"
 #include "gateway/io/listener.h"
 #include "gateway/io/loop.h"
@@ -60,8 +61,12 @@ json run_here(const config::Config& config, const json& request) {
   options.release = &release;
   auto opened = store::Store::open(options, workers);
   if (!opened) return failure(opened.error().text);
+  directory::Directory directory(config, **opened);
+  auto loaded = loop.block_on(directory.load());
+  if (!loaded) return failure(loaded.error().text);
   Context context;
   context.config = &config;
+  context.directory = &directory;
   context.store = opened->get();
   context.workers = &workers;
   return loop.block_on(run_command(context, request));

@@ -51,6 +51,21 @@ struct UserArguments {
 };
 int user_command(const Global& global, const UserArguments& arguments);
 
+struct AliasArguments {
+  std::string action;         // add, remove, list, show
+  std::string address;
+  std::vector<std::string> targets;
+};
+int alias_command(const Global& global, const AliasArguments& arguments);
+
+struct ForwardArguments {
+  std::string action;         // set, remove, list
+  std::string address;
+  std::vector<std::string> targets;
+  bool keep = false;
+};
+int forward_command(const Global& global, const ForwardArguments& arguments);
+
 struct QuarantineArguments {
   std::string action;         // list, show, release, delete; allow, block, forget
   std::string id, user, message_class, sender;

@@ -6,6 +6,7 @@
 #include "gateway/admin/sending_commands.h"
 #include "gateway/base/log.h"
 #include "gateway/delivery/release.h"
+#include "gateway/base/text.h"
 #include "gateway/directory/directory.h"
 #include "gateway/directory/logins.h"
 #include "gateway/directory/passwords.h"
@@ -39,9 +40,13 @@ io::Task<json> list(Context& context) {
   co_return answer;
 }
 
-// As RCPT would find it, for `explain`.
+// As RCPT would find it, for `explain`.  Of an alias that leads to several the first one stands for all.
 json resolve(const Context& context, const directory::Directory& directory, const std::string& address) {
   auto found = directory.resolve(address);
+  if (found.kind == directory::Resolution::Kind::alias) {
+    auto leads_to = directory.expand(found, address).targets;
+    if (!leads_to.empty() && leads_to.front().account != 0) found = directory.resolve(leads_to.front().address);
+  }
   auto account = found.found() ? context.store->account(found.account) : std::nullopt;
   if (!account) return failure(address + ": no such user");
   json senders = json::object();
@@ -82,6 +87,25 @@ io::Task<json> set_password(Context& context, store::Account account, json reque
   co_return outcome(updated, address);
 }
 
+// Why a mailbox cannot come or go; "": nothing stands against it.
+std::string address_in_use(const directory::Directory& directory, const std::string& command, const std::string& address) {
+  if (command == "user add" && directory.addresses()->aliases.contains(address)) {
+    return address + " is an alias; `postern alias remove " + address + "` makes room for a mailbox";
+  }
+  auto users = command == "user remove" ? directory.named_by(address) : std::vector<std::string>();
+  if (users.empty()) return "";
+  return address + " is a target of the " + join(users, ", the ") + "; remove it there first, or nobody would get that mail";
+}
+
+io::Task<json> remove(Context& context, store::Account account) {
+  if (context.directory->addresses()->forwards.contains(account.address)) {
+    auto forward = co_await context.directory->remove_forward(account.address);
+    if (!forward) co_return failure(forward.error().text);
+  }
+  auto removed = co_await context.store->remove_account(account.id);
+  co_return outcome(removed, account.address);
+}
+
 }  // namespace
 
 io::Task<json> run_user_command(Context& context, json request) {
@@ -96,12 +120,14 @@ io::Task<json> run_user_command(Context& context, json request) {
     bool known = context.logins->unban(given);
     co_return known ? json{{"ok", true}, {"user", given}} : failure(given + ": nothing is refused there");
   }
-  directory::Directory directory(*context.config, *context.store);
+  auto& directory = *context.directory;
   if (command == "user resolve") co_return resolve(context, directory, given);
   auto address = directory.account_address(given);
   if (!address) co_return failure(address.error().text);
   auto account = context.store->account(*address);
   bool adding = command == "user add";
+  auto problem = address_in_use(directory, command, *address);
+  if (!problem.empty()) co_return failure(problem);
   if (adding && account) co_return failure(*address + ": there is such a user already");
   if (!adding && !account) co_return failure(*address + ": no such user");
   json answer;
@@ -114,8 +140,7 @@ io::Task<json> run_user_command(Context& context, json request) {
   } else if (command == "user resume") {
     answer = co_await resume_sending(context, std::move(*account), request.value("held", ""));
   } else if (command == "user remove") {
-    auto removed = co_await context.store->remove_account(account->id);
-    answer = outcome(removed, *address);
+    answer = co_await remove(context, *account);
   } else {
     answer = failure("unknown command " + command);
   }

@@ -120,6 +120,12 @@ struct Quarantine {
   bool operator==(const Quarantine&) const = default;
 };
 
+// [forward]
+struct Forward {
+  std::string srs_domain;   // of rewritten senders, in A-label form; "": that of the address that sends on
+  bool operator==(const Forward&) const = default;
+};
+
 // [smtp]
 struct Smtp {
   Octets max_size = 50ULL << 20;
@@ -213,6 +219,7 @@ struct Config {
   std::vector<Route> senders;    // by the sender's domain
   Queue queue;
   Quarantine quarantine;
+  Forward forward;
   Smtp smtp;
   Submission submission;
   Imap imap;

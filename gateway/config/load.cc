@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -186,6 +187,22 @@ void read_quarantine(Section section, Quarantine& quarantine) {
   section.finish(kTopKeys);
 }
 
+// Bounces come back to it, so it must be a domain whose mail we take.
+void read_forward(Section section, const std::vector<Domain>& domains, Forward& forward) {
+  section.text("srs_domain", forward.srs_domain);
+  if (!forward.srs_domain.empty()) {
+    auto name = canonical_domain(forward.srs_domain);
+    bool ours = name && std::any_of(domains.begin(), domains.end(), [&](const Domain& domain) { return domain.name == *name; });
+    if (!ours) {
+      section.report().mistake(section.line("srs_domain"), "srs_domain \"" + printable(forward.srs_domain, 80) +
+                                                               "\" in [forward] is none of our domains; add [domains.\"" +
+                                                               printable(forward.srs_domain, 80) + "\"]");
+    }
+    forward.srs_domain = name.value_or("");
+  }
+  section.finish(kTopKeys);
+}
+
 void read_smtp(Section section, Smtp& smtp) {
   section.octets("max_size", smtp.max_size, 64 * 1024);   // RFC 5321 4.5.3.1.7: at least 64 K
   section.networks("xclient", smtp.xclient);
@@ -274,6 +291,7 @@ void read_rest(Section& top, Report& report, Config& config) {
   dns.finish(kTopKeys);
   read_queue(Section(report, top.table("queue"), "[queue]"), config.queue);
   read_quarantine(Section(report, top.table("quarantine"), "[quarantine]"), config.quarantine);
+  read_forward(Section(report, top.table("forward"), "[forward]"), config.domains, config.forward);
   read_smtp(Section(report, top.table("smtp"), "[smtp]"), config.smtp);
   read_submission(Section(report, top.table("submission"), "[submission]"), config.submission);
   read_imap(Section(report, top.table("imap"), "[imap]"), config.imap);

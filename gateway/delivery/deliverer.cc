@@ -3,10 +3,14 @@
 
 #include <algorithm>
 
+#include <set>
+
 #include "gateway/base/log.h"
 #include "gateway/delivery/release.h"
 #include "gateway/delivery/outgoing.h"
 #include "gateway/delivery/queue_state.h"
+#include "gateway/base/text.h"
+#include "gateway/mail/received.h"
 
 namespace postern::delivery {
 
@@ -15,7 +19,8 @@ namespace {
 bool is_ours(const smtp::Client& client) { return client.trusted || !client.login.empty(); }
 
 bool goes_on(const PlanAccounts& accounts) {
-  return std::any_of(accounts.onward.begin(), accounts.onward.end(), [](const OnwardCopy& copy) { return !copy.domain.empty(); });
+  return std::any_of(accounts.onward.begin(), accounts.onward.end(), [](const OnwardCopy& copy) { return !copy.domain.empty(); }) ||
+         std::any_of(accounts.forwarding.begin(), accounts.forwarding.end(), [](const Forwarding& each) { return !each.copies.empty(); });
 }
 
 }  // namespace
@@ -26,6 +31,13 @@ struct Deliverer::Redirected {
   OnwardCopy onward;
 };
 
+// An alias that leads to one place of ours is as good as that; any other is not what a redirect is for.
+directory::Resolution Deliverer::alone_behind(const directory::Resolution& alias, const std::string& address) const {
+  auto leads_to = directory_.expand(alias, address).targets;
+  bool one_of_ours = leads_to.size() == 1 && leads_to.front().sent_by.empty() && leads_to.front().forward.empty();
+  return one_of_ours ? directory_.resolve(leads_to.front().address) : alias;
+}
+
 // Nothing in it: to nobody else.  A rule that names nobody did not mean the recipient: the copy is held, with the
 // rule's place as reason.
 Deliverer::Redirected Deliverer::redirected(Judged& message, std::size_t recipient) const {
@@ -33,6 +45,7 @@ Deliverer::Redirected Deliverer::redirected(Judged& message, std::size_t recipie
   Redirected out;
   if (copy.redirect.empty()) return out;
   auto to = directory_.resolve(copy.redirect);
+  if (to.kind == directory::Resolution::Kind::alias) to = alone_behind(to, copy.redirect);
   out.account = to.found() ? to.account : 0;
   // Its server's reports on success would tell the sender where his message went.
   auto notify = message.recipients[recipient].notify.without_success();
@@ -57,6 +70,78 @@ Deliverer::Redirected Deliverer::redirected(Judged& message, std::size_t recipie
   return out;
 }
 
+// Who has sent this message on before; read when it is first asked.
+class Deliverer::Loops {
+ public:
+  explicit Loops(const Octets& message) : message_(message) {}
+  bool was_at(const std::string& address) {
+    if (!been_) been_ = mail::delivered_to(message_.view());
+    return been_->contains(ascii_lowered(address));
+  }
+
+ private:
+  const Octets& message_;
+  std::optional<std::set<std::string>> been_;
+};
+
+namespace {
+
+bool is_good(const smtp::RecipientVerdict& copy) {
+  return copy.action != smtp::Action::quarantine && !copy.refused() && copy.folder != "Junk";
+}
+
+std::string domain_of(const std::string& address) { return address.substr(address.rfind('@') + 1); }
+
+void hold(Judged& message, std::size_t recipient, std::string_view message_class, const std::string& why) {
+  auto& copy = message.verdict.recipients[recipient];
+  smtp::Hit hit;
+  hit.rule = "forward";
+  hit.kind = "quarantine";
+  hit.stage = smtp::Stage::deliver;
+  hit.why = why;
+  hit.at = "forward";
+  hit.recipient = copy.address;
+  message.verdict.hits.insert(message.verdict.hits.begin(), std::move(hit));   // first: it is the reason
+  copy.action = smtp::Action::quarantine;
+  copy.folder = "Quarantine";
+  copy.quarantine_class = message_class;
+  copy.redirect.clear();
+}
+
+}  // namespace
+
+// What leaves for a foreign address because one of ours wants it so.  Spam that we sent on would be ours in the eyes of
+// who gets it.  False: there is no key for the sender's address now.
+bool Deliverer::send_on(Judged& message, std::size_t recipient, Loops& loops, PlanAccounts& accounts) const {
+  const auto& who = message.recipients[recipient];
+  const auto& copy = message.verdict.recipients[recipient];
+  auto& forwarding = accounts.forwarding.emplace_back();
+  auto& own = accounts.onward[recipient];
+  if (!who.sent_by.empty() && is_good(copy) && own.address == who.address) {
+    own.sent_by = who.sent_by;
+    own.sender = directory_.sender_of_forwarded(message.sender.address, who.sent_by);
+    return own.sender.has_value();
+  }
+  if (who.forward.empty() || !is_good(copy) || accounts.redirects[recipient] != 0 || !own.domain.empty()) return true;
+  if (loops.was_at(who.account)) {   // he has it now, wherever it came back from
+    log::warning("deliver.loop", {{"message", message.id}, {"account", who.account}, {"action", "kept"}});
+    return true;
+  }
+  auto sender = directory_.sender_of_forwarded(message.sender.address, who.account);
+  if (!sender) return false;
+  for (const auto& address : who.forward) {
+    OnwardCopy out = own;   // what the sender wants to hear holds for it too
+    out.domain = domain_of(address);
+    out.address = address;
+    out.account = who.account;
+    out.sent_by = who.account;
+    out.sender = sender;
+    forwarding.copies.push_back(std::move(out));
+  }
+  forwarding.keep = who.keep;
+  return true;
+}
+
 // 0: there is none.  One whose mail goes on needs none until a copy is held for him; and one of whom nobody knows
 // whether he exists gets none at all, or a stranger could make as many as he can think of.
 io::Task<store::AccountId> Deliverer::account_for(const smtp::Recipient& recipient, bool held) {
@@ -73,12 +158,17 @@ io::Task<store::AccountId> Deliverer::account_for(const smtp::Recipient& recipie
 
 io::Task<store::Change> Deliverer::find_accounts(Judged& message, PlanAccounts& accounts) {
   accounts.quarantine = quarantine_;
+  Loops loops(message.received);
   for (std::size_t i = 0; i < message.recipients.size(); ++i) {
     const auto& recipient = message.recipients[i];
+    const auto& verdict = message.verdict.recipients[i];
+    if (!recipient.sent_by.empty() && verdict.action != smtp::Action::quarantine && !verdict.refused()) {
+      if (loops.was_at(recipient.sent_by)) hold(message, i, "policy", "a loop: " + recipient.sent_by + " has sent it on before");
+      else if (verdict.folder == "Junk") hold(message, i, "spam", "junk is not sent on to " + recipient.address);
+    }
     auto redirect = redirected(message, i);   // may decide that the copy is held
-    const auto& copy = message.verdict.recipients[i];
     // What is held on its way out lies with its sender: its recipients need no mailbox for it.
-    bool held = accounts.sender == 0 && (copy.action == smtp::Action::quarantine || copy.refused());
+    bool held = accounts.sender == 0 && (verdict.action == smtp::Action::quarantine || verdict.refused());
     auto account = co_await account_for(recipient, held);
     // Removed between RCPT and now: the whole message waits at the sender's rather than losing a copy.
     if (account == 0 && (recipient.onward.empty() || held)) {
@@ -94,6 +184,12 @@ io::Task<store::Change> Deliverer::find_accounts(Judged& message, PlanAccounts& 
     OnwardCopy own{recipient.onward, recipient.address, recipient.confirmed ? recipient.account : "", recipient.notify, recipient.orcpt};
     bool elsewhere = redirect.account != 0 || !redirect.onward.domain.empty();
     accounts.onward.push_back(elsewhere ? std::move(redirect.onward) : std::move(own));
+    if (!send_on(message, i, loops, accounts)) {
+      store::Change later;
+      later.outcome = store::Outcome::cannot;
+      later.text = "This cannot be sent on now, try again later";
+      co_return later;
+    }
   }
   co_return store::Change();
 }

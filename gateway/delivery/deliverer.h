@@ -38,6 +38,8 @@ class Deliverer {
   // One atomic, durable commit for all recipients: when it is done the caller may say 250.
   // Otherwise nothing was stored.  The trace goes with it; `reply` is the text that will be said.
   // A copy that a rule redirects to nobody of ours is held for its recipient, class policy: `message` says so then.
+  // What one of ours sends on to a foreign address goes only if it is good, and not if it was there before: it stays with
+  // him, or is held where there is no mailbox.
   // A recipient whose mail goes on gets an account here when a copy is held for him the first time.
   // A sender who is known and asked for it (RFC 3461) is told in the same commit that his message is in a mailbox.
   // Mail of our users on its way out is counted first; what is too much, and what rules quarantine of it, is held in its
@@ -61,7 +63,10 @@ class Deliverer {
 
  private:
   struct Redirected;
+  class Loops;
   Redirected redirected(Judged& message, std::size_t recipient) const;
+  directory::Resolution alone_behind(const directory::Resolution& alias, const std::string& address) const;
+  bool send_on(Judged& message, std::size_t recipient, Loops& loops, PlanAccounts& accounts) const;
   io::Task<store::AccountId> account_for(const smtp::Recipient& recipient, bool held);
   io::Task<Result<SendLedger::Counted>> count(Judged& message, const store::Account& sender);
   std::vector<std::string> strangers_of(const Judged& message) const;

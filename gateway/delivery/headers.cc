@@ -1,6 +1,7 @@
 // The header fields that we add, one set for each recipient.
 #include "gateway/delivery/headers.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -37,6 +38,14 @@ std::string copy_verdict(const smtp::RecipientVerdict& copy) {
   return copy.folder == "Junk" ? "junk" : "ham";
 }
 
+// RFC 5321 7.6: who got it beside him is not for everybody to read.
+std::string only_rcpt(const Judged& message) {
+  if (message.recipients.empty()) return "";
+  const auto& first = message.recipients.front().rcpt();
+  bool alone = std::all_of(message.recipients.begin(), message.recipients.end(), [&](const smtp::Recipient& other) { return other.rcpt() == first; });
+  return alone ? first : "";
+}
+
 std::string received_field(const Judged& message, const std::string& hostname) {
   mail::ReceivedInfo info;
   const auto& peer = message.relay ? *message.relay : message.client;
@@ -45,7 +54,7 @@ std::string received_field(const Judged& message, const std::string& hostname) {
   if (!message.relay) info.client_name = message.verdict.client_name;
   info.by = hostname;
   info.id = message.id;
-  if (message.recipients.size() == 1) info.recipient = message.recipients.front().address;
+  info.recipient = only_rcpt(message);
   if (!peer.tls.version.empty()) info.tls = peer.tls.version + " " + peer.tls.cipher;
   info.extended = peer.esmtp;
   info.lmtp = peer.lmtp;
@@ -92,6 +101,10 @@ std::string held_prefix(const Judged& message, std::size_t recipient, const std:
   const auto& copy = message.verdict.recipients[recipient];
   return received_field(message, hostname) + "X-Postern-Verdict: " + verdict_value("quarantine", copy.score, message.id) + "\r\n" +
          why_lines(message, message.recipients[recipient].address);
+}
+
+std::string forwarded_prefix(const Judged& message, const std::string& sent_by, const std::string& hostname) {
+  return "Delivered-To: " + sent_by + "\r\n" + received_field(message, hostname) + message.verdict.authentication_results;
 }
 
 std::string header_prefix(const Judged& message, std::size_t recipient, const std::string& hostname) {

@@ -17,6 +17,10 @@ std::string onward_prefix(const Judged& message, std::size_t recipient, const st
 // The same for what is held in its sender's own mailbox: Received and why.
 std::string held_prefix(const Judged& message, std::size_t recipient, const std::string& hostname);
 
+// The fields of a copy that `sent_by` of ours sends on to a foreign address: Delivered-To, by which it is known when it
+// comes back (RFC 9228), Received, Authentication-Results.  What we thought of it is nobody's business there.
+std::string forwarded_prefix(const Judged& message, const std::string& sent_by, const std::string& hostname);
+
 // "junk score=4.5 id=7Q3K2", the value of X-Postern-Verdict.
 std::string verdict_value(std::string_view verdict, double score, std::string_view id);
 

@@ -93,6 +93,7 @@ class Onwards {
     if (open.recipients.size() == kMaxTogether) close(copy.domain, prefix, std::exchange(open, {}));
     bool twice = std::any_of(open.recipients.begin(), open.recipients.end(), [&](const Pending& other) { return other.address == copy.address; });
     if (!twice) open.recipients.push_back({copy.address, copy.account, "", copy.notify, copy.orcpt});
+    open.sender = copy.sender.value_or(message_.sender.address);   // one for all: who sends on stands in the prefix
   }
 
   std::vector<store::Onward> take() {
@@ -103,7 +104,6 @@ class Onwards {
 
  private:
   void close(const std::string& domain, const std::string& prefix, QueueState state) {
-    state.sender = message_.sender.address;
     state.eight_bit = eight_bit();
     state.smtputf8 = message_.sender.smtputf8 && eight_bit();
     state.may_report = !state.sender.empty() && is_sender_known(message_);
@@ -125,6 +125,11 @@ class Onwards {
   std::vector<store::Onward> closed_;
   std::optional<bool> eight_bit_;
 };
+
+std::string prefix_of(const OnwardCopy& copy, const Judged& message, std::size_t recipient, const std::string& hostname) {
+  auto ours = copy.sent_by.empty() ? onward_prefix(message, recipient, hostname) : forwarded_prefix(message, copy.sent_by, hostname);
+  return ours + message.signatures;
+}
 
 }  // namespace
 
@@ -148,8 +153,13 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
       continue;
     }
     if (!accounts.onward[i].domain.empty() && !goes_to_quarantine(copy)) {
-      onwards.add(accounts.onward[i], onward_prefix(message, i, hostname) + message.signatures);
+      onwards.add(accounts.onward[i], prefix_of(accounts.onward[i], message, i, hostname));
       continue;
+    }
+    if (i < accounts.forwarding.size() && !goes_to_quarantine(copy)) {
+      const auto& forwarding = accounts.forwarding[i];
+      for (const auto& onward : forwarding.copies) onwards.add(onward, prefix_of(onward, message, i, hostname));
+      if (!forwarding.keep && !forwarding.copies.empty()) continue;
     }
     Target target;
     target.account = accounts.redirects[i] != 0 ? accounts.redirects[i] : accounts.recipients[i];

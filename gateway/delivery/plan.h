@@ -31,6 +31,14 @@ struct OnwardCopy {
   std::string account;     // Pending::account
   mail::Notify notify = {};
   std::string orcpt = {};
+  std::string sent_by = {};     // the address of ours that sends it on to a foreign one; "": it is that domain's mail
+  std::optional<std::string> sender = {};   // of the envelope, where it is not the message's
+};
+
+// What the owner of a mailbox has sent on.
+struct Forwarding {
+  std::vector<OnwardCopy> copies;
+  bool keep = true;        // one stays with him
 };
 
 // Where the copies can go, by the index of the recipient.
@@ -38,6 +46,7 @@ struct PlanAccounts {
   std::vector<store::AccountId> recipients;       // of one whose copy goes on: whose quarantine it is if it is held
   std::vector<store::AccountId> redirects;        // instead of him; 0: no redirect
   std::vector<OnwardCopy> onward;                 // unless the copy is held
+  std::vector<Forwarding> forwarding;             // unless the copy is held; may be shorter
   store::AccountId quarantine = 0;                // owns the originals of class virus
   std::vector<std::string> owners = {};           // addresses of the accounts in `recipients`, where they are not Recipient::account
   store::AccountId sender = 0;                    // of mail on its way out: in his Held lies what is held

@@ -5,6 +5,7 @@
 
 #include "gateway/base/random.h"
 #include "gateway/base/text.h"
+#include "gateway/delivery/own_mail.h"
 #include "gateway/mail/envelope.h"
 #include "gateway/mail/mime.h"
 
@@ -14,10 +15,6 @@ namespace {
 using Action = mail::DsnRecipient::Action;
 
 constexpr std::size_t kMaxWords = 500;   // of a remote, kept with the entry
-
-bool has_eight_bit(std::string_view octets) {
-  return std::any_of(octets.begin(), octets.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; });
-}
 
 mail::DsnRecipient recipient_of(const Fate& fate, const QueueState& state, const Reports::About& about) {
   mail::DsnRecipient out;
@@ -125,27 +122,7 @@ void Reports::add(store::Delivery& delivery, const QueueState& state, About abou
   auto id = dsn.id;
   auto when = dsn.now;
   Octets report(mail::delivery_status_notification(dsn, message));
-  auto to = directory_.resolve(state.sender);
-  if (to.found()) {
-    auto item = item_with(std::move(id), std::move(report), when);
-    auto& target = item.targets.emplace_back();
-    target.account = to.account;
-    target.use = store::SpecialUse::inbox;
-    target.header_prefix = "Return-Path: <>\r\n";
-    delivery.items.push_back(std::move(item));
-    return;
-  }
-  QueueState back;   // from the null reverse-path
-  back.recipients.push_back({state.sender, "", ""});
-  back.eight_bit = has_eight_bit(report.view());
-  back.smtputf8 = state.smtputf8;
-  store::Item item;
-  item.id = std::move(id);
-  item.pieces.push_back(std::move(report));
-  auto& onward = item.onward.emplace_back();
-  onward.destination = to.domain.empty() ? state.sender.substr(state.sender.rfind('@') + 1) : to.domain;
-  onward.state = encode(back);
-  delivery.items.push_back(std::move(item));
+  delivery.items.push_back(own_item(directory_, std::move(id), std::move(report), when, state.sender, state.smtputf8));
 }
 
 void Reports::add_delivered(store::Delivery& delivery, const Judged& message, const std::vector<std::size_t>& placed) const {

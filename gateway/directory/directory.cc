@@ -2,11 +2,10 @@
 #include "gateway/directory/directory.h"
 
 #include <algorithm>
-#include <map>
-#include <set>
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/directory/domains.h"
 #include "gateway/mail/idna.h"
 
 namespace postern::directory {
@@ -60,15 +59,10 @@ bool is_dot_string(std::string_view local) {
 
 }  // namespace
 
-struct Directory::Domains {
-  std::vector<std::string> names;                  // in order
-  std::map<std::string, std::string, std::less<>> catch_all;   // of every domain, "" for none
-  std::set<std::string, std::less<>> onward;
-  std::string hostname;
-  std::string postmaster;
-};
-
-Directory::Directory(const config::Config& config, store::Store& store) : store_(store) { configure(config); }
+Directory::Directory(const config::Config& config, store::Store& store, const Clock& clock)
+    : store_(store), clock_(clock), keys_(clock) {
+  configure(config);
+}
 
 void Directory::configure(const config::Config& config) {
   auto domains = std::make_shared<Domains>();
@@ -85,6 +79,7 @@ void Directory::configure(const config::Config& config) {
   }
   domains->hostname = mail::domain_to_ascii(config.hostname).value_or("");
   domains->postmaster = address_of(config.postmaster);
+  domains->srs_domain = config.forward.srs_domain;
   CHECK(!domains->names.empty());
   std::lock_guard lock(mutex_);
   domains_ = std::move(domains);
@@ -103,6 +98,10 @@ bool Directory::is_ours(std::string_view domain) const {
 }
 
 io::Task<Status> Directory::prepare() {
+  auto loaded = co_await load();
+  if (!loaded) co_return loaded;
+  auto keys = co_await keys_.prepare(store_);
+  if (!keys) co_return keys;
   auto domains = current();
   if (postmaster(*domains, domains->names.front())) co_return Status();
   store::Account account;
@@ -136,12 +135,14 @@ Resolution Directory::resolve(std::string_view address) const {
   return resolve(*local, at == std::string_view::npos ? std::string_view() : address.substr(at + 1));
 }
 
+Directory::View Directory::view() const { return {current(), addresses_.current()}; }
+
 Resolution Directory::resolve(std::string_view local, std::string_view domain) const {
-  auto domains = current();
+  auto now = view();
   auto canonical = ascii_lowered(local);
   if (domain.empty()) {
     if (canonical != "postmaster") return of_kind(Resolution::Kind::malformed);
-    return resolve_in(*domains, canonical, domains->names.front());
+    return resolve_in(now, canonical, now.domains->names.front());
   }
   if (local.empty() || domain.starts_with('[')) {
     // An address literal names a host, and we take mail for domains only; RFC 5321 4.1.3.
@@ -149,17 +150,62 @@ Resolution Directory::resolve(std::string_view local, std::string_view domain) c
   }
   auto name = mail::domain_to_ascii(domain);
   if (!name) return of_kind(Resolution::Kind::malformed);
-  return resolve_in(*domains, canonical, *name);
+  if (istarts_with(local, "SRS") && now.domains->catch_all.contains(*name)) {
+    auto bounce = returned(local);
+    if (bounce.kind != Resolution::Kind::malformed) return bounce;
+  }
+  return resolve_in(now, canonical, *name);
 }
 
-Resolution Directory::resolve_in(const Domains& domains, std::string_view local, std::string_view domain) const {
+// Of kind malformed: it is no address of what we sent on.
+Resolution Directory::returned(std::string_view local) const {
+  using Kind = Srs::Returned::Kind;
+  auto srs = keys_.current();
+  auto read = srs ? srs->read(local, clock_.now()) : Srs::Returned();
+  Resolution out;
+  if (read.kind == Kind::forged) out.kind = Resolution::Kind::forged;
+  if (read.kind == Kind::expired) out.kind = Resolution::Kind::expired;
+  if (read.kind != Kind::good) return out;
+  out.kind = Resolution::Kind::returned;
+  out.original = read.to.text();
+  return out;
+}
+
+std::optional<Resolution> Directory::alias_in(const View& view, std::string_view local, std::string_view base, std::string_view domain) const {
+  std::string behind = "@" + std::string(domain);
+  Resolution out;
+  out.kind = Resolution::Kind::alias;
+  for (auto name : {local, base}) {
+    out.account_address = std::string(name) + behind;
+    if (!view.addresses->aliases.contains(out.account_address)) continue;
+    if (name.size() < local.size()) out.tag = local.substr(name.size() + 1);
+    out.by = out.tag.empty() ? Resolution::By::address : Resolution::By::tag;
+    return out;
+  }
+  return std::nullopt;
+}
+
+// `address` is in canonical form.
+Resolution Directory::resolve_in(const View& view, std::string_view address) const {
+  auto at = address.rfind('@');
+  auto local = unquoted(address.substr(0, at));
+  if (!local || at == std::string_view::npos) return of_kind(Resolution::Kind::malformed);
+  auto domain = address.substr(at + 1);
+  return domain.starts_with('[') ? not_ours(domain) : resolve_in(view, ascii_lowered(*local), domain);
+}
+
+Resolution Directory::resolve_in(const View& view, std::string_view local, std::string_view domain) const {
+  const auto& domains = *view.domains;
   auto ours = domains.catch_all.find(domain);
   bool our_host = domain == domains.hostname;
   if (ours == domains.catch_all.end() && !our_host) return not_ours(domain);
 
   auto plus = local.find('+');
   auto base = plus == std::string_view::npos || plus == 0 ? local : local.substr(0, plus);
-  if (domains.onward.contains(domain)) return goes_on(domains, base, domain);
+  if (domains.onward.contains(domain)) {
+    auto alias = alias_in(view, local, base, domain);
+    return alias ? *alias : goes_on(domains, base, domain);
+  }
   if (base == "postmaster") {
     auto taker = postmaster(domains, domain);
     return taker ? taken_by(*taker, Resolution::By::postmaster) : of_kind(Resolution::Kind::unavailable);
@@ -168,6 +214,8 @@ Resolution Directory::resolve_in(const Domains& domains, std::string_view local,
 
   std::string behind = "@" + std::string(domain);
   if (auto exact = store_.account(std::string(local) + behind)) return taken_by(*exact, Resolution::By::address);
+  auto alias = alias_in(view, local, base, domain);
+  if (alias && alias->by == Resolution::By::address) return *alias;
   if (base.size() < local.size()) {
     if (auto tagged = store_.account(std::string(base) + behind)) {
       auto out = taken_by(*tagged, Resolution::By::tag);
@@ -175,10 +223,17 @@ Resolution Directory::resolve_in(const Domains& domains, std::string_view local,
       return out;
     }
   }
+  if (alias) return *alias;
   if (!ours->second.empty()) {
     if (auto taker = store_.account(ours->second)) return taken_by(*taker, Resolution::By::catch_all);
+    if (view.addresses->aliases.contains(ours->second)) {
+      auto out = of_kind(Resolution::Kind::alias);
+      out.by = Resolution::By::catch_all;
+      out.account_address = ours->second;
+      return out;
+    }
     // Refusing would bounce what the administrator promised to take.
-    log::warning("directory.catch_all", {{"domain", std::string(domain)}, {"what", "there is no account " + ours->second}});
+    log::warning("directory.catch_all", {{"domain", std::string(domain)}, {"what", "there is no account and no alias " + ours->second}});
     return of_kind(Resolution::Kind::unavailable);
   }
   return of_kind(Resolution::Kind::unknown_user);

@@ -9,6 +9,8 @@
 
 #include "gateway/base/result.h"
 #include "gateway/config/config.h"
+#include "gateway/directory/addresses.h"
+#include "gateway/directory/srs_keys.h"
 #include "gateway/io/task.h"
 #include "gateway/store/store.h"
 
@@ -18,6 +20,10 @@ namespace postern::directory {
 struct Resolution {
   enum class Kind {
     account,        // `account` takes the message
+    alias,          // `account_address` is one of our aliases; expand() says who takes the message
+    returned,       // a bounce to what we sent on: `original` is whom it is for, expand() says so too
+    forged,         // looks like such an address, and none of our keys made it: 550
+    expired,        // one of ours, but too old: 550
     onward,         // of a domain whose mail goes on; its server says whether there is such a recipient
     unknown_user,   // our domain, nobody there: 550 5.1.1
     not_ours,       // relay denied, unless the client is trusted: 550 5.7.1
@@ -31,9 +37,29 @@ struct Resolution {
   std::string account_address;
   std::string tag;                 // of user+tag@: "tag"; the folder stays INBOX
   std::string domain;              // of onward and not_ours, in A-label form or an address literal
+  std::string original;            // of returned
   // Of onward: under `account_address` the user has an account for his quarantine once he needs one; `account` is
   // that of the postmaster, who is ours whatever that server says, and 0 for everybody else.
   bool found() const { return kind == Kind::account; }
+};
+
+// Where an address leads in the end.
+struct Expansion {
+  struct Target {
+    Resolution::Kind kind = Resolution::Kind::account;   // account, onward or not_ours
+    std::string address;           // an account's with the tag that was given
+    store::AccountId account = 0;
+    std::string account_address;
+    std::string domain;            // of onward and not_ours
+    // Of not_ours: the address of ours that sends it on, an alias or what a bounce came back to.
+    std::string sent_by;
+    // Of account: where its owner has good mail sent on to, foreign addresses all; and whether he keeps a copy.
+    std::vector<std::string> forward;
+    bool keep = true;
+  };
+  std::vector<Target> targets;     // nobody twice
+  std::vector<std::string> lost;   // that an alias names and nobody has (any more)
+  bool cut = false;                // there are more than kMostTargets
 };
 
 // Domains and users: what RCPT asks.  Local parts are compared without regard to ASCII case, domains
@@ -44,11 +70,16 @@ struct Resolution {
 // with the lowest id, else "postmaster@<first domain>", which prepare() makes.
 class Directory {
  public:
-  // `store` must outlive the directory; `config` is copied.
-  Directory(const config::Config& config, store::Store& store);
+  // `store` and `clock` must outlive the directory; `config` is copied.
+  Directory(const config::Config& config, store::Store& store, const Clock& clock = Clock::system());
 
-  // At start: makes the postmaster's account when nobody else would take his mail.
+  // At start: reads aliases, forwards and the keys of rewritten senders, and makes the postmaster's account when nobody
+  // else would take his mail.
   io::Task<Status> prepare();
+  // Aliases and forwards alone, for a program that takes no mail.
+  io::Task<Status> load() { return addresses_.load(store_); }
+  // Looks each hour whether it is time for a new key, for ever.
+  io::Task<void> keep_keys();
   // After a reload.
   void configure(const config::Config& config);
 
@@ -60,6 +91,29 @@ class Directory {
   // May who is logged in as `account` write in the name of `address`, "user+tag@domain"?  His own address with any
   // tag, and what he takes as postmaster; not what only a catch-all gives him: that would be everybody's who has left.
   bool may_send_as(const store::Account& account, std::string_view address) const;
+
+  // Of kind account, alias or returned: all who take the message, at most kMostTargets.  Whatever the aliases and forwards
+  // are like it ends, and nobody stands there twice; who does not keep his mail and whose forwards lead nowhere keeps it.
+  Expansion expand(const Resolution& resolution, std::string_view address) const;
+  static constexpr std::size_t kMostTargets = 1000;
+
+  // The sender of a message that `sent_by` of ours sends on: an address of ours, so that SPF names us, from which bounces
+  // come back.  The null sender and senders of ours stay; a sender that cannot be rewritten becomes `sent_by`.
+  // RFC 5321 3.9, RFC 7208 D; nothing: there is no key.
+  std::optional<std::string> sender_of_forwarded(const std::string& sender, const std::string& sent_by) const;
+
+  // --- aliases and forwards; every Error is a sentence for who gave the command
+  std::shared_ptr<const Addresses::Table> addresses() const { return addresses_.current(); }
+  // In the form in which they are kept: of an alias or an account, of what they name.
+  Result<std::string> target_address(std::string_view text) const;
+  // Makes the alias, or gives it these targets instead of the ones that it has.  Refused: a loop (its chain is named), a
+  // target that nobody has, an address that is an account or postmaster's, more than kMostTargets in the end.
+  io::Task<Status> set_alias(std::string address, std::vector<std::string> targets);
+  io::Task<Status> set_forward(std::string account, Forward forward);
+  io::Task<Status> remove_alias(std::string address);
+  io::Task<Status> remove_forward(std::string account);
+  // The aliases and forwards that name it.
+  std::vector<std::string> named_by(std::string_view address) const;
 
   bool is_ours(std::string_view domain) const;
   // A-label form, in the order of the configuration; at least one.
@@ -80,9 +134,25 @@ class Directory {
   std::shared_ptr<const Domains> current() const;
   std::optional<store::Account> postmaster(const Domains& domains, std::string_view domain) const;
   Resolution goes_on(const Domains& domains, std::string_view base, std::string_view domain) const;
-  Resolution resolve_in(const Domains& domains, std::string_view local, std::string_view domain) const;
+  // What is looked up: the same domains and addresses from beginning to end.
+  struct View {
+    std::shared_ptr<const Domains> domains;
+    std::shared_ptr<const Addresses::Table> addresses;
+  };
+  View view() const;
+  Resolution resolve_in(const View& view, std::string_view local, std::string_view domain) const;
+  Resolution resolve_in(const View& view, std::string_view address) const;
+  Resolution returned(std::string_view local) const;
+  std::optional<Resolution> alias_in(const View& view, std::string_view local, std::string_view base, std::string_view domain) const;
+  class Walk;
+  Expansion expand_in(const View& view, const Resolution& resolution, std::string_view address) const;
+  Status check_targets(const View& view, const std::string& address, const std::vector<std::string>& targets) const;
+  class Chains;
 
   store::Store& store_;
+  const Clock& clock_;
+  Addresses addresses_;
+  SrsKeys keys_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Domains> domains_;
 };

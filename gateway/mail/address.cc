@@ -94,7 +94,7 @@ Status skip_route(std::string_view& rest) {
 }
 
 Status check_local(const std::string& local) {
-  if (local.size() > kMaxLocal) return Error("local part is longer than 64 octets");
+  if (local.size() > kMaxLocal) return Error("local part is longer than " + std::to_string(kMaxLocal) + " octets");
   if (!is_utf8(local)) return Error("local part is not valid UTF-8");
   return {};
 }

@@ -9,10 +9,11 @@
 
 namespace postern::mail {
 
-// RFC 5321 4.5.3.1: octets.
-constexpr std::size_t kMaxLocal = 64;
+// RFC 5321 4.5.3.1: octets.  Of a local part all must take 64, and may take more: senders that SRS or VERP have made
+// are longer, and who refuses them refuses what was forwarded.
 constexpr std::size_t kMaxDomain = 255;
 constexpr std::size_t kMaxPath = 256;
+constexpr std::size_t kMaxLocal = kMaxPath;
 
 // An envelope address.  RFC 5321 4.1.2, RFC 6531 3.3.
 struct Path {

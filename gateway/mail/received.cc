@@ -11,6 +11,7 @@ namespace postern::mail {
 namespace {
 
 constexpr std::size_t kMaxForeign = 255;
+constexpr std::size_t kMostDelivered = 1000;
 
 // What may stand where the grammar wants a domain or an address literal; the rest of a HELO becomes "?".
 std::string as_domain(std::string_view text) {
@@ -61,6 +62,16 @@ std::size_t count_received(std::string_view message) {
   HeaderField field;
   while (reader.next(field)) count += iequals(field.name, "Received") ? 1 : 0;
   return count;
+}
+
+std::set<std::string> delivered_to(std::string_view message) {
+  std::set<std::string> out;
+  HeaderReader reader(message);
+  HeaderField field;
+  while (out.size() < kMostDelivered && reader.next(field)) {
+    if (iequals(field.name, "Delivered-To")) out.insert(ascii_lowered(unfolded(field.raw)));
+  }
+  return out;
 }
 
 }  // namespace postern::mail

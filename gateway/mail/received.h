@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -30,5 +31,8 @@ std::string received_field(const ReceivedInfo& info);
 
 // Received fields of a header: RFC 5321 6.3 counts them against loops.
 std::size_t count_received(std::string_view message);
+
+// The addresses of its Delivered-To fields, in lower case: who had it before.  RFC 9228.
+std::set<std::string> delivered_to(std::string_view message);
 
 }  // namespace postern::mail

@@ -1,4 +1,6 @@
 // DATA (RFC 5321 4.1.1.4) and BDAT (RFC 3030): the body, its judgement, its delivery, and the 250.
+#include <algorithm>
+
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/delivery/deliverer.h"
@@ -124,6 +126,17 @@ io::Task<Reply> Session::cmd_bdat(std::string argument) {
   co_return answer;
 }
 
+// An alias that has a foreign target has sent it out, and nobody but that alias is to get it now.
+bool Session::has_come_back(std::string_view message) const {
+  const auto& all = transaction_->recipients;
+  bool aliases = std::all_of(all.begin(), all.end(), [](const Recipient& recipient) { return !recipient.given.empty(); });
+  if (!aliases) return false;
+  auto been = mail::delivered_to(message);
+  return std::all_of(all.begin(), all.end(), [&](const Recipient& recipient) {
+    return been.contains(ascii_lowered(recipient.given)) || (!recipient.sent_by.empty() && been.contains(recipient.sent_by));
+  });
+}
+
 io::Task<Reply> Session::finish_body(BodyEnd end, io::Draft& draft) {
   if (end == BodyEnd::bare_newline) {
     ++services_.counters->bare_newlines;
@@ -149,6 +162,7 @@ io::Task<Reply> Session::finish_body(BodyEnd end, io::Draft& draft) {
     trouble = Reply(554, "5.4.6", "Too many Received fields: this message goes round in circles");
   }
   if (!trouble && account_) trouble = complete_submitted(received);
+  if (!trouble && has_come_back(received.view())) trouble = Reply(554, "5.4.6", "This message was sent on from here before: it goes round in circles");
   if (!trouble) trouble = co_await judge_and_deliver(std::move(received));
   forget_transaction();
   idle_commands_ = 0;

@@ -12,13 +12,19 @@
 namespace postern::smtp {
 namespace {
 
+constexpr std::size_t kMostInAll = 10'000;   // to whom the aliases of one message may lead, if so many RCPT are not allowed anyway
+
 // What the directory's answer means to the client; nothing: the recipient is known.
 std::optional<Reply> refusal(directory::Resolution::Kind kind, const std::string& address) {
   using Kind = directory::Resolution::Kind;
   auto shown = "<" + printable(address, 100) + ">";
   switch (kind) {
     case Kind::account:
+    case Kind::alias:
+    case Kind::returned:
     case Kind::onward: return std::nullopt;
+    case Kind::forged: return Reply(550, "5.7.1", shown + ": this address was not made here, or was changed on its way");
+    case Kind::expired: return Reply(550, "5.7.1", shown + ": this address is too old");
     case Kind::unknown_user: return Reply(550, "5.1.1", shown + ": no such user here");
     case Kind::not_ours: return Reply(550, "5.7.1", shown + ": relaying denied");
     case Kind::malformed: return Reply(553, "5.1.3", shown + ": not a valid address");
@@ -28,6 +34,38 @@ std::optional<Reply> refusal(directory::Resolution::Kind kind, const std::string
 }
 
 }  // namespace
+
+// Everybody who gets what is sent to an account, an alias, or an address that we made for bounces; or why nobody can.
+std::optional<Reply> Session::find_all(const directory::Resolution& resolved, const Recipient& given, std::vector<Recipient>& all) const {
+  using Kind = directory::Resolution::Kind;
+  auto expansion = services_.directory->expand(resolved, given.address);
+  for (auto& target : expansion.targets) {
+    Recipient recipient = given;
+    recipient.account = target.account_address;
+    if (target.address != given.address) {
+      recipient.address = std::move(target.address);
+      recipient.given = given.address;
+    }
+    recipient.forward = std::move(target.forward);
+    recipient.keep = target.keep;
+    recipient.groups.clear();
+    if (target.kind == Kind::account) {
+      auto account = services_.directory->account(recipient.account);
+      if (!account) continue;
+      recipient.groups = account->groups;
+      recipient.senders = services_.directory->senders(account->id);
+    } else {
+      if (services_.routes == nullptr) return Reply(451, "4.3.0", "Try again later");
+      recipient.onward = std::move(target.domain);
+      recipient.sent_by = std::move(target.sent_by);
+      recipient.confirmed = recipient.sent_by.empty();   // the administrator has named him
+    }
+    all.push_back(std::move(recipient));
+  }
+  if (!all.empty() && !expansion.cut) return std::nullopt;
+  log::error("smtp.recipient", {{"to", given.address}, {"what", all.empty() ? "it leads to nobody" : "it leads to too many"}, {"action", "defer"}});
+  return refusal(Kind::unavailable, given.address);
+}
 
 // The recipient of a domain whose mail goes on, or why he is refused now.
 io::Task<std::optional<Reply>> Session::find_onward(const directory::Resolution& resolved, Recipient& recipient) {
@@ -69,27 +107,32 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   auto limit = settings_->recipients_per_message;
   // RFC 5321 4.5.3.1.10: who names too many hears 452 for the rest, but not without end.
   if (too_many(transaction_->rcpt_commands++, 10 * limit)) co_return reply::too_many_commands();
-  if (limit != 0 && std::max(transaction_->recipients.size(), transaction_->accepted.size()) >= limit) co_return Reply(452, "4.5.3", "Too many recipients");
+  if (limit != 0 && transaction_->accepted.size() >= limit) co_return Reply(452, "4.5.3", "Too many recipients");
   auto address = parsed->path.text();
   auto resolved = services_.directory->resolve(parsed->path.local, parsed->path.domain);
   // A server or a user of ours may send to the world through us.
   bool may_relay = (client_.trusted && !is_lmtp()) || account_;
   bool out = resolved.kind == directory::Resolution::Kind::not_ours && may_relay && services_.routes != nullptr;
   auto refused = out ? std::nullopt : refusal(resolved.kind, address);
+  // Only what is nobody's mail may use it: else it would be a way through us for whoever has seen one.
+  if (resolved.kind == directory::Resolution::Kind::returned && !transaction_->sender.address.empty()) {
+    refused = Reply(550, "5.7.1", "<" + printable(address, 100) + ">: this address takes bounces only");
+  }
   if (refused) {
     ++services_.counters->recipients_refused;
     co_return *refused;
   }
-  bool known = std::any_of(transaction_->recipients.begin(), transaction_->recipients.end(),
-                           [&](const Recipient& other) { return other.address == address; });
+  auto& taken = transaction_->accepted;
+  bool known = std::find(taken.begin(), taken.end(), address) != taken.end();
   if (known) {   // one copy, judged once
-    if (is_lmtp()) transaction_->accepted.push_back(std::move(address));
+    if (is_lmtp()) taken.push_back(std::move(address));
     co_return Reply(250, "2.1.5", "Recipient OK");
   }
   if (is_counted() && !services_.limits->recipient(client_.ip)) {
     co_return Reply(451, "4.7.1", "Too many recipients lately from " + client_.ip.to_string() + ", try again later");
   }
   recipient.address = std::move(address);
+  std::vector<Recipient> all;
   if (resolved.kind == directory::Resolution::Kind::onward) {
     auto unfit = co_await find_onward(resolved, recipient);
     if (unfit) {
@@ -102,18 +145,26 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
     recipient.confirmed = false;
   } else {
     recipient.account = resolved.account_address;
+    auto nobody = find_all(resolved, recipient, all);
+    if (nobody) co_return *nobody;
+  }
+  if (transaction_->recipients.size() + all.size() > std::max<std::size_t>(kMostInAll, limit) && !taken.empty()) {
+    co_return Reply(452, "4.5.3", "Too many recipients");
   }
   auto account = services_.directory->account(recipient.account);
-  if (!account && recipient.onward.empty()) co_return Reply(451, "4.3.0", "Try again later");
+  if (all.empty() && !account && recipient.onward.empty()) co_return Reply(451, "4.3.0", "Try again later");
   if (account) {
     recipient.groups = account->groups;
     recipient.senders = services_.directory->senders(account->id);
   }
+  if (all.empty()) all.push_back(recipient);
   auto decision = co_await examination_->on_rcpt(origin(), recipient);
   if (decision.action == Action::reject) ++services_.counters->recipients_refused;
   if (decision.refuses()) co_return refused_by_rule(Stage::rcpt, decision);
-  if (is_lmtp()) transaction_->accepted.push_back(recipient.address);
-  transaction_->recipients.push_back(std::move(recipient));
+  taken.push_back(std::move(recipient.address));
+  for (auto& each : all) {   // each is judged by his own measure
+    if (transaction_->reached.insert(each.address).second) transaction_->recipients.push_back(std::move(each));
+  }
   co_return Reply(250, "2.1.5", "Recipient OK");
 }
 

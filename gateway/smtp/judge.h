@@ -69,9 +69,10 @@ struct Sender {
   std::string envid;                 // RFC 3461 4.4, the value as it came; "": none
 };
 
-// A recipient that the directory knows.
+// A recipient that the directory knows.  Of an address that leads to several there is one for each; all of a RCPT have
+// what its parameters said.
 struct Recipient {
-  std::string address;               // as given in RCPT TO, without brackets
+  std::string address;               // who gets the message: as given in RCPT TO, without brackets, or where that leads to
   std::string account;               // the user's own address; may differ by +tag, alias, catch-all
   std::vector<std::string> groups = {};
   std::string onward = {};                // the domain, where its mail goes on to a server of its own; "": a mailbox here
@@ -79,6 +80,12 @@ struct Recipient {
   std::shared_ptr<const mail::SenderList> senders = {};   // what the user has said of senders; null: nothing
   mail::Notify notify = {};          // RFC 3461 4.1: what its sender wants to hear of
   std::string orcpt = {};            // RFC 3461 4.2, the value as it came; "": none
+  std::string given = {};            // as in RCPT TO, where that leads to `address`; "": the same
+  std::string sent_by = {};          // the address of ours that sends it on to a foreign one, and only if it is good
+  std::vector<std::string> forward = {};  // foreign addresses that get what is good as well, sent by `account`
+  bool keep = true;                  // with `forward`: he keeps a copy of what is good
+
+  const std::string& rcpt() const { return given.empty() ? address : given; }
 };
 
 // What the stages connect, mail and rcpt give.  A refusal's `reply` is ready to be sent: the

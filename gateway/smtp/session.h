@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "gateway/store/types.h"
 
 namespace postern::directory {
+struct Expansion;
 struct Resolution;
 }
 namespace postern::delivery {
@@ -28,8 +30,9 @@ enum class Dialect { smtp, submission, lmtp };
 struct Transaction {
   std::string id;
   Sender sender;
-  std::vector<Recipient> recipients;
-  std::vector<std::string> accepted;      // LMTP: the recipient of each RCPT that had 250, RFC 2033 4.2
+  std::vector<Recipient> recipients;      // aliases and forwards are followed: these get the message
+  std::set<std::string> reached;          // their addresses: whatever leads there, it is one copy
+  std::vector<std::string> accepted;      // the recipient of each RCPT that had 250; LMTP answers each, RFC 2033 4.2
   std::uint64_t rcpt_commands = 0;
   std::unique_ptr<io::Draft> draft;       // between BDAT chunks
   Deadline body_ends{};                   // set with the draft: a body in chunks has no more time than one by DATA
@@ -61,6 +64,7 @@ class Session {
   Reply cmd_helo(const Command& command);
   io::Task<Reply> cmd_mail(std::string argument);
   io::Task<Reply> cmd_rcpt(std::string argument);
+  std::optional<Reply> find_all(const directory::Resolution& resolved, const Recipient& given, std::vector<Recipient>& all) const;
   io::Task<std::optional<Reply>> find_onward(const directory::Resolution& resolved, Recipient& recipient);
   io::Task<Reply> cmd_data(std::string argument);
   io::Task<Reply> cmd_bdat(std::string argument);
@@ -73,6 +77,7 @@ class Session {
 
   // cmd_data and cmd_bdat: what the end of a body means.
   io::Task<Reply> finish_body(BodyEnd end, io::Draft& draft);
+  bool has_come_back(std::string_view message) const;
   io::Task<Reply> judge_and_deliver(Octets received);
   io::Task<std::optional<Reply>> hand_through(std::shared_ptr<delivery::Judged> judged, Reply answer);
   Reply for_each_recipient(Reply answer, const std::vector<std::string>& accepted);

@@ -11,7 +11,7 @@ import time
 PROGRAM = shutil.which("postfix", path="/usr/sbin:/usr/bin")
 
 _MASTER = """\
-127.0.0.1:{port} inet n - n - - smtpd
+{address}:{port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -42,7 +42,7 @@ queue_directory = {folder}/queue
 data_directory = {folder}/data
 maillog_file = {folder}/maillog
 maillog_file_prefixes = {folder}
-inet_interfaces = 127.0.0.1
+inet_interfaces = {address}
 inet_protocols = ipv4
 myhostname = relay.example.test
 mydestination =
@@ -60,21 +60,21 @@ queue_run_delay = 2s
 
 
 class Postfix:
-    """`settings`: further lines of main.cf; `port`: of its smtpd, 0 for any.  Needs root, as Postfix does."""
+    """`settings`: further lines of main.cf; `address` and `port`: of its smtpd, 0 for any port.  Needs root, as Postfix does."""
 
-    def __init__(self, settings, port=0):
+    def __init__(self, settings, port=0, address="127.0.0.1"):
         self.folder = tempfile.mkdtemp(prefix="postern-postfix-")
         self._seen = 0
         os.chmod(self.folder, 0o755)
         with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
+            found.bind((address, 0))
             self.port = port or found.getsockname()[1]
         for name in ("conf", "queue", "data"):
             os.mkdir(os.path.join(self.folder, name))
         user = pwd.getpwnam("postfix")
         os.chown(os.path.join(self.folder, "data"), user.pw_uid, user.pw_gid)
-        self._write("master.cf", _MASTER.format(port=self.port))
-        self._write("main.cf", _MAIN.format(folder=self.folder) + settings)
+        self._write("master.cf", _MASTER.format(address=address, port=self.port))
+        self._write("main.cf", _MAIN.format(folder=self.folder, address=address) + settings)
         try:
             self.begin()
         except BaseException:

@@ -188,6 +188,57 @@ TEST_CASE("a copy that is junk goes on with its mark, one that is held stays her
   CHECK_FALSE(item.parts.empty());
 }
 
+TEST_CASE("what one of ours sends on has another sender, says who sent it, and keeps what we thought of it here") {
+  auto message = message_to({"a@example.test", "b@example.test"});
+  message.verdict.authentication_results = "Authentication-Results: mx.example.test; spf=pass\r\n";
+  smtp::Hit hit;
+  hit.rule = "secret";
+  hit.kind = "score";
+  hit.why = "known to us";
+  message.verdict.hits.push_back(hit);
+  auto places = accounts({1, 2});
+  places.forwarding.resize(2);
+  for (bool keep : {true, false}) {
+    delivery::OnwardCopy copy{"far.example", "a@far.example", "a@example.test", "a@example.test", "SRS0=x@example.test"};
+    places.forwarding[0].copies = {copy, copy};
+    places.forwarding[0].keep = keep;
+    auto delivery = delivery::plan(message, places, "mx.example.test");
+    const auto& item = delivery.items.at(0);
+    CHECK(item.targets.size() == (keep ? 2U : 1U));
+    REQUIRE(item.onward.size() == 1);
+    const auto& prefix = item.onward[0].header_prefix;
+    CHECK(prefix.starts_with("Delivered-To: a@example.test\r\nReceived: "));
+    CHECK(prefix.find("spf=pass") != std::string::npos);
+    CHECK(prefix.find("X-Postern") == std::string::npos);
+    auto state = delivery::decode_state(item.onward[0].state);
+    REQUIRE(state);
+    CHECK(state->sender == "SRS0=x@example.test");
+    REQUIRE(state->recipients.size() == 1);
+    CHECK(state->recipients[0].address == "a@far.example");
+    CHECK(state->recipients[0].account == "a@example.test");   // whose quarantine takes it if it cannot be handed on
+  }
+}
+
+TEST_CASE("what is held is sent on by nobody") {
+  auto message = message_to({"a@example.test"});
+  message.verdict.recipients[0].action = Action::quarantine;
+  auto places = accounts({1});
+  places.forwarding.resize(1);
+  places.forwarding[0].copies.push_back({"far.example", "a@far.example", "a@example.test", "a@example.test", "SRS0=x@example.test"});
+  auto delivery = delivery::plan(message, places, "mx.example.test");
+  CHECK(delivery.items.at(0).onward.empty());
+  REQUIRE(delivery.items[0].targets.size() == 1);
+  CHECK(delivery.items[0].targets[0].use == SpecialUse::quarantine);
+}
+
+TEST_CASE("Received names the address of RCPT where there was but one, whomever it led to") {
+  auto message = message_to({"a@example.test", "b@example.test"});
+  for (auto& recipient : message.recipients) recipient.given = "sales@example.test";
+  CHECK(delivery::header_prefix(message, 1, "mx.example.test").find("for <sales@example.test>") != std::string::npos);
+  message.recipients[1].given.clear();
+  CHECK(delivery::header_prefix(message, 1, "mx.example.test").find("for <") == std::string::npos);
+}
+
 TEST_CASE("no entry has more recipients than servers take in one transaction") {
   std::vector<std::string> addresses;
   for (int i = 0; i < 250; ++i) addresses.push_back("user" + std::to_string(i) + "@corp.test");

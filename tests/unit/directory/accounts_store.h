@@ -1,11 +1,14 @@
 #pragma once
 
+#include <algorithm>
+#include <map>
+
 #include "gateway/base/check.h"
 #include "gateway/store/store.h"
 
 namespace postern::test {
 
-// A store of accounts in memory; whatever else is asked of it is a mistake of the test.
+// A store of accounts and general rows in memory; whatever else is asked of it is a mistake of the test.
 class AccountsStore : public store::Store {
  public:
   store::AccountId add(std::string address, std::string password_row = {}, bool admin = false) {
@@ -76,9 +79,35 @@ class AccountsStore : public store::Store {
   io::Task<Result<std::optional<store::QueueEntry>>> queue_entry(store::QueueId) override { unexpected(); }
   io::Task<Result<std::string>> read(const store::QueueEntry&, std::uint64_t, std::uint64_t) override { unexpected(); }
   io::Task<Result<Octets>> record(const store::QueueEntry&) override { unexpected(); }
-  io::Task<store::Change> write(std::vector<store::Row>) override { unexpected(); }
-  io::Task<Result<std::optional<std::string>>> get(std::string) override { unexpected(); }
-  io::Task<Result<std::vector<store::Row>>> scan(std::string, std::string, std::size_t) override { unexpected(); }
+  io::Task<store::Change> write(std::vector<store::Row> rows) override {
+    store::Change out;
+    if (fail_writes) {
+      out.outcome = store::Outcome::no_space;
+      out.text = "disk full";
+      co_return out;
+    }
+    for (auto& row : rows) {
+      if (row.value) general[row.key] = *row.value;
+      else general.erase(row.key);
+    }
+    co_return out;
+  }
+  io::Task<Result<std::optional<std::string>>> get(std::string key) override {
+    auto found = general.find(key);
+    std::optional<std::string> out;
+    if (found != general.end()) out = found->second;
+    co_return out;
+  }
+  io::Task<Result<std::vector<store::Row>>> scan(std::string prefix, std::string from, std::size_t limit) override {
+    std::vector<store::Row> out;
+    for (auto at = general.lower_bound(std::max(prefix, from)); at != general.end() && at->first.starts_with(prefix) && out.size() < limit; ++at) {
+      out.push_back({at->first, at->second});
+    }
+    co_return out;
+  }
+  std::map<std::string, std::string> general;
+  bool fail_writes = false;
+
   store::StoreState state() const override { unexpected(); }
   io::Task<bool> recover() override { unexpected(); }
   std::vector<std::string> verify() override { unexpected(); }

@@ -29,6 +29,7 @@ struct Answers {
   std::string refuses_at_connect;   // this address
   std::vector<Client> seen;         // at stage connect, then at stage message
   int recipients = 0;               // that stage rcpt was asked of
+  std::vector<Recipient> envelope;  // of the last message
 };
 
 class SaidExamination : public Examination {
@@ -50,6 +51,7 @@ class SaidExamination : public Examination {
   }
   io::Task<MessageVerdict> on_message(Client client, std::string, Octets, std::vector<Recipient> recipients) override {
     answers_.seen.push_back(std::move(client));
+    answers_.envelope = recipients;
     MessageVerdict out = answers_.message;
     for (const auto& recipient : recipients) {
       RecipientVerdict copy;

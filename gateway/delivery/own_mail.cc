@@ -1,0 +1,64 @@
+// Where messages of our own go: reports, answers to people.
+#include "gateway/delivery/own_mail.h"
+
+#include <algorithm>
+
+#include "gateway/delivery/queue_state.h"
+#include "gateway/mail/envelope.h"
+#include "gateway/mail/mime.h"
+
+namespace postern::delivery {
+namespace {
+
+bool has_eight_bit(std::string_view octets) {
+  return std::any_of(octets.begin(), octets.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; });
+}
+
+void send_out(store::Item& item, const std::string& domain, const std::string& address, bool utf8) {
+  QueueState state;
+  state.recipients.emplace_back().address = address;
+  state.eight_bit = has_eight_bit(item.pieces.front().view());
+  state.smtputf8 = utf8 || has_eight_bit(address);
+  auto& onward = item.onward.emplace_back();
+  onward.destination = domain.empty() ? address.substr(address.rfind('@') + 1) : domain;
+  onward.state = encode(state);
+}
+
+void put_into_inbox(store::Item& item, store::AccountId account) {
+  auto& target = item.targets.emplace_back();
+  target.account = account;
+  target.use = store::SpecialUse::inbox;
+  target.header_prefix = "Return-Path: <>\r\n";
+}
+
+}  // namespace
+
+store::Item own_item(const directory::Directory& directory, std::string id, Octets message, Time when, const std::string& to, bool utf8) {
+  using Kind = directory::Resolution::Kind;
+  store::Item item;
+  item.id = std::move(id);
+  item.internal_date = when;
+  item.pieces.push_back(std::move(message));
+  auto resolved = directory.resolve(to);
+  bool leads_on = resolved.kind == Kind::account || resolved.kind == Kind::alias || resolved.kind == Kind::returned;
+  if (!leads_on) {
+    send_out(item, resolved.domain, to, utf8);
+    return item;
+  }
+  for (const auto& target : directory.expand(resolved, to).targets) {
+    if (target.kind != Kind::account) send_out(item, target.domain, target.address, utf8);
+    for (const auto& address : target.forward) send_out(item, "", address, utf8);
+    if (target.kind == Kind::account && (target.keep || target.forward.empty())) put_into_inbox(item, target.account);
+  }
+  if (item.targets.empty() && item.onward.empty()) {   // an alias of nobody: it must not be lost
+    if (auto postmaster = directory.resolve("postmaster"); postmaster.found()) put_into_inbox(item, postmaster.account);
+  }
+  if (!item.targets.empty()) {
+    auto octets = item.pieces.front().view();
+    item.parts = mail::serialize(mail::parse(octets));
+    item.envelope = mail::envelope_of(octets);
+  }
+  return item;
+}
+
+}  // namespace postern::delivery

@@ -1,0 +1,170 @@
+// Aliases and forwards as they are made: what cannot work is refused then, with its reason.
+#include <algorithm>
+
+#include "gateway/base/log.h"
+#include "gateway/base/text.h"
+#include "gateway/directory/directory.h"
+#include "gateway/directory/domains.h"
+#include "gateway/io/loop.h"
+#include "gateway/mail/address.h"
+
+namespace postern::directory {
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = Resolution::Kind;
+using Edit = Addresses::Edit;
+
+constexpr std::size_t kMostInARow = 20;   // aliases that lead to aliases
+
+void drop_doubles(std::vector<std::string>& targets) {
+  std::set<std::string> seen;
+  std::erase_if(targets, [&](const std::string& target) { return !seen.insert(target).second; });
+}
+
+}  // namespace
+
+// Follows every chain of aliases and forwards from one address.
+class Directory::Chains {
+ public:
+  Chains(const Directory& directory, const View& view) : directory_(directory), view_(view) {}
+
+  // An Error names a chain that comes back to itself, or one that is too long.
+  Status follow(const std::string& address) {
+    auto at = directory_.resolve_in(view_, address);
+    const auto& name = at.account_address;
+    const auto* targets = targets_of(at);
+    if (targets == nullptr || done_.contains(name)) return {};
+    bool loop = std::find(chain_.begin(), chain_.end(), name) != chain_.end();
+    chain_.push_back(name);
+    if (loop) return Error("that would be a loop: " + join(chain_, " -> "));
+    if (chain_.size() > kMostInARow) return Error("more than " + std::to_string(kMostInARow) + " aliases in a row: " + join(chain_, " -> "));
+    for (const auto& target : *targets) {
+      auto fine = follow(target);
+      if (!fine) return fine;
+    }
+    chain_.pop_back();
+    done_.insert(name);
+    return {};
+  }
+
+ private:
+  const std::vector<std::string>* targets_of(const Resolution& at) const {
+    if (at.kind == Kind::alias) return &view_.addresses->aliases.find(at.account_address)->second;
+    if (at.kind != Kind::account) return nullptr;
+    auto forward = view_.addresses->forwards.find(at.account_address);
+    return forward == view_.addresses->forwards.end() ? nullptr : &forward->second.targets;
+  }
+
+  const Directory& directory_;
+  const View& view_;
+  std::vector<std::string> chain_;
+  std::set<std::string> done_;
+};
+
+Result<std::string> Directory::target_address(std::string_view text) const {
+  auto path = mail::parse_address(text);
+  if (!path) return Error("\"" + printable(text, 100) + "\" is no address: " + path.error().text);
+  if (is_ours(path->domain)) path->local = ascii_lowered(path->local);
+  return path->text();
+}
+
+Status Directory::check_targets(const View& view, const std::string& address, const std::vector<std::string>& targets) const {
+  if (targets.empty()) return Error(address + " needs at least one target");
+  for (const auto& target : targets) {
+    auto path = mail::parse_address(target);
+    bool of_bounce = path && is_ours(path->domain) && returned(path->local).kind != Kind::malformed;
+    auto kind = of_bounce ? Kind::returned : resolve_in(view, target).kind;
+    if (kind == Kind::account || kind == Kind::alias || kind == Kind::onward || kind == Kind::not_ours) continue;
+    if (kind == Kind::unknown_user) return Error(target + ": no such user here, neither account nor alias");
+    return Error(target + " cannot be a target of " + address);
+  }
+  auto chains = Chains(*this, view).follow(address);
+  if (!chains) return chains;
+  auto leads_to = expand_in(view, resolve_in(view, address), address);
+  if (leads_to.cut) return Error(address + " would lead to more than " + std::to_string(kMostTargets) + " addresses");
+  if (!leads_to.lost.empty()) return Error(address + " would lead to " + leads_to.lost.front() + ", which nobody has");
+  return {};
+}
+
+io::Task<Status> Directory::set_alias(std::string address, std::vector<std::string> targets) {
+  drop_doubles(targets);
+  if (store_.account(address)) {
+    co_return Status(Error(address + " is an account; `postern forward set " + address + "` sends its mail on"));
+  }
+  if (address.starts_with("postmaster@")) {
+    co_return Status(Error(address + " is taken by the account that postmaster in the configuration names"));
+  }
+  Edit edit;
+  edit.address = address;
+  edit.value = Forward{targets, false};
+  Addresses::Good good = [this, address, targets = std::move(targets)](std::shared_ptr<const Addresses::Table> table) {
+    View as_it_would_be{current(), std::move(table)};
+    return check_targets(as_it_would_be, address, targets);
+  };
+  auto status = co_await addresses_.change(store_, std::move(edit), std::move(good));
+  co_return status;
+}
+
+io::Task<Status> Directory::set_forward(std::string account, Forward forward) {
+  drop_doubles(forward.targets);
+  if (!store_.account(account)) {
+    co_return Status(Error(account + " is no account; `postern alias add " + account + "` sends its mail on"));
+  }
+  Edit edit;
+  edit.of = Edit::Of::forward;
+  edit.address = account;
+  edit.value = forward;
+  Addresses::Good good = [this, account, targets = std::move(forward.targets)](std::shared_ptr<const Addresses::Table> table) {
+    View as_it_would_be{current(), std::move(table)};
+    return check_targets(as_it_would_be, account, targets);
+  };
+  auto status = co_await addresses_.change(store_, std::move(edit), std::move(good));
+  co_return status;
+}
+
+io::Task<Status> Directory::remove_alias(std::string address) {
+  if (!addresses()->aliases.contains(address)) co_return Status(Error(address + ": no such alias"));
+  auto users = named_by(address);
+  if (!users.empty()) co_return Status(Error(address + " is a target of the " + join(users, ", the ") + "; remove it there first"));
+  Edit edit;
+  edit.address = address;
+  Addresses::Good good = [](std::shared_ptr<const Addresses::Table>) { return Status(); };
+  auto status = co_await addresses_.change(store_, std::move(edit), std::move(good));
+  co_return status;
+}
+
+io::Task<Status> Directory::remove_forward(std::string account) {
+  if (!addresses()->forwards.contains(account)) co_return Status(Error(account + ": nothing is sent on for it"));
+  Edit edit;
+  edit.of = Edit::Of::forward;
+  edit.address = account;
+  Addresses::Good good = [](std::shared_ptr<const Addresses::Table>) { return Status(); };
+  auto status = co_await addresses_.change(store_, std::move(edit), std::move(good));
+  co_return status;
+}
+
+std::vector<std::string> Directory::named_by(std::string_view address) const {
+  auto now = view();
+  std::vector<std::string> out;
+  auto names = [&](const std::vector<std::string>& targets) {
+    return std::any_of(targets.begin(), targets.end(), [&](const std::string& target) { return resolve_in(now, target).account_address == address; });
+  };
+  for (const auto& [alias, targets] : now.addresses->aliases) {
+    if (names(targets)) out.push_back("alias " + alias);
+  }
+  for (const auto& [account, forward] : now.addresses->forwards) {
+    if (names(forward.targets)) out.push_back("forward of " + account);
+  }
+  return out;
+}
+
+io::Task<void> Directory::keep_keys() {
+  for (;;) {
+    co_await io::sleep_until(in(1h));
+    auto kept = co_await keys_.prepare(store_);
+    if (!kept) log::error("srs.keys", {{"what", kept.error().text}});
+  }
+}
+
+}  // namespace postern::directory
