@@ -26,6 +26,8 @@ class WorkerPool;
 
 namespace postern::admin {
 
+struct LastBackup;
+
 // What a command of the administrator works on: in the running server, or in a program of its own
 // that opened the store because no server runs.  Pointers that a lone command has not are null.
 struct Context {
@@ -34,6 +36,7 @@ struct Context {
   io::WorkerPool* workers = nullptr;
   directory::Logins* logins = nullptr;                   // null: no server runs
   delivery::Queue* queue = nullptr;                      // null: no server runs
+  LastBackup* last_backup = nullptr;                     // null: no server runs
   std::function<nlohmann::json()> status;                // empty: no server runs
   std::function<io::Task<nlohmann::json>()> reload;      // empty: no server runs
 };

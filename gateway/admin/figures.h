@@ -3,6 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string_view>
 
+#include "gateway/admin/backups.h"
 #include "gateway/admin/http.h"
 #include "gateway/admin/judging.h"
 #include "gateway/admin/room.h"
@@ -22,6 +23,7 @@ struct Figures {
   directory::Logins& logins;
   const Room& room;
   const delivery::QueueFigures& queue;
+  const LastBackup& backup;
   Time started;
 
   nlohmann::json status() const;
