@@ -26,6 +26,8 @@ struct CommandLine {
   admin::QueueArguments queue;
   admin::DkimArguments dkim;
   admin::DnsArguments dns;
+  admin::BackupArguments backup;
+  admin::RestoreArguments restore;
   std::function<int()> run;
 };
 
@@ -272,6 +274,29 @@ void add_dns(CLI::App& app, CommandLine& line) {
   dns->callback([&line] { line.run = [&line] { return admin::dns_command(line.global, line.dns); }; });
 }
 
+void add_backup(CLI::App& app, CommandLine& line) {
+  auto& b = line.backup;
+  auto* backup = add(app, "backup", "Back up the store while mail goes on; a second one into the same folder takes only what is new");
+  backup->add_option("DIR", b.directory, "Folder of backups; made if it is not there.  On another disk, if it is to survive this one")->required();
+  auto* keep = backup->add_option("--keep", b.keep, "Drop all but the newest N backups, once this one is complete")->check(CLI::PositiveNumber);
+  auto* list = backup->add_flag("--list", b.list, "List the backups instead")->excludes(keep);
+  auto* verify = backup->add_flag("--verify", b.verify, "Read all of a backup instead, each message with its checksum")->excludes(keep)->excludes(list);
+  backup->add_option("--generation", b.generation, "With --verify: this one and not the newest")->needs(verify);
+  backup->callback([&line] { line.run = [&line] { return admin::backup_command(line.global, line.backup); }; });
+
+  auto& r = line.restore;
+  auto* restore = add(app, "restore", "Restore a backup: whole into an empty data folder, or one user's mail into the store that runs");
+  restore->add_option("DIR", r.directory, "Folder of backups")->required();
+  restore->add_option("--generation", r.generation, "This backup and not the newest");
+  auto* user = restore->add_option("--user", r.user, "Only this user's mail, into his folders Restored-DATE, while mail goes on");
+  restore->add_option("--folder", r.folder, "Only this folder of his")->needs(user);
+  restore->add_option("--message", r.message, "Only the message with this id (as in X-Postern-Verdict) or Message-ID")->needs(user);
+  restore->add_flag("--all", r.all, "Also messages that are still there")->needs(user);
+  restore->add_flag("--send-queue", r.send_queue, "Send what waited to be sent on; else it is held, for it may have been sent since")->excludes(user);
+  restore->add_flag("--keep-uids", r.keep_uids, "Keep UIDVALIDITY, so that mail clients need not load all anew: only if the store was not used since")->excludes(user);
+  restore->callback([&line] { line.run = [&line] { return admin::restore_command(line.global, line.restore); }; });
+}
+
 void add_running(CLI::App& app, CommandLine& line) {
   auto* run = add(app, "serve", "Run the gateway in the foreground");
   run->callback([&line] { line.run = [&line] { return serve(line.global.config); }; });
@@ -318,6 +343,7 @@ int main(int argc, char** argv) {
   add_dkim(app, line);
   add_dns(app, line);
   add_tlsrpt(app, line);
+  add_backup(app, line);
   // The parser takes the next word for the value of "--from=": an empty value is a value.
   std::vector<const char*> words;
   std::vector<std::string> names;

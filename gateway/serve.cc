@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "gateway/admin/backups.h"
 #include "gateway/admin/control.h"
 #include "gateway/admin/dkim_keeper.h"
 #include "gateway/admin/figures.h"
@@ -179,7 +180,9 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   auto sender = std::make_unique<Sender>(shared);
   shared.tell_queue = [&queue = sender->queue()](std::vector<delivery::Queued> queued) { queue.added(std::move(queued)); };
   shared.reconfigure_queue = [&shared, &queue = sender->queue()] { queue.configure(shared.config.queue); };
-  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), sender->tls_results(), shared.started, shared.keys, shared.signer.figures()};
+  auto last_backup = shared.main.block_on(admin::load_last_backup(*shared.store));
+  if (!last_backup) return complain(last_backup.error());
+  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), sender->tls_results(), *last_backup, shared.started, shared.keys, shared.signer.figures()};
   admin::Context context;
   context.config = &shared.config;
   context.store = shared.store.get();
@@ -190,6 +193,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   context.keys = &shared.keys;
   context.ledger = shared.ledger.get();
   context.deliverer = shared.deliverer.get();
+  context.last_backup = &*last_backup;
   context.status = [&figures] { return figures.status(); };
   context.reload = [&shared] { return reload(shared); };
   shared.main.spawn(admin::serve_control(std::move(*control), context), "control");

@@ -31,6 +31,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude{
     {"dns", {"base", "io", "mail"}},
     {"smtp_client", {"base", "io", "mail", "dns"}},
     {"store", {"base", "io", "mail"}},
+    {"backup", {"base", "io", "mail", "store"}},
     {"directory", {"base", "io", "mail", "store", "config"}},
     {"signing", {"base", "io", "mail", "store", "config"}},
     {"delivery", {"base", "io", "mail", "dns", "smtp_client", "store", "config", "directory", "signing"}},

@@ -33,6 +33,8 @@ class WorkerPool;
 
 namespace postern::admin {
 
+struct LastBackup;
+
 // What a command of the administrator works on: in the running server, or in a program of its own
 // that opened the store because no server runs.  Pointers that a lone command has not are null.
 struct Context {
@@ -45,6 +47,7 @@ struct Context {
   signing::KeyRing* keys = nullptr;                      // null: no server runs
   delivery::SendLedger* ledger = nullptr;                // null: no server runs
   delivery::Deliverer* deliverer = nullptr;              // null: no server runs
+  LastBackup* last_backup = nullptr;                     // null: no server runs
   std::function<nlohmann::json()> status;                // empty: no server runs
   std::function<io::Task<nlohmann::json>()> reload;      // empty: no server runs
   std::set<std::uint64_t> busy;                          // accounts whose Held a command is at work on

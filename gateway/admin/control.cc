@@ -11,6 +11,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "gateway/admin/conversation.h"
 #include "gateway/base/log.h"
 #include "gateway/config/config.h"
 #include "gateway/delivery/release.h"
@@ -32,6 +33,8 @@ constexpr std::chrono::seconds kPatience(300);   // with a server that does not 
 
 std::string dumped(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
+}  // namespace
+
 io::Task<void> serve_one(io::Stream stream, Context& context) {
   auto line = co_await stream.read_line(kMaxRequest, in(std::chrono::seconds(30)));
   auto request = json::parse(line.text, nullptr, false);
@@ -40,7 +43,8 @@ io::Task<void> serve_one(io::Stream stream, Context& context) {
     answer = failure("the request is no JSON object");
   } else {
     try {
-      answer = co_await run_command(context, std::move(request));
+      if (is_conversation(request)) answer = co_await converse(stream, context, std::move(request));
+      else answer = co_await run_command(context, std::move(request));
     } catch (const json::exception& wrong) {   // a member of a type that the command does not expect
       answer = failure(std::string("the request is not understood: ") + wrong.what());
     }
@@ -49,9 +53,8 @@ io::Task<void> serve_one(io::Stream stream, Context& context) {
   co_await stream.shutdown(in(std::chrono::seconds(1)));
 }
 
-json run_here(const config::Config& config, const json& request) {
-  auto became = become_owner(config.data);
-  if (!became) return failure(became.error().text);
+Status on_store(const config::Config& config, const std::function<void(io::Loop&, Context&)>& work) {
+  if (auto became = become_owner(config.data); !became) return became;
   io::Loop loop;   // outlives the store and the workers, which post to it
   io::WorkerPool workers(1);
   store::StoreOptions options;
@@ -60,19 +63,18 @@ json run_here(const config::Config& config, const json& request) {
   delivery::ReleaseToHost release(routes, {});   // sent by the server's next start
   options.release = &release;
   auto opened = store::Store::open(options, workers);
-  if (!opened) return failure(opened.error().text);
+  if (!opened) return opened.error();
   directory::Directory directory(config, **opened);
   auto loaded = loop.block_on(directory.load());
-  if (!loaded) return failure(loaded.error().text);
+  if (!loaded) return loaded.error();
   Context context;
   context.config = &config;
   context.directory = &directory;
   context.store = opened->get();
   context.workers = &workers;
-  return loop.block_on(run_command(context, request));
+  work(loop, context);
+  return {};
 }
-
-}  // namespace
 
 Status become_owner(const std::string& data) {
   struct stat info{};
@@ -94,28 +96,34 @@ io::Task<void> serve_control(io::Fd socket, Context& context) {
   }
 }
 
-std::optional<json> ask_server(const std::string& data, const json& request) {
+io::Fd connect_to_server(const std::string& data) {
   auto path = control_path(data);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return std::nullopt;
+  if (path.size() >= sizeof address.sun_path) return {};
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   io::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd.valid() || ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return std::nullopt;
+  if (!fd.valid() || ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return {};
+  return fd;
+}
+
+json exchange(int fd, const json& request, std::string_view octets) {
   timeval patience{.tv_sec = kPatience.count(), .tv_usec = 0};
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   std::string text = dumped(request) + "\n";
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    auto sent = ::send(fd.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return failure("the server closed the control socket");
-    rest.remove_prefix(static_cast<std::size_t>(sent));
+  for (std::string_view rest : {std::string_view(text), octets}) {
+    while (!rest.empty()) {
+      auto sent = ::send(fd, rest.data(), rest.size(), MSG_NOSIGNAL);
+      if (sent < 0 && errno == EINTR) continue;
+      if (sent <= 0) return failure("the server closed the control socket");
+      rest.remove_prefix(static_cast<std::size_t>(sent));
+    }
   }
   std::string answer;
   char piece[16384];
   while (answer.empty() || answer.back() != '\n') {
-    auto got = ::read(fd.get(), piece, sizeof piece);
+    auto got = ::read(fd, piece, sizeof piece);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return failure("the server does not answer; see its log");
     if (got <= 0) break;
@@ -126,9 +134,17 @@ std::optional<json> ask_server(const std::string& data, const json& request) {
   return parsed;
 }
 
+std::optional<json> ask_server(const std::string& data, const json& request) {
+  auto fd = connect_to_server(data);
+  if (!fd.valid()) return std::nullopt;
+  return exchange(fd.get(), request);
+}
+
 json run_anywhere(const config::Config& config, const json& request) {
-  auto answer = ask_server(config.data, request);
-  return answer ? *answer : run_here(config, request);
+  if (auto answer = ask_server(config.data, request)) return *answer;
+  json answer;
+  auto done = on_store(config, [&](io::Loop& loop, Context& context) { answer = loop.block_on(run_command(context, request)); });
+  return done ? answer : failure(done.error().text);
 }
 
 }  // namespace postern::admin

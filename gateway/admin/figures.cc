@@ -98,6 +98,10 @@ json Figures::status() const {
   for (auto type : kTlsTypes) {
     outward[std::string(delivery::name(type))] = {{"successful", tls.total(type, false)}, {"failed", tls.total(type, true)}};
   }
+  out["backup"] = {{"last", backup.moment == Time{} ? json("never") : json(rfc3339(backup.moment))}};
+  if (backup.moment != Time{}) {
+    out["backup"].update({{"folder", backup.folder}, {"octets", backup.octets}, {"new_octets", backup.new_octets}, {"pause_us", backup.pause.count()}});
+  }
   auto rules = judging.rules.state();
   out["rules"] = {{"hash", rules.hash}, {"rules", rules.rules}, {"problem", rules.problem}, {"reloads", rules.reloads},
                   {"failed_reloads", rules.failed_reloads}};
@@ -204,6 +208,10 @@ std::string Figures::metrics() const {
   out.gauge("postern_store_free_octets", "Free space on the store's disk", static_cast<double>(store_state.free_octets));
   out.counter("postern_store_commits_total", "Durable commits", static_cast<double>(store_state.commits));
   out.counter("postern_store_changes_total", "Changes in them", static_cast<double>(store_state.changes));
+  out.gauge("postern_backup_last_time_seconds", "Moment of the last complete backup, unix time; 0: there was none",
+            static_cast<double>(to_unix(backup.moment)));
+  out.gauge("postern_backup_octets", "Octets of the last backup", static_cast<double>(backup.octets));
+  out.gauge("postern_backup_pause_seconds", "For which it kept deliveries waiting", std::chrono::duration<double>(backup.pause).count());
   return out.text();
 }
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string_view>
 
+#include "gateway/admin/backups.h"
 #include "gateway/admin/http.h"
 #include "gateway/admin/judging.h"
 #include "gateway/admin/room.h"
@@ -25,6 +26,7 @@ struct Figures {
   const Room& room;
   const delivery::QueueFigures& queue;
   const delivery::TlsResults& tls;
+  const LastBackup& backup;
   Time started;
   const signing::KeyRing& keys;
   const signing::SignerFigures& signing;

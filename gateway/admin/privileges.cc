@@ -13,7 +13,6 @@
 #include "gateway/base/log.h"
 
 namespace postern::admin {
-namespace {
 
 Status give_folder(const std::string& folder, std::uint32_t uid, std::uint32_t gid) {
   std::error_code failure;
@@ -25,8 +24,6 @@ Status give_folder(const std::string& folder, std::uint32_t uid, std::uint32_t g
   }
   return {};
 }
-
-}  // namespace
 
 Status drop_privileges(const config::Config& config) {
   auto user = config::service_user(config);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "gateway/base/result.h"
 #include "gateway/config/config.h"
 
@@ -11,5 +14,8 @@ Status drop_privileges(const config::Config& config);
 
 // Descriptors up to the hard limit: 10,000 connections are not rare.
 void raise_descriptor_limit();
+
+// The folder and all in it belong to that user then.
+Status give_folder(const std::string& folder, std::uint32_t uid, std::uint32_t gid);
 
 }  // namespace postern::admin

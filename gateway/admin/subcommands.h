@@ -100,6 +100,24 @@ int dns_command(const Global& global, const DnsArguments& arguments);
 // `day`: "2026-11-30"; "": today.
 int tlsrpt_command(const Global& global, const std::string& day);
 
+struct BackupArguments {
+  std::string directory;
+  std::string generation;     // "": the newest
+  std::size_t keep = 0;       // 0: all
+  bool list = false, verify = false;
+};
+int backup_command(const Global& global, const BackupArguments& arguments);
+
+struct RestoreArguments {
+  std::string directory;
+  std::string generation;     // "": the newest
+  bool send_queue = false;
+  bool keep_uids = false;
+  std::string user, folder, message;   // of one user; "": everything
+  bool all = false;                    // of a user, also what is still there
+};
+int restore_command(const Global& global, const RestoreArguments& arguments);
+
 int status_command(const Global& global);
 
 int reload_command(const Global& global);

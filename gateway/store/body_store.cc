@@ -294,6 +294,7 @@ void BodyStore::remove(std::uint64_t segment) {
       cache_.erase(found);
     }
   }
+  if (!pins_.may_go(segment)) return;
   if (auto error = files_.remove(path_of(segment))) {
     log::warning("store.unlink", {{"segment", path_of(segment)}, {"what", error.message()}});
   }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "gateway/base/bytes.h"
 #include "gateway/base/result.h"
 #include "gateway/store/file.h"
+#include "gateway/store/pins.h"
 #include "gateway/store/rows.h"
 
 namespace postern::store {
@@ -112,8 +114,12 @@ class BodyStore {
     }
   };
   Read read(BodyId id, const Place& place, std::uint64_t offset, std::uint64_t length, Wait wait);
-  // Forgets and unlinks; readers that have it open read on.
+  // Forgets and unlinks, or waits with that for the end of a pin; readers that have it open read on.
   void remove(std::uint64_t segment);
+  // Until the value dies none of them goes.  One at a time.
+  std::shared_ptr<const void> pin(std::set<std::uint64_t> segments) {
+    return pins_.hold(std::move(segments), [this](std::uint64_t segment) { remove(segment); });
+  }
   // The records of a segment up to `end` in order, by their headers.  An Error: there is something else.
   Result<std::vector<Found>> records(std::uint64_t segment, std::uint64_t end);
   std::string path_of(std::uint64_t segment) const;
@@ -144,6 +150,7 @@ class BodyStore {
   std::mutex cache_mutex_;          // guards the two below
   std::unordered_map<std::uint64_t, Opened> cache_;
   std::list<std::uint64_t> recent_;
+  Pins pins_;                       // last: a pin that ends after us must find nobody
 };
 
 // Reads the record header at `header`; nothing if it is none.  For recovery and the fuzz target.

@@ -71,6 +71,15 @@ class SystemFiles : public Files {
   std::error_code remove(const std::string& path) override {
     return ::unlink(path.c_str()) == 0 ? std::error_code{} : last_error();
   }
+  std::error_code link(const std::string& from, const std::string& to) override {
+    return ::link(from.c_str(), to.c_str()) == 0 ? std::error_code{} : last_error();
+  }
+  std::error_code rename(const std::string& from, const std::string& to) override {
+    return ::rename(from.c_str(), to.c_str()) == 0 ? std::error_code{} : last_error();
+  }
+  std::error_code remove_directory(const std::string& path) override {
+    return ::rmdir(path.c_str()) == 0 ? std::error_code{} : last_error();
+  }
   IoResult<std::vector<std::string>> list(const std::string& path) override {
     IoResult<std::vector<std::string>> found;
     std::filesystem::directory_iterator entries(path, found.error);
@@ -82,6 +91,11 @@ class SystemFiles : public Files {
     struct statvfs found {};
     if (::statvfs(path.c_str(), &found) != 0) return {last_error(), 0};
     return {{}, static_cast<std::uint64_t>(found.f_bavail) * found.f_frsize};
+  }
+  IoResult<State> state(const std::string& path) override {
+    struct stat found {};
+    if (::stat(path.c_str(), &found) != 0) return {last_error(), {}};
+    return {{}, {static_cast<std::uint64_t>(found.st_size), found.st_mtim.tv_sec * 1'000'000'000LL + found.st_mtim.tv_nsec}};
   }
 
  private:
@@ -136,6 +150,16 @@ IoResult<std::string> File::read_at(std::uint64_t offset, std::size_t length, Wa
   }
   result.value.resize(have);
   return result;
+}
+
+std::error_code remove_folder(Files& files, const std::string& path) {
+  auto names = files.list(path);
+  if (names.error == std::errc::no_such_file_or_directory) return {};
+  if (!names.ok()) return names.error;
+  for (const auto& name : names.value) {
+    if (auto error = files.remove(path + "/" + name)) return error;
+  }
+  return files.remove_directory(path);
 }
 
 Files& Files::system() {

@@ -57,10 +57,23 @@ class Files {
   // Makes creations and removals in the directory durable.
   virtual std::error_code sync_directory(const std::string& path) = 0;
   virtual std::error_code remove(const std::string& path) = 0;
+  // A second name for the same file; cross_device_link where the folders lie on different file systems.
+  virtual std::error_code link(const std::string& from, const std::string& to) = 0;
+  // Takes the place of what has the name; durable once both folders are synced.
+  virtual std::error_code rename(const std::string& from, const std::string& to) = 0;
+  virtual std::error_code remove_directory(const std::string& path) = 0;   // an empty one
   virtual IoResult<std::vector<std::string>> list(const std::string& path) = 0;   // names, unsorted
   virtual IoResult<std::uint64_t> free_octets(const std::string& path) = 0;
+  struct State {
+    std::uint64_t octets = 0;
+    std::int64_t changed = 0;   // when it was last written, nanoseconds since 1970
+  };
+  virtual IoResult<State> state(const std::string& path) = 0;
 
   static Files& system();
 };
+
+// Removes a folder and the files in it; no error if it is not there.  Folders in it are an error.
+std::error_code remove_folder(Files& files, const std::string& path);
 
 }  // namespace postern::store

@@ -63,6 +63,11 @@ class Kv : public KvReader {
   // All steps or none, durable when it returns.  After an Error whether they are there is
   // unknown until the Kv is opened anew.
   virtual Status write(const KvBatch& batch) = 0;
+  // Brings what was written into the form in which checkpoint() keeps it, so that one soon after takes little time.
+  virtual Status settle() const = 0;
+  // The rows as they are now, durably in the folder `directory`, which is made; opened by what opened this Kv.
+  // Writes may go on meanwhile, but then which of them are in it is not known.  An Error may leave part of it.
+  virtual Status checkpoint(const std::string& directory) const = 0;
 };
 
 // How the rows of a folder are opened.

@@ -25,27 +25,6 @@ Tried<T> closed(Reach reach) {
   return reach == Reach::memory ? Tried<T>() : Tried<T>(Error("the store is being opened anew"));
 }
 
-MessageRow joined(MailboxId mailbox, IndexRow index, StoredMessage stored, const std::vector<std::string>& keywords) {
-  MessageRow row;
-  row.mailbox = mailbox;
-  row.uid = index.entry.uid;
-  row.id = std::move(stored.id);
-  row.body = index.body;
-  row.header_prefix = std::move(stored.header_prefix);
-  row.record_octets = stored.record_octets;
-  row.flags.system = index.entry.flags;
-  for (std::size_t i = 0; i < keywords.size(); ++i) {
-    if ((index.entry.keywords & (1ULL << i)) != 0) row.flags.keywords.push_back(keywords[i]);
-  }
-  row.internal_date = Time(std::chrono::microseconds(stored.internal_date));
-  row.saved_date = Time(std::chrono::microseconds(stored.saved_date));
-  row.modseq = index.entry.modseq;
-  row.parts = std::move(stored.parts);
-  row.envelope = std::move(stored.envelope);
-  row.held = std::move(stored.held);
-  return row;
-}
-
 Tried<std::vector<MessageRow>> read_messages(const RowsAccess::Reading& rows, MailboxId mailbox, Uid first, Uid last, std::size_t limit, Reach reach) {
   if (!rows) return closed<std::vector<MessageRow>>(reach);
   std::vector<MessageRow> found;

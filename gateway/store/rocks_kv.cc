@@ -4,8 +4,10 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
@@ -15,9 +17,17 @@ namespace {
 
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 
+// Who only reads writes no log beside the rows either: they may lie in a backup.
+class NoLog : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
 rocksdb::Options rocks_options(KvOpening how) {
   rocksdb::Options options;
   options.create_if_missing = how == KvOpening::create;
+  if (how == KvOpening::read_only) options.info_log = std::make_shared<NoLog>();
   options.write_buffer_size = 16 << 20;
   options.arena_block_size = 1 << 20;   // a sixteenth: small while idle
   options.max_write_buffer_number = 3;
@@ -145,6 +155,21 @@ class RocksKv : public Kv {
     options.sync = true;
     auto state = db_->Write(options, &steps);
     if (!state.ok()) return Error("writing rows: " + state.ToString());
+    return {};
+  }
+
+  Status settle() const override {
+    auto state = db_->Flush(rocksdb::FlushOptions());
+    if (!state.ok()) return Error("writing rows: " + state.ToString());
+    return {};
+  }
+  // Links to files that never change, with nothing left in the log of writes.
+  Status checkpoint(const std::string& directory) const override {
+    rocksdb::Checkpoint* made = nullptr;
+    auto state = rocksdb::Checkpoint::Create(db_.get(), &made);
+    std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    if (state.ok()) state = checkpoint->CreateCheckpoint(directory, 0);
+    if (!state.ok()) return Error("a checkpoint of the rows in " + directory + ": " + state.ToString());
     return {};
   }
 

@@ -211,6 +211,40 @@ std::optional<StoredMessage> decode_message(std::string_view value) {
   return message;
 }
 
+MessageRow joined(MailboxId mailbox, IndexRow index, StoredMessage stored, const std::vector<std::string>& keywords) {
+  MessageRow row;
+  row.mailbox = mailbox;
+  row.uid = index.entry.uid;
+  row.id = std::move(stored.id);
+  row.body = index.body;
+  row.header_prefix = std::move(stored.header_prefix);
+  row.record_octets = stored.record_octets;
+  row.flags.system = index.entry.flags;
+  for (std::size_t i = 0; i < keywords.size(); ++i) {
+    if ((index.entry.keywords & (1ULL << i)) != 0) row.flags.keywords.push_back(keywords[i]);
+  }
+  row.internal_date = Time(std::chrono::microseconds(stored.internal_date));
+  row.saved_date = Time(std::chrono::microseconds(stored.saved_date));
+  row.modseq = index.entry.modseq;
+  row.parts = std::move(stored.parts);
+  row.envelope = std::move(stored.envelope);
+  row.held = std::move(stored.held);
+  return row;
+}
+
+StoredMessage stored_part(const MessageRow& row) {
+  StoredMessage stored;
+  stored.id = row.id;
+  stored.header_prefix = row.header_prefix;
+  stored.record_octets = row.record_octets;
+  stored.saved_date = row.saved_date.time_since_epoch().count();
+  stored.internal_date = row.internal_date.time_since_epoch().count();
+  stored.parts = row.parts;
+  stored.envelope = row.envelope;
+  stored.held = row.held;
+  return stored;
+}
+
 std::string encode(const BodyRow& body) {
   Writer out;
   out.number(body.place.segment);

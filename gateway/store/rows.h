@@ -90,11 +90,17 @@ struct StoredMessage {
   std::optional<Held> held;
 };
 
+// A message's two rows as one, with the names of its mailbox's keywords; and back.
+MessageRow joined(MailboxId mailbox, IndexRow index, StoredMessage stored, const std::vector<std::string>& keywords);
+StoredMessage stored_part(const MessageRow& row);
+
 inline constexpr std::string_view kFormatKey = "#format";
 // The queue's rows did not raise it.  A program that does not know them neither reads nor writes q and #queue and keeps
 // each body that counts a reference: it sends nothing, loses nothing, and a later one finds the queue as it was.  Only
 // its check calls those references too many.  Nor did the rows w: without them nobody is on a list.
 inline constexpr std::string_view kFormat = "postern store 2";
+// Folder in the store's in which a restore builds it; whole when its parts have been moved out of it.
+inline constexpr std::string_view kRestoring = "restoring";
 inline constexpr std::string_view kCountersKey = "#counters";
 inline constexpr std::string_view kQueueCounterKey = "#queue";
 

@@ -11,6 +11,7 @@
 #include "gateway/store/change_flags.h"
 #include "gateway/store/committer.h"
 #include "gateway/store/deliver.h"
+#include "gateway/store/freeze.h"
 #include "gateway/store/lock_file.h"
 #include "gateway/store/mailbox.h"
 #include "gateway/store/names.h"
@@ -26,7 +27,14 @@
 namespace postern::store {
 namespace {
 
-class StoreOnDisk : public Store {
+// Before the first segment: without this row, bodies on disk are not ours to remove.
+Status write_format(Kv& rows) {
+  KvBatch batch;
+  batch.put(std::string(kFormatKey), std::string(kFormat));
+  return rows.write(batch);
+}
+
+class StoreOnDisk : public Store, public Freezable {
  public:
   StoreOnDisk(StoreOptions options, io::WorkerPool& workers, Ground ground)
       : options_(std::move(options)),
@@ -46,13 +54,19 @@ class StoreOnDisk : public Store {
     auto lock = hold_lock_file(options_.directory + "/store.lock");
     if (!lock) return lock.error();
     lock_ = std::move(*lock);
+    auto half = ground_.files->list(options_.directory + "/" + std::string(kRestoring));
+    if (half.ok()) return Error("a restore into " + options_.directory + " was interrupted: run \"postern restore\" again");
     std::vector<MailboxId> doomed;
     auto fresh = open_rows(doomed, KvOpening::create);
     if (!fresh) return fresh.error();
     if (auto ready = open_bodies(*fresh); !ready) return ready;
+    if (*fresh) {   // not earlier, or the next start would take the bodies of lost rows for its own leftovers
+      if (auto written = write_format(*rows_.writer()); !written) return written;
+    }
     if (auto synced = sync_folders(); !synced) return synced;
     committer_ = std::make_unique<Committer>(catalog_, bodies_, watches_, *ground_.files,
                                              Committer::Limits{options_.low_space_octets, options_.directory});
+    freezer_ = std::make_unique<Freezer>(catalog_, rows_, bodies_, *committer_, *ground_.files, options_.directory, options_.low_space_octets);
     rewriter_ = std::make_unique<Rewriter>(catalog_, rows_, bodies_, *committer_, workers_, gate_);
     committer_->on_sparse([this] { rewriter_->look(); });
     committer_->on_space([this](std::uint64_t octets) { rewriter_->has_space(octets); });
@@ -141,6 +155,11 @@ class StoreOnDisk : public Store {
 
   StoreState state() const override;
   io::Task<bool> recover() override;
+  io::Task<Result<std::unique_ptr<Frozen>>> freeze() override {
+    auto job = [this, pass = gate_.enter()] { return freezer_->freeze(); };
+    auto frozen = co_await workers_.run(std::move(job));
+    co_return std::move(frozen);
+  }
   std::vector<std::string> verify() override {
     auto still = committer_->hold();   // or a rewriting would take a segment away between two looks
     auto rows = rows_.read();
@@ -176,18 +195,14 @@ class StoreOnDisk : public Store {
   std::vector<std::string> damage_;   // found at the start
   std::unique_ptr<Rewriter> rewriter_;   // outlives the committer, which calls it
   std::unique_ptr<Committer> committer_;
+  std::unique_ptr<Freezer> freezer_;
 };
 
-// The format's row is written before the first segment: without it, bodies on disk are not ours to remove.
+// True: the rows are new, and say so themselves from write_format() on.
 Result<bool> check_format(Kv& rows) {
   auto format = rows.get(std::vector<std::string>{std::string(kFormatKey)}, KvReader::Reach::disk);
   if (!format.ok()) return Error(format.error);
-  if (!format.value[0]) {
-    KvBatch batch;
-    batch.put(std::string(kFormatKey), std::string(kFormat));
-    if (auto written = rows.write(batch); !written) return written.error();
-    return true;
-  }
+  if (!format.value[0]) return true;
   if (*format.value[0] != kFormat) {
     return Error("the store has the format \"" + *format.value[0] + "\", this program knows \"" + std::string(kFormat) + "\"");
   }
@@ -203,6 +218,7 @@ Result<bool> StoreOnDisk::open_rows(std::vector<MailboxId>& doomed, KvOpening ho
   if (!opened) return opened.error();
   auto fresh = check_format(*rows_.writer());
   if (!fresh) return fresh.error();
+  if (*fresh && how == KvOpening::existing) return Error("the rows in " + options_.directory + "/rows are empty: restore a backup");
   if (auto loaded = catalog_.load(*rows_.writer(), doomed); !loaded) return loaded.error();
   bodies_.raise_next_id(catalog_.counters().next_body);
   return fresh;

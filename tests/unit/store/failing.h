@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -124,8 +125,24 @@ class FailingFiles : public Files {
     if (fault != Fault::none && fault != Fault::short_write) return error_of(fault);
     return real_.remove(path);
   }
+  std::error_code link(const std::string& from, const std::string& to) override {
+    auto fault = plan_.next();
+    if (fault != Fault::none && fault != Fault::short_write) return error_of(fault);
+    return real_.link(from, to);
+  }
+  std::error_code rename(const std::string& from, const std::string& to) override {
+    auto fault = plan_.next();
+    if (fault != Fault::none && fault != Fault::short_write) return error_of(fault);
+    return real_.rename(from, to);
+  }
+  std::error_code remove_directory(const std::string& path) override {
+    auto fault = plan_.next();
+    if (fault != Fault::none && fault != Fault::short_write) return error_of(fault);
+    return real_.remove_directory(path);
+  }
   IoResult<std::vector<std::string>> list(const std::string& path) override { return real_.list(path); }
   IoResult<std::uint64_t> free_octets(const std::string&) override { return {{}, plan_.free}; }
+  IoResult<State> state(const std::string& path) override { return real_.state(path); }
 
  private:
   IoResult<std::unique_ptr<File>> wrapped(IoResult<std::unique_ptr<File>> file) {
@@ -174,6 +191,17 @@ class FailingKv : public Kv {
     if (fault == Fault::lost_answer) {
       if (auto written = kv_->write(batch); !written) return written;
     }
+    return Error("the disk said no");
+  }
+  Status settle() const override {
+    auto fault = plan_.next();
+    if (fault != Fault::none && fault != Fault::short_write) return Error("the disk said no");
+    return kv_->settle();
+  }
+  Status checkpoint(const std::string& directory) const override {
+    auto fault = plan_.next();
+    if (fault == Fault::none || fault == Fault::short_write) return kv_->checkpoint(directory);
+    std::filesystem::create_directory(directory);   // half of it is there all the same
     return Error("the disk said no");
   }
 
