@@ -113,19 +113,32 @@ void add_quarantine(CLI::App& app, CommandLine& line) {
   }
 }
 
+void add_queue_filter(CLI::App& sub, admin::QueueArguments& q) {
+  sub.add_option("--to", q.to, "Only what concerns this: part of a recipient's address or of the destination");
+  sub.add_option("--from", q.from, "Only what this sent: part of the sender's address; \"<>\": reports, which have no sender");
+  sub.add_option("--destination", q.destination, "Only what goes to this domain");
+  auto* held = sub.add_flag("--held", q.held, "Only what is held");
+  sub.add_flag("--due", q.due, "Only what would be tried now if its server were there")->excludes(held);
+  sub.add_option("--older", q.older, "Only what has waited for longer: 30m, 4h, 2d");
+}
+
 void add_queue(CLI::App& app, CommandLine& line) {
   auto* queue = add(app, "queue", "What waits to be sent on, and why");
   queue->require_subcommand(1);
   auto& q = line.queue;
   for (auto [action, description] : {std::pair{"list", "List what waits, with the last words of the hosts"},
-                                   std::pair{"show", "Show an entry and its message"},
-                                   std::pair{"retry", "Try an entry at once, also one that is held"},
-                                   std::pair{"hold", "Keep an entry from being tried"},
-                                   std::pair{"delete", "Delete an entry for good; nobody is told"}}) {
+                                   std::pair{"summary", "Count what waits by destination"},
+                                   std::pair{"show", "Show an entry, what is known of each recipient, and its message"},
+                                   std::pair{"retry", "Try at once, also what is held"},
+                                   std::pair{"hold", "Keep from being tried"},
+                                   std::pair{"thaw", "Hold no longer: tried at its time"},
+                                   std::pair{"bounce", "Give up now, with a report to the sender as if the time were over"},
+                                   std::pair{"delete", "Delete for good; nobody is told"}}) {
     auto* sub = add(*queue, action, description);
     std::string name = action;
-    if (name == "list") sub->add_option("--to", q.to, "Only what concerns this: part of a recipient's address or of the destination");
-    else sub->add_option("ID", q.id, name == "retry" || name == "hold" ? "Number of the entry, or \"all\"" : "Number of the entry")->required();
+    if (name == "show") sub->add_option("ID", q.ids, "Number of the entry")->required()->expected(1);
+    else add_queue_filter(*sub, q);
+    if (name != "show" && name != "list" && name != "summary") sub->add_option("ID", q.ids, "Numbers of entries, or \"all\"; or give a filter");
     sub->callback([&line, name] {
       line.queue.action = name;
       line.run = [&line] { return admin::queue_command(line.global, line.queue); };

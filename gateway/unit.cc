@@ -18,6 +18,7 @@ void Unit::fill_services() {
   smtp_.deliverer = shared_.deliverer.get();
   smtp_.routes = &shared_.routes;
   smtp_.recipients = recipients_.get();
+  smtp_.through = through_.get();
   smtp_.judge = &judging_->judge;
   smtp_.limits = &shared_.limits;
   smtp_.counters = &shared_.counters;

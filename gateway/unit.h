@@ -7,6 +7,7 @@
 
 #include "gateway/delivery/connector.h"
 #include "gateway/delivery/recipient_check.h"
+#include "gateway/delivery/through.h"
 #include "gateway/io/listener.h"
 #include "gateway/io/loop.h"
 #include "gateway/io/signal.h"
@@ -24,6 +25,9 @@ class Unit {
     delivery::Connector::Self self{shared_.config.hostname, {}, delivery::RecipientCheck::timeouts()};
     connector_ = std::make_unique<delivery::Connector>(judging_->resolver, std::move(self));
     recipients_ = std::make_unique<delivery::RecipientCheck>(*connector_, shared_.recipients);
+    delivery::Connector::Self sends{shared_.config.hostname, {}, delivery::Through::timeouts()};
+    sender_ = std::make_unique<delivery::Connector>(judging_->resolver, std::move(sends));
+    through_ = std::make_unique<delivery::Through>(*sender_, shared_.routes);
     fill_services();
   }
   ~Unit() {
@@ -67,6 +71,8 @@ class Unit {
   std::unique_ptr<admin::LoopJudging> judging_;
   std::unique_ptr<delivery::Connector> connector_;          // for questions to hosts behind
   std::unique_ptr<delivery::RecipientCheck> recipients_;
+  std::unique_ptr<delivery::Connector> sender_;             // for messages that are handed through
+  std::unique_ptr<delivery::Through> through_;
   io::Signal drain_;
   bool draining_ = false;
   smtp::Services smtp_;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "gateway/admin/asking.h"
 #include "gateway/admin/control.h"
 #include "gateway/admin/output.h"
 #include "gateway/admin/subcommands.h"
@@ -17,22 +18,6 @@ namespace postern::admin {
 namespace {
 
 using nlohmann::json;
-
-// The configuration, or nothing after its mistakes were printed.
-std::optional<config::Config> configuration(const Global& global) {
-  auto loaded = config::load(global.config);
-  for (const auto& mistake : loaded.mistakes) complain(mistake);
-  if (!loaded.ok()) return std::nullopt;
-  return std::move(loaded.config);
-}
-
-// Exit status; a failure is printed.
-int finish(const Global& global, const json& answer) {
-  bool ok = answer.value("ok", false);
-  if (!ok && !global.json) complain(answer.value("error", "it did not succeed"));
-  if (!ok && global.json) print_json(answer);
-  return ok ? 0 : 1;
-}
 
 std::string read_line_without_echo(const char* prompt) {
   std::fputs(prompt, stderr);
@@ -75,36 +60,11 @@ std::optional<std::string> ask_password(bool from_stdin) {
   return password;
 }
 
-// Octets of a stranger as text: what could drive the terminal is shown as '?'.
-std::string tame(std::string text) {
-  std::erase(text, '\r');
-  for (char& c : text) {
-    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f) c = '?';
-  }
-  return text;
-}
-
 void print_held(const json& row) {
   print_table({"id", "user", "class", "score", "reason"}, json::array({row}));
   auto text = row.value("text", "");
   print("\n" + tame(text) + "\n");
   if (row.value("cut", false)) print("(the first " + std::to_string(text.size()) + " of " + row["size"].dump() + " octets)\n");
-}
-
-// One entry: what waits for whom, and why.
-void print_queued(const json& row) {
-  print(row.value("id", "") + "  " + row.value("message", "") + "  " + row.value("arrived", "") + "  " + row["size"].dump() + " octets  <" +
-        printable(row.value("sender", ""), 320) + "> -> " + row.value("destination", "") + (row.value("held", false) ? "  HELD" : "") + "\n");
-  auto why = row.value("why", "");
-  if (!why.empty()) print("      " + printable(why, 600) + "\n");
-  else print("      next attempt " + row.value("due", "") + ", " + row["attempts"].dump() + " made\n");
-  for (const auto& recipient : row["recipients"]) {
-    auto words = recipient.value("why", "");
-    print("      to " + printable(recipient.value("address", ""), 320) + (words.empty() ? "" : ": " + printable(words, 600)) + "\n");
-  }
-  if (!row.contains("text")) return;
-  print("\n" + tame(row.value("text", "")) + "\n");
-  if (row.value("cut", false)) print("(cut)\n");
 }
 
 // The rows of an answer that may come in pages; with --json they are printed as they come.
@@ -177,20 +137,6 @@ int quarantine_command(const Global& global, const QuarantineArguments& argument
     return 0;
   }
   print_table({"id", "user", "class", "score", "date", "sender", "subject", "reason"}, rows);
-  return 0;
-}
-
-int queue_command(const Global& global, const QueueArguments& arguments) {
-  auto config = configuration(global);
-  if (!config) return 2;
-  json rows = json::array();
-  json request{{"command", "queue " + arguments.action}, {"id", arguments.id}, {"to", arguments.to}};
-  if (int status = ask_for_pages(global, *config, std::move(request), rows); status != 0) return status;
-  if (global.json) return 0;
-  if (arguments.action == "list" || arguments.action == "show") {
-    for (const auto& row : rows) print_queued(row);
-    if (rows.empty()) print("Nothing waits.\n");
-  }
   return 0;
 }
 

@@ -54,8 +54,10 @@ struct QuarantineArguments {
 int quarantine_command(const Global& global, const QuarantineArguments& arguments);
 
 struct QueueArguments {
-  std::string action;         // list, show, retry, hold, delete
-  std::string id, to;
+  std::string action;         // list, summary, show, retry, hold, thaw, delete, bounce
+  std::vector<std::string> ids;                // or "all"
+  std::string to, from, destination, older;    // the filter, see admin/queue_filter.h
+  bool held = false, due = false;
 };
 int queue_command(const Global& global, const QueueArguments& arguments);
 

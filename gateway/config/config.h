@@ -65,6 +65,7 @@ struct Relay {
   TlsUse tls = TlsUse::may;
   bool ask_recipients = true;     // at RCPT; false: every address is taken
   bool queue_when_down = false;   // an address of which nothing is known while no host answers: taken, not 450
+  bool through = false;           // handed on before the sender's 250; the one host's refusal is passed back
   bool operator==(const Relay&) const = default;
 };
 
@@ -80,6 +81,7 @@ struct Domain {
 struct Queue {
   std::vector<Milliseconds> retry;            // the waits between attempts; the last one again and again
   Milliseconds expire{5 * 24 * 3'600'000};    // RFC 5321 4.5.4.1: at least 4 to 5 days
+  Milliseconds delay_notice{4 * 3'600'000};   // then the sender is told that it takes longer; 0: he is not
   std::uint64_t connections_per_route = 20;
   std::uint64_t connections = 200;
   Queue();

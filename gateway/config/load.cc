@@ -156,6 +156,7 @@ void read_domains(Section& top, Config& config) {
 void read_queue(Section section, Queue& queue) {
   section.durations("retry", queue.retry, Milliseconds(1000));
   section.duration("expire", queue.expire, Milliseconds(1000));
+  section.duration("delay_notice", queue.delay_notice, Milliseconds(0));
   section.count("connections_per_route", queue.connections_per_route, 1000);
   section.count("connections", queue.connections, 10'000);
   for (auto [key, value] : {std::pair("connections_per_route", &queue.connections_per_route), std::pair("connections", &queue.connections)}) {

@@ -109,13 +109,21 @@ void read_relay(Section& section, const std::string& title, Domain& domain) {
   if (auto tls = read_word(section, "tls", title, {"never", "may", "must", "verify"})) relay.tls = static_cast<TlsUse>(*tls);
   if (auto recipients = read_word(section, "recipients", title, {"ask", "any"})) relay.ask_recipients = *recipients == 0;
   if (auto down = read_word(section, "when_down", title, {"defer", "queue"})) relay.queue_when_down = *down == 1;
+  if (auto mode = read_word(section, "deliver_mode", title, {"queue", "through"})) relay.through = *mode == 1;
   if (!relay.hosts.empty()) {
+    if (relay.through && relay.hosts.size() != 1) {
+      section.report().mistake(section.line("deliver_mode"), "deliver_mode = \"through\" in " + title + " passes back what one server says; deliver names " +
+                                                                 std::to_string(relay.hosts.size()));
+    }
+    if (relay.through && relay.queue_when_down) {
+      section.report().mistake(section.line("when_down"), "when_down = \"queue\" in " + title + " and deliver_mode = \"through\" exclude each other: nothing is queued");
+    }
     if (section.has("catch_all")) {
       section.report().mistake(section.line("catch_all"), "catch_all in " + title + " is for mailboxes; this domain's mail goes on to its own server");
     }
     return;
   }
-  for (auto key : {"tls", "recipients", "when_down"}) {
+  for (auto key : {"tls", "recipients", "when_down", "deliver_mode"}) {
     if (section.has(key)) section.report().mistake(section.line(key), std::string(key) + " in " + title + " is for a domain whose deliver names a server");
   }
 }

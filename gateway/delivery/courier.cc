@@ -29,6 +29,7 @@ class Courier {
       : connector_(connector), route_(std::move(route)), line_(line), envelope_(envelope), body_(body), open_(envelope.recipients.size()) {
     out_.outcomes.resize(envelope.recipients.size());
     out_.hosts.resize(envelope.recipients.size());
+    out_.reports.resize(envelope.recipients.size());
     std::iota(open_.begin(), open_.end(), std::size_t{0});
   }
 
@@ -108,6 +109,7 @@ class Courier {
       auto i = open_[k];
       out_.outcomes[i] = std::move(outcomes[k]);
       if (out_.outcomes[i].kind != Kind::not_tried) out_.hosts[i] = line_.hops[line_.at].to_string();
+      out_.reports[i] = line_.connection->extensions().dsn;
       if (out_.outcomes[i].undecided() && !out_.outcomes[i].maybe_delivered) left.push_back(i);
     }
     open_ = std::move(left);

@@ -27,6 +27,7 @@ struct Line {
 struct Attempt {
   std::vector<smtp_client::Outcome> outcomes;   // by recipient of the envelope
   std::vector<std::string> hosts;               // who said so; "" when nobody was asked
+  std::vector<bool> reports;                    // it was asked with the sender's NOTIFY and sees to reports itself, RFC 3461 5.2.1
   std::optional<smtp_client::Outcome> down;     // no host of the route speaks with us: that says nothing about the message
 };
 

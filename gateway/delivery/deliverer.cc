@@ -19,7 +19,9 @@ Deliverer::Redirected Deliverer::redirected(Judged& message, std::size_t recipie
   if (copy.redirect.empty()) return out;
   auto to = directory_.resolve(copy.redirect);
   out.account = to.found() ? to.account : 0;
-  if (to.kind == directory::Resolution::Kind::onward) out.onward = {to.domain, copy.redirect, to.account_address};
+  // Its server's reports on success would tell the sender where his message went.
+  auto notify = message.recipients[recipient].notify.without_success();
+  if (to.kind == directory::Resolution::Kind::onward) out.onward = {to.domain, copy.redirect, to.account_address, notify, {}};
   if (out.account != 0 || !out.onward.domain.empty()) return out;
   smtp::Hit wrong;
   wrong.kind = "error";
@@ -71,7 +73,7 @@ io::Task<store::Change> Deliverer::find_accounts(Judged& message, PlanAccounts& 
     }
     accounts.recipients.push_back(account);
     accounts.redirects.push_back(redirect.account);
-    OnwardCopy own{recipient.onward, recipient.address, recipient.confirmed ? recipient.account : ""};
+    OnwardCopy own{recipient.onward, recipient.address, recipient.confirmed ? recipient.account : "", recipient.notify, recipient.orcpt};
     bool elsewhere = redirect.account != 0 || !redirect.onward.domain.empty();
     accounts.onward.push_back(elsewhere ? std::move(redirect.onward) : std::move(own));
   }
@@ -83,7 +85,29 @@ io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std:
   auto found = co_await find_accounts(*message, accounts);
   if (!found.ok()) co_return found;
   auto delivery = plan(*message, accounts, hostname_);
+  reports_.add_delivered(delivery, *message, delivered_here(*message, accounts));
   delivery.rows.push_back(trace_row(*message, reply));
+  auto stored = co_await store_and_tell(std::move(delivery));
+  co_return stored;
+}
+
+io::Task<store::Change> Deliverer::keep_rest(store::Delivery plan, std::shared_ptr<const Judged> message, QueueState rest, std::vector<Fate> told,
+                                             std::string reply) {
+  constexpr auto kFirstWait = std::chrono::minutes(1);   // it was tried just now
+  if (rest.recipients.empty()) {
+    plan.items.clear();
+  } else {
+    auto& onward = plan.items.front().onward.front();
+    onward.state = encode(rest);
+    onward.due = Clock::system().now() + kFirstWait;
+  }
+  if (!told.empty()) reports_.add(plan, rest, {message->when}, told, message->received.view());
+  plan.rows.push_back(trace_row(*message, reply));
+  auto stored = co_await store_and_tell(std::move(plan));
+  co_return stored;
+}
+
+io::Task<store::Change> Deliverer::store_and_tell(store::Delivery delivery) {
   std::vector<Queued> queued;
   for (const auto& item : delivery.items) {
     for (const auto& onward : item.onward) queued.push_back({0, onward.destination, onward.due});

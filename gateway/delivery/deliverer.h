@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gateway/delivery/plan.h"
+#include "gateway/delivery/report.h"
 #include "gateway/directory/directory.h"
 #include "gateway/io/task.h"
 #include "gateway/store/store.h"
@@ -26,13 +27,21 @@ class Deliverer {
 
   // `quarantine`: the account that owns the originals of class virus.
   Deliverer(store::Store& store, const directory::Directory& directory, std::string hostname, store::AccountId quarantine, Tell tell = {})
-      : store_(store), directory_(directory), hostname_(std::move(hostname)), quarantine_(quarantine), tell_(std::move(tell)) {}
+      : store_(store), directory_(directory), hostname_(hostname), reports_(directory, std::move(hostname)), quarantine_(quarantine),
+        tell_(std::move(tell)) {}
 
   // One atomic, durable commit for all recipients: when it is done the caller may say 250.
   // Otherwise nothing was stored.  The trace goes with it; `reply` is the text that will be said.
   // A copy that a rule redirects to nobody of ours is held for its recipient, class policy: `message` says so then.
   // A recipient whose mail goes on gets an account here when a copy is held for him the first time.
+  // A sender who is known and asked for it (RFC 3461) is told in the same commit that his message is in a mailbox.
   io::Task<store::Change> deliver(std::shared_ptr<Judged> message, std::string reply);
+
+  // The same for what is left of a message that was handed on (hand_on.h): `plan` with its one entry, of which `rest` is
+  // to be queued, if anybody is left in it; `told` is reported to the sender.
+  io::Task<store::Change> keep_rest(store::Delivery plan, std::shared_ptr<const Judged> message, QueueState rest, std::vector<Fate> told,
+                                    std::string reply);
+  const std::string& hostname() const { return hostname_; }
 
   // The trace of a message that was refused or deferred; a failure is logged, the refusal stands.
   io::Task<void> record(std::shared_ptr<const Judged> message, std::string reply);
@@ -42,11 +51,13 @@ class Deliverer {
   Redirected redirected(Judged& message, std::size_t recipient) const;
   io::Task<store::AccountId> account_for(const smtp::Recipient& recipient, bool held);
   io::Task<store::Change> find_accounts(Judged& message, PlanAccounts& accounts);
+  io::Task<store::Change> store_and_tell(store::Delivery delivery);
   void tell(std::vector<Queued> queued, const store::Delivered& delivered);
 
   store::Store& store_;
   const directory::Directory& directory_;
   std::string hostname_;
+  Reports reports_;
   store::AccountId quarantine_;
   Tell tell_;
 };

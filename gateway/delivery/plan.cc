@@ -97,7 +97,7 @@ class Onwards {
     auto& open = open_[std::pair(copy.domain, prefix)];
     if (open.recipients.size() == kMaxTogether) close(copy.domain, prefix, std::exchange(open, {}));
     bool twice = std::any_of(open.recipients.begin(), open.recipients.end(), [&](const Pending& other) { return other.address == copy.address; });
-    if (!twice) open.recipients.push_back({copy.address, copy.account, ""});
+    if (!twice) open.recipients.push_back({copy.address, copy.account, "", copy.notify, copy.orcpt});
   }
 
   std::vector<store::Onward> take() {
@@ -111,7 +111,9 @@ class Onwards {
     state.sender = message_.sender.address;
     state.eight_bit = eight_bit();
     state.smtputf8 = message_.sender.smtputf8 && eight_bit();
-    state.may_report = !state.sender.empty() && (message_.verdict.sender_proved || message_.client.trusted || !message_.client.login.empty());
+    state.may_report = !state.sender.empty() && is_sender_known(message_);
+    state.ret = message_.sender.ret;
+    state.envid = message_.sender.envid;
     store::Onward onward;
     onward.destination = domain;
     onward.header_prefix = prefix;
@@ -173,6 +175,18 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
   delivery.items.push_back(std::move(body));
   for (auto& notice : notices) delivery.items.push_back(std::move(notice));
   return delivery;
+}
+
+std::vector<std::size_t> delivered_here(const Judged& message, const PlanAccounts& accounts) {
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < message.recipients.size(); ++i) {
+    if (accounts.onward[i].domain.empty() && !goes_to_quarantine(message.verdict.recipients[i])) out.push_back(i);
+  }
+  return out;
+}
+
+bool is_sender_known(const Judged& message) {
+  return message.verdict.sender_proved || message.client.trusted || !message.client.login.empty();
 }
 
 store::Row trace_row(const Judged& message, const std::string& reply) {

@@ -27,6 +27,8 @@ struct OnwardCopy {
   std::string domain;      // "": the copy stays here
   std::string address;     // of the recipient there
   std::string account;     // Pending::account
+  mail::Notify notify = {};
+  std::string orcpt = {};
 };
 
 // Where the copies can go, by the index of the recipient.
@@ -41,6 +43,12 @@ struct PlanAccounts {
 // whose copy is refused or deferred while others' are not gets it in his quarantine (never a bounce,
 // design 6).  Each account and folder gets one copy, however many addresses led there.
 store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const std::string& hostname);
+
+// The recipients whose copies plan() puts into mailboxes other than a quarantine.
+std::vector<std::size_t> delivered_here(const Judged& message, const PlanAccounts& accounts);
+
+// SPF, a signature of his domain, a login or our own network shows that the sender is who he says: he may be told.
+bool is_sender_known(const Judged& message);
 
 // Trace record of a message whatever became of it: one row under "trace:<id>".
 store::Row trace_row(const Judged& message, const std::string& reply);

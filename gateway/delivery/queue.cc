@@ -38,7 +38,8 @@ class Place {
 }  // namespace
 
 Queue::Queue(Parts parts, config::Queue settings)
-    : parts_(std::move(parts)), index_(parts_.routes, std::move(settings)), undeliverable_(parts_.store, parts_.directory, parts_.hostname) {}
+    : parts_(std::move(parts)), index_(parts_.routes, std::move(settings)), undeliverable_(parts_.store, parts_.directory, parts_.hostname),
+      reports_(parts_.directory, parts_.hostname) {}
 
 io::Task<void> Queue::run() {
   wall_ = now();
@@ -46,6 +47,7 @@ io::Task<void> Queue::run() {
   parts_.loop.spawn(load(), "queue.load");
   for (;;) {
     notice_clock();
+    notice_delays();
     while (!draining_) {
       auto begun = index_.enter(now());
       if (!begun) break;
@@ -55,6 +57,8 @@ io::Task<void> Queue::run() {
     close_parked(in(0s));
     auto wait = std::chrono::microseconds(parked_.empty() ? kLongestSleep : 1s);
     auto next = draining_ ? std::nullopt : index_.next();
+    bool may_tell = !draining_ && !telling_ && in(0s) >= tell_again_;
+    if (auto late = may_tell ? index_.next_late() : std::nullopt; late && (!next || *late < *next)) next = late;
     if (next) wait = std::clamp<std::chrono::microseconds>(*next - now(), 0us, wait);
     co_await changed_.wait(in(wait));
   }
@@ -91,6 +95,10 @@ void Queue::added(std::vector<Queued> queued) {
 
 void Queue::changed(std::vector<store::QueueId> ids, bool hurry) {
   parts_.loop.post([this, ids = std::move(ids), hurry] { parts_.loop.spawn(look(ids, hurry), "queue.look"); });
+}
+
+void Queue::give_up(std::vector<store::QueueId> ids) {
+  parts_.loop.post([this, ids = std::move(ids)] { parts_.loop.spawn(give_up_as_told(ids), "queue.give_up"); });
 }
 
 void Queue::configure(config::Queue settings) {
@@ -153,6 +161,8 @@ io::Task<void> Queue::work(Site& site, store::QueueId first) {
 
 void Queue::finish(store::QueueId id, std::optional<Time> due) {
   bool again = index_.finish(id, due);
+  bool unwanted = give_up_then_.erase(id) != 0;
+  if (unwanted && due) parts_.loop.spawn(give_up_as_told({id}), "queue.give_up");
   if (again) parts_.loop.spawn(look({id}, false), "queue.look");
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,9 @@ class Queue {
   // Any thread.  The operator has changed these entries: what the store says of them counts.  `hurry`: a host that was
   // down is tried at once.
   void changed(std::vector<store::QueueId> ids, bool hurry);
+  // Any thread.  The operator wants these given up: their senders hear of it as of any failure, or their recipients find
+  // them in their quarantines.  Also those that are held; one that is being sent when it waits again.
+  void give_up(std::vector<store::QueueId> ids);
   // Any thread.  After a reload, when the routes are the new ones.
   void configure(config::Queue settings);
   // Any thread.  Begins nothing more; idle() when what was begun has ended.
@@ -94,10 +98,15 @@ class Queue {
   io::Task<Share> wait_for_memory(std::uint64_t octets);
   io::Task<std::optional<Time>> attempt(Site& site, Line& line, const Entry& entry, QueueState state);
   io::Task<std::optional<Time>> settle(const Entry& entry, QueueState state, Attempt attempt);
-  io::Task<std::optional<Time>> give_up(const Entry& entry, QueueState state, const smtp_client::Outcome& outcome);
+  io::Task<std::optional<Time>> give_up(const Entry& entry, QueueState state, std::vector<Fate> fates);
+  io::Task<std::optional<Time>> give_up_late(const Entry& entry, QueueState state, const smtp_client::Outcome& outcome);
   io::Task<void> give_up_expired(std::vector<store::QueueId> ids, smtp_client::Outcome outcome);
-  io::Task<std::optional<Time>> write_down(const Entry& entry, QueueState state, std::vector<Failed> failed, std::optional<Time> due);
+  io::Task<void> give_up_as_told(std::vector<store::QueueId> ids);
+  io::Task<void> tell_of_delays(std::vector<store::QueueId> ids);
+  io::Task<std::optional<Time>> tell_of_delay(const Entry& entry, QueueState state);
+  io::Task<std::optional<Time>> write_down(const Entry& entry, QueueState state, std::vector<Fate> fates, std::optional<Time> due);
   io::Task<void> commit(store::Delivery delivery);
+  void look_at_new(const store::Delivered& done);
   io::Task<std::optional<Entry>> read(store::QueueId id, std::optional<Time>& again);
   io::Task<void> look(std::vector<store::QueueId> ids, bool hurry);
   void feed_back(Site& site, const Attempt& attempt);
@@ -108,17 +117,23 @@ class Queue {
   void park(const std::string& route, Line line);
   void close_parked(Deadline now);
   void notice_clock();
+  void notice_delays();
   void show_figures();
 
   Parts parts_;
   QueueIndex index_;
   Undeliverable undeliverable_;
+  Reports reports_;
   QueueFigures figures_;
   io::Signal changed_;
   std::multimap<std::string, Parked> parked_;
   std::uint64_t in_memory_ = 0;   // octets
   io::Signal memory_left_;
   bool draining_ = false;
+  bool expiring_ = false;                        // what has waited its whole time is being given up
+  bool telling_ = false;                         // what is late is being told
+  Deadline tell_again_{};                        // not before: the disk took no report
+  std::set<store::QueueId> give_up_then_;        // are being sent, and then to be given up
   Time wall_{};
   Deadline steady_{};
   mutable std::mutex mutex_;

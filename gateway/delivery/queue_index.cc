@@ -73,6 +73,7 @@ void QueueIndex::put(store::QueueId id, std::string_view destination, Time arriv
   }
   place.arrived = arrived;
   place.due = due;
+  if (!place.late) late_from_ = std::min(late_from_, id);
   wait(id, place);
 }
 
@@ -129,6 +130,7 @@ bool QueueIndex::finish(store::QueueId id, std::optional<Time> due) {
     return again;
   }
   place.due = *due;
+  if (!place.late) late_from_ = std::min(late_from_, id);
   wait(id, place);
   return again;
 }
@@ -199,6 +201,34 @@ std::vector<store::QueueId> QueueIndex::expired(const Site& site, Time now) cons
     if (is_expired(entries_.at(id).arrived, now)) out.push_back(id);
   }
   return out;
+}
+
+std::vector<store::QueueId> QueueIndex::late(Time now, std::size_t limit) {
+  std::vector<store::QueueId> out;
+  if (settings_.delay_notice.count() == 0) return out;
+  for (auto at = entries_.lower_bound(late_from_); at != entries_.end() && out.size() < limit; ++at) {
+    auto& [id, place] = *at;
+    bool from_the_future = place.arrived > now;   // the clock was set back: who came behind it is no earlier
+    if (!from_the_future && now - place.arrived < settings_.delay_notice) break;
+    late_from_ = id + 1;
+    if (place.late || place.sending || from_the_future) continue;
+    place.late = true;
+    out.push_back(id);
+  }
+  return out;
+}
+
+std::optional<Time> QueueIndex::next_late() const {
+  auto first = entries_.lower_bound(late_from_);
+  if (first == entries_.end() || settings_.delay_notice.count() == 0) return std::nullopt;
+  return first->second.arrived + settings_.delay_notice;
+}
+
+void QueueIndex::name_again(store::QueueId id) {
+  auto found = entries_.find(id);
+  if (found == entries_.end()) return;
+  found->second.late = false;
+  late_from_ = std::min(late_from_, id);
 }
 
 void QueueIndex::configure(config::Queue settings) {

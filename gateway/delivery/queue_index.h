@@ -29,7 +29,7 @@ struct Site {
   std::optional<Time> planned;   // its place in the agenda
 };
 
-// What of the queue is kept in memory: some 150 octets an entry.  Decides who is next; sends nothing itself.
+// What of the queue is kept in memory: some 180 octets an entry.  Decides who is next; sends nothing itself.
 // One loop's.  Times are given to it, so that tests can turn them.
 class QueueIndex {
  public:
@@ -71,6 +71,12 @@ class QueueIndex {
   // Entries of a site that have waited their whole time: given up even though nobody could be asked.
   std::vector<store::QueueId> expired(const Site& site, Time now) const;
 
+  // Entries that have waited for settings().delay_notice, the longest first, at most `limit`.  Each is named once; one
+  // that is being sent when it waits again.
+  std::vector<store::QueueId> late(Time now, std::size_t limit);
+  void name_again(store::QueueId id);
+  std::optional<Time> next_late() const;   // when late() could name one next
+
   // After a reload: entries find their routes anew.  None may be being sent by the sites that are given up: those stay
   // until leave().
   void configure(config::Queue settings);
@@ -89,8 +95,9 @@ class QueueIndex {
     Site* site = nullptr;                       // in whose `waiting` it is; nullptr while it is being sent
     bool sending = false;
     bool again = false;
+    bool late = false;                          // was named as such
   };
-  using Entries = std::unordered_map<store::QueueId, Place>;
+  using Entries = std::map<store::QueueId, Place>;   // ids ascend with the time of arrival: late() need not look at all
   void wait(store::QueueId id, Place& place);
   void forget(Entries::iterator entry);
   Site& site_of(std::string_view destination);
@@ -105,6 +112,7 @@ class QueueIndex {
   std::set<std::pair<Time, Site*>> agenda_;                      // when a worker could begin
   std::unordered_map<std::string, std::size_t> destinations_;    // how many entries have it
   std::size_t workers_ = 0;
+  store::QueueId late_from_ = 0;   // none below it is still to be named
 };
 
 }  // namespace postern::delivery

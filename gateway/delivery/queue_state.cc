@@ -6,7 +6,9 @@
 namespace postern::delivery {
 namespace {
 
-constexpr std::uint64_t kVersion = 1;
+// 1: without the parameters of RFC 3461.
+constexpr std::uint64_t kVersion = 2;
+constexpr std::uint64_t kToldOfDelay = 16;   // beside Notify::bits()
 constexpr std::uint64_t kEightBit = 1, kUtf8 = 2, kMayReport = 4;
 
 }  // namespace
@@ -18,18 +20,23 @@ std::string encode(const QueueState& state) {
   mail::put_number(out, state.attempts);
   mail::put_number(out, static_cast<std::uint64_t>(state.last_attempt.time_since_epoch().count()));
   mail::put_text(out, state.sender);
+  mail::put_text(out, state.ret);
+  mail::put_text(out, state.envid);
   mail::put_number(out, state.recipients.size());
   for (const auto& pending : state.recipients) {
     mail::put_text(out, pending.address);
     mail::put_text(out, pending.account);
     mail::put_text(out, pending.words);
+    mail::put_text(out, pending.orcpt);
+    mail::put_number(out, pending.notify.bits() | (pending.told_of_delay ? kToldOfDelay : 0));
   }
   return out;
 }
 
 std::optional<QueueState> decode_state(std::string_view text) {
   mail::BlobReader reader(text);
-  if (reader.number() != kVersion) return std::nullopt;
+  auto version = reader.number();
+  if (version == 0 || version > kVersion) return std::nullopt;
   QueueState out;
   auto marks = reader.number();
   out.eight_bit = (marks & kEightBit) != 0;
@@ -38,12 +45,21 @@ std::optional<QueueState> decode_state(std::string_view text) {
   out.attempts = static_cast<std::uint32_t>(reader.number(UINT32_MAX));
   out.last_attempt = Time(std::chrono::microseconds(static_cast<std::int64_t>(reader.number(INT64_MAX))));
   out.sender = reader.text();
+  if (version >= 2) {
+    out.ret = reader.text();
+    out.envid = reader.text();
+  }
   auto recipients = reader.number(text.size());   // each takes some octets
   for (std::uint64_t i = 0; i < recipients && reader.ok(); ++i) {
     auto& pending = out.recipients.emplace_back();
     pending.address = reader.text();
     pending.account = reader.text();
     pending.words = reader.text();
+    if (version < 2) continue;
+    pending.orcpt = reader.text();
+    auto wishes = reader.number(2 * kToldOfDelay - 1);
+    pending.notify = mail::Notify::from_bits(static_cast<std::uint8_t>(wishes & (kToldOfDelay - 1)));
+    pending.told_of_delay = (wishes & kToldOfDelay) != 0;
   }
   if (!reader.ok() || !reader.at_end()) return std::nullopt;
   return out;
@@ -54,7 +70,14 @@ smtp_client::Envelope envelope_of(const QueueState& state) {
   out.sender = state.sender;
   out.eight_bit = state.eight_bit;
   out.smtputf8 = state.smtputf8;
-  for (const auto& pending : state.recipients) out.recipients.emplace_back().address = pending.address;
+  out.ret = state.ret;
+  out.envid = state.envid;
+  for (const auto& pending : state.recipients) {
+    auto& recipient = out.recipients.emplace_back();
+    recipient.address = pending.address;
+    recipient.notify = (state.may_report ? pending.notify : pending.notify.without_success()).text();
+    recipient.orcpt = pending.orcpt;
+  }
   return out;
 }
 

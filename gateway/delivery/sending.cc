@@ -13,30 +13,9 @@ using smtp_client::Outcome;
 using Kind = Outcome::Kind;
 
 constexpr auto kUnreadable = 10min;          // until an entry that cannot be read is tried again
-constexpr std::size_t kMaxWords = 500;       // of a remote, kept with the entry
 constexpr std::uint64_t kMostInMemory = 256ULL << 20;
 
 Time now() { return Clock::system().now(); }
-
-std::string words_of(const Outcome& outcome) {
-  auto words = printable(outcome.sentence(), kMaxWords);
-  return words.empty() ? "no reason was given" : words;
-}
-
-Failed failed_for(Pending who, const Outcome& outcome, const std::string& host, bool expired) {
-  Failed out;
-  out.status = outcome.status();
-  out.host = host;
-  if (outcome.reply.code != 0) out.diagnostic = outcome.reply.sentence();
-  out.why = words_of(outcome);
-  if (expired) {
-    out.status = "4.4.7";   // RFC 3463: delivery time expired
-    out.why = "given up after the longest time in the queue; at last: " + out.why;
-  }
-  who.words = out.why;
-  out.who = std::move(who);
-  return out;
-}
 
 }  // namespace
 
@@ -102,9 +81,12 @@ io::Task<std::optional<Time>> Queue::attempt(Site& site, Line& line, const Entry
   }
   // It says nothing about this message, whose time may be over all the same.
   auto expired = index_.expired(site, now());
-  if (!expired.empty()) parts_.loop.spawn(give_up_expired(std::move(expired), *tried.down), "queue.expired");
+  if (!expired.empty() && !expiring_) {
+    expiring_ = true;
+    parts_.loop.spawn(give_up_expired(std::move(expired), *tried.down), "queue.expired", [this] { expiring_ = false; });
+  }
   if (!index_.is_expired(entry.arrived, now())) co_return entry.due;
-  auto due = co_await give_up(entry, std::move(state), *tried.down);
+  auto due = co_await give_up_late(entry, std::move(state), *tried.down);
   co_return due;
 }
 
@@ -134,17 +116,18 @@ io::Task<std::optional<Time>> Queue::settle(const Entry& entry, QueueState state
   bool expired = index_.is_expired(entry.arrived, state.last_attempt);
   auto due = index_.retry_at(state.attempts, state.last_attempt);
   std::vector<Pending> left;
-  std::vector<Failed> failed;
+  std::vector<Fate> fates;
   for (std::size_t i = 0; i < attempt.outcomes.size(); ++i) {
     auto& who = state.recipients[i];
     const auto& outcome = attempt.outcomes[i];
     std::string event = "queue.sent";
     if (outcome.accepted()) {
       ++figures_.sent;
+      if (who.notify.success && !attempt.reports[i]) fates.push_back(relayed_for(who, outcome, attempt.hosts[i]));
     } else if (outcome.permanent() || expired) {
       event = "queue.failed";
       ++figures_.failed;
-      failed.push_back(failed_for(who, outcome, attempt.hosts[i], !outcome.permanent()));
+      fates.push_back(failed_for(who, outcome, attempt.hosts[i], !outcome.permanent()));
     } else {
       event = "queue.deferred";
       ++figures_.deferred;
@@ -155,38 +138,14 @@ io::Task<std::optional<Time>> Queue::settle(const Entry& entry, QueueState state
                       {"reply", words_of(outcome)}, {"maybe_twice", outcome.maybe_delivered ? "yes" : "no"}});
   }
   state.recipients = std::move(left);
-  auto next = co_await write_down(entry, std::move(state), std::move(failed), due);
+  auto next = co_await write_down(entry, std::move(state), std::move(fates), due);
   co_return next;
 }
 
-io::Task<std::optional<Time>> Queue::give_up(const Entry& entry, QueueState state, const Outcome& outcome) {
-  std::vector<Failed> failed;
-  for (auto& who : state.recipients) {
-    failed.push_back(failed_for(std::move(who), outcome, "", true));
-    ++figures_.failed;
-    log::info("queue.failed", {{"message", entry.message_id}, {"entry", std::to_string(entry.id)}, {"to", failed.back().who.address},
-                               {"reply", failed.back().why}});
-  }
-  state.recipients.clear();
-  auto due = index_.retry_at(state.attempts, now());
-  auto next = co_await write_down(entry, std::move(state), std::move(failed), due);
-  co_return next;
-}
-
-io::Task<void> Queue::give_up_expired(std::vector<store::QueueId> ids, Outcome outcome) {
-  for (auto id : ids) {
-    if (draining_ || !index_.take(id)) continue;
-    std::optional<Time> due;
-    auto entry = co_await read(id, due);
-    auto state = entry ? decode_state(entry->state) : std::nullopt;
-    if (state) due = co_await give_up(*entry, std::move(*state), outcome);
-    finish(id, due);
-  }
-}
-
-// One commit: who has it is out of the entry, who will not get it is told of or has it in his quarantine, the others
-// wait.  When the disk takes no new text those who failed wait too, and are asked again.
-io::Task<std::optional<Time>> Queue::write_down(const Entry& entry, QueueState state, std::vector<Failed> failed, std::optional<Time> due) {
+// One commit: who has it is out of the entry, who is to hear of it is told, who will not get it is told of or has it in his
+// quarantine, the others wait.  When the disk takes no new text those who failed wait too, and are asked again; that
+// others have it is then told to nobody.
+io::Task<std::optional<Time>> Queue::write_down(const Entry& entry, QueueState state, std::vector<Fate> fates, std::optional<Time> due) {
   auto change_of = [&] {
     store::QueueChange change;
     change.id = entry.id;
@@ -196,25 +155,32 @@ io::Task<std::optional<Time>> Queue::write_down(const Entry& entry, QueueState s
     change.state = encode(state);
     return change;
   };
-  if (!failed.empty()) {
+  if (!fates.empty()) {
     store::Delivery delivery;
     delivery.queue.push_back(change_of());
-    bool readable = co_await undeliverable_.add(delivery, entry, state, failed);
+    bool readable = co_await undeliverable_.add(delivery, entry, state, fates);
     store::Delivered done;
     if (readable) done = co_await parts_.store.deliver(std::move(delivery));
     if (readable && done.ok()) {
-      std::vector<store::QueueId> reports;
-      for (const auto& ids : done.queued) reports.insert(reports.end(), ids.begin(), ids.end());
-      if (!reports.empty()) parts_.loop.spawn(look(std::move(reports), false), "queue.look");
+      look_at_new(done);
       co_return state.recipients.empty() ? std::nullopt : due;
     }
     log::error("queue.not_told", {{"message", entry.message_id}, {"what", done.text}, {"action", "tried again"}});
-    for (auto& each : failed) state.recipients.push_back(std::move(each.who));
+    for (auto& each : fates) {
+      if (each.action == mail::DsnRecipient::Action::failed) state.recipients.push_back(std::move(each.who));
+    }
   }
   store::Delivery delivery;
   delivery.queue.push_back(change_of());
   co_await commit(std::move(delivery));
   co_return state.recipients.empty() ? std::nullopt : due;
+}
+
+// The reports that went into the queue with a commit of ours.
+void Queue::look_at_new(const store::Delivered& done) {
+  std::vector<store::QueueId> reports;
+  for (const auto& ids : done.queued) reports.insert(reports.end(), ids.begin(), ids.end());
+  if (!reports.empty()) parts_.loop.spawn(look(std::move(reports), false), "queue.look");
 }
 
 // Until the disk takes it: what was sent must not be sent again.

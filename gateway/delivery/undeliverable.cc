@@ -5,46 +5,20 @@
 #include <set>
 
 #include "gateway/base/log.h"
-#include "gateway/base/random.h"
 #include "gateway/base/text.h"
+#include "gateway/delivery/deliverer.h"
 #include "gateway/delivery/notice.h"
-#include "gateway/mail/dsn.h"
-#include "gateway/mail/envelope.h"
-#include "gateway/mail/mime.h"
 
 namespace postern::delivery {
 namespace {
 
 using namespace std::chrono_literals;
 
+using Action = mail::DsnRecipient::Action;
+
 constexpr auto kNoteEvery = 6h;
 constexpr std::size_t kMaxTold = 1000;
 constexpr std::size_t kMaxShown = 20;
-
-store::Item item_with(std::string id, Octets record, Time when) {
-  store::Item item;
-  item.id = std::move(id);
-  item.parts = mail::serialize(mail::parse(record.view()));
-  item.envelope = mail::envelope_of(record.view());
-  item.internal_date = when;
-  item.pieces.push_back(std::move(record));
-  return item;
-}
-
-bool has_eight_bit(std::string_view octets) {
-  return std::any_of(octets.begin(), octets.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; });
-}
-
-mail::DsnRecipient recipient_of(const Failed& failed, const QueueState& state) {
-  mail::DsnRecipient out;
-  out.address = failed.who.address;
-  out.status = failed.status;
-  out.remote = failed.host;
-  out.diagnostic = failed.diagnostic;
-  out.why = failed.why;
-  out.last_attempt = state.last_attempt;
-  return out;
-}
 
 // Who is known no more (his account was removed, or nobody ever knew him): the postmaster.
 store::AccountId taker(const store::Store& store, const directory::Directory& directory, const std::string& address) {
@@ -52,61 +26,36 @@ store::AccountId taker(const store::Store& store, const directory::Directory& di
   return directory.resolve("postmaster").account;
 }
 
+// Why its sender does not hear of it.
+std::string_view untold(const QueueState& state) {
+  if (state.sender.empty()) return "because it\r\nnames no sender";
+  return state.may_report ? "because he\r\nasked for no report" : "because nothing\r\nshows that he is who he says";
+}
+
 }  // namespace
 
-io::Task<bool> Undeliverable::add(store::Delivery& delivery, const store::QueueEntry& entry, const QueueState& state, std::vector<Failed> failed) {
+io::Task<bool> Undeliverable::add(store::Delivery& delivery, const store::QueueEntry& entry, const QueueState& state, std::vector<Fate> fates) {
+  bool known = may_be_told(state);
+  std::vector<Fate> told, kept;
+  for (auto& fate : fates) {
+    if (known && fate.is_wanted()) told.push_back(std::move(fate));
+    else if (fate.action == Action::failed) kept.push_back(std::move(fate));
+  }
+  if (told.empty() && kept.empty()) co_return true;
   auto record = co_await store_.record(entry);
   if (!record) {
     log::error("queue.record", {{"entry", std::to_string(entry.id)}, {"what", record.error().text}});
     co_return false;
   }
-  if (state.may_report && !state.sender.empty()) {
-    add_report(delivery, entry, state, failed, *record);
-    co_return true;
-  }
-  add_note(delivery, entry, failed);
-  co_await add_copies(delivery, entry, state, std::move(failed), std::move(*record));
+  if (!told.empty()) reports_.add(delivery, state, {entry.arrived}, told, record->view());
+  if (kept.empty()) co_return true;
+  add_note(delivery, entry, state, kept);
+  co_await add_copies(delivery, entry, state, std::move(kept), std::move(*record));
   co_return true;
 }
 
-void Undeliverable::add_report(store::Delivery& delivery, const store::QueueEntry& entry, const QueueState& state,
-                               const std::vector<Failed>& failed, const Octets& record) const {
-  mail::Dsn dsn;
-  dsn.reporting_mta = hostname_;
-  dsn.to = state.sender;
-  dsn.id = new_id();
-  dsn.arrival = entry.arrived;
-  dsn.now = Clock::system().now();
-  for (const auto& each : failed) dsn.recipients.push_back(recipient_of(each, state));
-  dsn.utf8 = state.smtputf8;
-  auto id = dsn.id;
-  auto when = dsn.now;
-  Octets report(mail::delivery_status_notification(dsn, record.view()));
-  auto to = directory_.resolve(state.sender);
-  if (to.found()) {
-    auto item = item_with(std::move(id), std::move(report), when);
-    auto& target = item.targets.emplace_back();
-    target.account = to.account;
-    target.use = store::SpecialUse::inbox;
-    target.header_prefix = "Return-Path: <>\r\n";
-    delivery.items.push_back(std::move(item));
-    return;
-  }
-  QueueState back;
-  back.recipients.push_back({state.sender, "", ""});
-  back.eight_bit = has_eight_bit(report.view());
-  back.smtputf8 = state.smtputf8;
-  store::Item item;
-  item.id = std::move(id);
-  item.pieces.push_back(std::move(report));
-  auto& onward = item.onward.emplace_back();
-  onward.destination = to.domain.empty() ? state.sender.substr(state.sender.rfind('@') + 1) : to.domain;
-  onward.state = encode(back);
-  delivery.items.push_back(std::move(item));
-}
-
 io::Task<void> Undeliverable::add_copies(store::Delivery& delivery, const store::QueueEntry& entry, const QueueState& state,
-                                         std::vector<Failed> failed, Octets record) {
+                                         std::vector<Fate> failed, Octets record) {
   auto item = item_with(entry.message_id, std::move(record), entry.arrived);
   std::set<store::AccountId> placed;
   for (const auto& each : failed) {
@@ -127,7 +76,7 @@ io::Task<void> Undeliverable::add_copies(store::Delivery& delivery, const store:
 }
 
 // One for all that one host refuses in some hours: the mailbox of a postmaster is no log.
-void Undeliverable::add_note(store::Delivery& delivery, const store::QueueEntry& entry, const std::vector<Failed>& failed) {
+void Undeliverable::add_note(store::Delivery& delivery, const store::QueueEntry& entry, const QueueState& state, const std::vector<Fate>& failed) {
   if (told_.size() >= kMaxTold) told_.clear();
   auto& until = told_[entry.destination];
   if (until > in(0s)) return;
@@ -135,8 +84,8 @@ void Undeliverable::add_note(store::Delivery& delivery, const store::QueueEntry&
   auto postmaster = directory_.resolve("postmaster");
   if (!postmaster.found()) return;
   std::string text = "Mail for " + printable(entry.destination) + " could not be handed on.  It is not lost: each copy lies in its\r\n"
-                     "recipient's quarantine, class undeliverable, or in yours where the recipient has\r\nno account here.  Its sender was not told, "
-                     "because nothing shows that he is who\r\nhe says.\r\n\r\n  Message:   " + entry.message_id + "\r\n";
+                     "recipient's quarantine, class undeliverable, or in yours where the recipient has\r\nno account here.  Its sender was not told, " +
+                     std::string(untold(state)) + ".\r\n\r\n  Message:   " + entry.message_id + "\r\n";
   for (std::size_t i = 0; i < std::min(failed.size(), kMaxShown); ++i) {
     text += "  Recipient: " + printable(failed[i].who.address, 300) + "\r\n  Why:       " + printable(failed[i].why, 600) + "\r\n";
   }

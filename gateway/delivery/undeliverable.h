@@ -7,42 +7,33 @@
 
 #include "gateway/delivery/deliverer.h"
 #include "gateway/delivery/queue_state.h"
+#include "gateway/delivery/report.h"
 #include "gateway/directory/directory.h"
-#include "gateway/smtp_client/outcome.h"
 #include "gateway/store/store.h"
 
 namespace postern::delivery {
 
-// A recipient who will not get the message.
-struct Failed {
-  Pending who;
-  std::string status;        // RFC 3463
-  std::string host;          // who said so; "": we did
-  std::string diagnostic;    // its words; "": only ours
-  std::string why;           // for people
-};
-
-// What becomes of mail that cannot be handed on.  A sender who is known to be who he says hears of it by a DSN (RFC
-// 3461, 3464); of any other the copy goes to its recipient's quarantine, class undeliverable, and the postmaster is
-// told: a DSN to a forged sender hits somebody who has written nothing.  One loop's.
+// What is told of mail that is handed on, and what becomes of mail that cannot be.  A sender who is known to be who he
+// says hears of it by a DSN (RFC 3461, 3464), as far as he wants to.  Of what failed and is told to nobody the copy goes
+// to its recipient's quarantine, class undeliverable, and the postmaster hears of it: there is no silent loss, also not
+// for who asked not to be told.  One loop's.
 class Undeliverable {
  public:
   Undeliverable(store::Store& store, const directory::Directory& directory, std::string hostname)
-      : store_(store), directory_(directory), hostname_(std::move(hostname)) {}
+      : store_(store), directory_(directory), reports_(directory, hostname), hostname_(std::move(hostname)) {}
 
   // Adds what is to be stored, so that it is one commit with the end of the queue's entry.  False: the message cannot be
   // read, so the entry must stay.
-  io::Task<bool> add(store::Delivery& delivery, const store::QueueEntry& entry, const QueueState& state, std::vector<Failed> failed);
+  io::Task<bool> add(store::Delivery& delivery, const store::QueueEntry& entry, const QueueState& state, std::vector<Fate> fates);
 
  private:
-  void add_report(store::Delivery& delivery, const store::QueueEntry& entry, const QueueState& state, const std::vector<Failed>& failed,
-                  const Octets& record) const;
-  io::Task<void> add_copies(store::Delivery& delivery, const store::QueueEntry& entry, const QueueState& state, std::vector<Failed> failed,
+  io::Task<void> add_copies(store::Delivery& delivery, const store::QueueEntry& entry, const QueueState& state, std::vector<Fate> failed,
                             Octets record);
-  void add_note(store::Delivery& delivery, const store::QueueEntry& entry, const std::vector<Failed>& failed);
+  void add_note(store::Delivery& delivery, const store::QueueEntry& entry, const QueueState& state, const std::vector<Fate>& failed);
 
   store::Store& store_;
   const directory::Directory& directory_;
+  Reports reports_;
   std::string hostname_;
   std::map<std::string, Deadline, std::less<>> told_;   // by destination: no further note to the postmaster before
 };

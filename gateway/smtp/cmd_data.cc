@@ -2,6 +2,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/delivery/deliverer.h"
+#include "gateway/delivery/hand_on.h"
 #include "gateway/io/errors.h"
 #include "gateway/mail/received.h"
 #include "gateway/smtp/session.h"
@@ -38,6 +39,16 @@ Reply store_trouble(const store::Change& change) {
   if (change.outcome == store::Outcome::no_space || change.outcome == store::Outcome::broken) return reply::no_space();
   if (change.outcome == store::Outcome::over_quota) return {452, "4.2.2", "Mailbox full, try again later"};
   return {451, "4.3.0", change.text.empty() ? "Not stored, try again later" : change.text};
+}
+
+// What a host behind, or the way to it, said, as an answer to our client.
+Reply passed_back(const smtp_client::Outcome& outcome) {
+  const auto& said = outcome.reply;
+  bool permanent = outcome.permanent();
+  // 421 would be a word on this connection, and our own verdict has no code.
+  int code = said.code == 0 || said.code == 421 ? (permanent ? 554 : 451) : said.code;
+  bool fits = !said.enhanced.empty() && said.enhanced.front() == (permanent ? '5' : '4');
+  return Reply(code, fits ? said.enhanced : permanent ? "5.0.0" : "4.4.1", said.text.empty() ? "Refused by the server of this domain" : said.text);
 }
 
 }  // namespace
@@ -166,6 +177,8 @@ io::Task<Reply> Session::judge_and_deliver(Octets received) {
     co_return answer;
   }
   Reply answer(250, "2.0.0", "Accepted as " + message.id);
+  auto handed = co_await hand_through(judged, answer);
+  if (handed) co_return *handed;
   auto stored = co_await services_.deliverer->deliver(judged, answer.text());
   if (stored.ok()) {
     count(*services_.counters, verdict);
@@ -175,6 +188,23 @@ io::Task<Reply> Session::judge_and_deliver(Octets received) {
     log::error("smtp.not_stored", {{"session", client_.session}, {"message", message.id}, {"what", stored.text}});
   }
   log_verdict(message, answer);
+  co_return answer;
+}
+
+// What is to be said of a message that the host behind was given at once; nothing: it is to be delivered as usual.
+io::Task<std::optional<Reply>> Session::hand_through(std::shared_ptr<delivery::Judged> judged, Reply answer) {
+  if (services_.through == nullptr) co_return std::nullopt;
+  auto handed = co_await delivery::hand_on(*services_.deliverer, *services_.through, judged, answer.text());
+  if (handed.end == delivery::HandedOn::End::not_meant) co_return std::nullopt;
+  if (handed.end == delivery::HandedOn::End::taken) {
+    count(*services_.counters, judged->verdict);
+  } else {
+    answer = passed_back(handed.outcome);
+    if (answer.code() >= 500) ++services_.counters->rejected;
+    else ++services_.counters->deferred;
+    co_await services_.deliverer->record(judged, answer.text());
+  }
+  log_verdict(*judged, answer);
   co_return answer;
 }
 

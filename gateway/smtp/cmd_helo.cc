@@ -23,6 +23,7 @@ Reply Session::cmd_helo(const Command& command) {
   answer.and_line("8BITMIME");
   answer.and_line("SMTPUTF8");
   answer.and_line("ENHANCEDSTATUSCODES");
+  answer.and_line("DSN");
   if (!is_lmtp()) answer.and_line("CHUNKING");
   if (settings_->recipients_per_message != 0) {   // RFC 9422 4: a limit of 0 cannot be said
     answer.and_line("LIMITS RCPTMAX=" + std::to_string(settings_->recipients_per_message));

@@ -1,6 +1,7 @@
-// MAIL FROM, RFC 5321 4.1.1.2, with SIZE (RFC 1870), BODY (RFC 6152) and SMTPUTF8 (RFC 6531).
+// MAIL FROM, RFC 5321 4.1.1.2, with SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID (RFC 3461).
 #include "gateway/base/random.h"
 #include "gateway/base/text.h"
+#include "gateway/smtp/dsn_parameters.h"
 #include "gateway/smtp/session.h"
 
 namespace postern::smtp {
@@ -8,6 +9,7 @@ namespace {
 
 // Fills `sender` from the parameters; a reply says what is wrong with them.
 std::optional<Reply> take_parameters(const PathArgument& argument, std::uint64_t max_size, Sender& sender) {
+  std::optional<Reply> problem;
   for (const auto& [key, value] : argument.params) {
     if (key == "SIZE") {
       auto size = parse_number(value);
@@ -19,11 +21,13 @@ std::optional<Reply> take_parameters(const PathArgument& argument, std::uint64_t
       sender.eight_bit = iequals(value, "8BITMIME");
     } else if (key == "SMTPUTF8" && value.empty()) {
       sender.smtputf8 = true;
+    } else if (take_dsn_parameter(key, value, sender, problem)) {
+      if (problem) return problem;
     } else {
       return Reply(555, "5.5.4", "Parameter " + printable(key, 40) + " is not known");
     }
   }
-  return std::nullopt;
+  return refuse_doubled(argument);
 }
 
 }  // namespace

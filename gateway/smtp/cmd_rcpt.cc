@@ -1,4 +1,4 @@
-// RCPT TO, RFC 5321 4.1.1.3: a recipient is known or refused here, never accepted and bounced later.
+// RCPT TO, RFC 5321 4.1.1.3, with NOTIFY and ORCPT (RFC 3461): a recipient is known or refused here, never accepted and bounced later.
 #include <algorithm>
 
 #include "gateway/base/log.h"
@@ -6,6 +6,7 @@
 #include "gateway/delivery/recipient_check.h"
 #include "gateway/delivery/route.h"
 #include "gateway/directory/directory.h"
+#include "gateway/smtp/dsn_parameters.h"
 #include "gateway/smtp/session.h"
 
 namespace postern::smtp {
@@ -61,9 +62,9 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   if (transaction_->draft) co_return reply::bad_sequence("The message has begun");
   auto parsed = parse_path_argument(argument, mail::PathKind::forward);
   if (!parsed) co_return Reply(501, "5.1.3", parsed.error().text);
-  if (!parsed->params.empty()) {
-    co_return Reply(555, "5.5.4", "Parameter " + printable(parsed->params.front().first, 40) + " is not known");
-  }
+  Recipient recipient;
+  auto problem = take_parameters(*parsed, transaction_->sender.smtputf8, recipient);
+  if (problem) co_return *problem;
   if (parsed->needs_utf8 && !transaction_->sender.smtputf8) co_return Reply(553, "5.6.7", "Such an address needs SMTPUTF8");
   auto limit = settings_->recipients_per_message;
   // RFC 5321 4.5.3.1.10: who names too many hears 452 for the rest, but not without end.
@@ -87,7 +88,6 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   if (is_counted() && !services_.limits->recipient(client_.ip)) {
     co_return Reply(451, "4.7.1", "Too many recipients lately from " + client_.ip.to_string() + ", try again later");
   }
-  Recipient recipient;
   recipient.address = std::move(address);
   if (resolved.kind == directory::Resolution::Kind::onward) {
     auto unfit = co_await find_onward(resolved, recipient);

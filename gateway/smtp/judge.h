@@ -12,6 +12,7 @@
 #include "gateway/base/ip.h"
 #include "gateway/io/task.h"
 #include "gateway/io/tls.h"
+#include "gateway/mail/dsn_request.h"
 
 // What a session asks the judge, and what it hears.  The session only speaks SMTP; facts and
 // rules live behind this interface (filters/), which smtp never includes.
@@ -59,6 +60,8 @@ struct Sender {
   std::uint64_t declared_size = 0;   // SIZE=, 0: none
   bool smtputf8 = false;
   bool eight_bit = false;            // BODY=8BITMIME
+  std::string ret;                   // RFC 3461 4.3: "FULL", "HDRS", or "" when it was not given
+  std::string envid;                 // RFC 3461 4.4, the value as it came; "": none
 };
 
 // A recipient that the directory knows.
@@ -68,6 +71,8 @@ struct Recipient {
   std::vector<std::string> groups = {};
   std::string onward = {};                // the domain, where its mail goes on to a server of its own; "": a mailbox here
   bool confirmed = true;             // somebody knows this address; false: a domain is taken as it comes
+  mail::Notify notify = {};          // RFC 3461 4.1: what its sender wants to hear of
+  std::string orcpt = {};            // RFC 3461 4.2, the value as it came; "": none
 };
 
 // What the stages connect, mail and rcpt give.  A refusal's `reply` is ready to be sent: the

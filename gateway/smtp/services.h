@@ -18,6 +18,7 @@ namespace postern::delivery {
 class Deliverer;
 class RecipientCheck;
 class Routes;
+class Through;
 }
 
 namespace postern::smtp {
@@ -40,6 +41,7 @@ struct Services {
   delivery::Deliverer* deliverer = nullptr;
   const delivery::Routes* routes = nullptr;              // nullptr: nothing goes on
   delivery::RecipientCheck* recipients = nullptr;        // with routes
+  delivery::Through* through = nullptr;                  // nullptr: nothing is handed on before its 250
   Judge* judge = nullptr;
   ConnectionLimits* limits = nullptr;
   Counters* counters = nullptr;

@@ -14,6 +14,9 @@
 namespace postern::directory {
 struct Resolution;
 }
+namespace postern::delivery {
+struct Judged;
+}
 
 namespace postern::smtp {
 
@@ -69,6 +72,7 @@ class Session {
   // cmd_data and cmd_bdat: what the end of a body means.
   io::Task<Reply> finish_body(BodyEnd end, io::Draft& draft);
   io::Task<Reply> judge_and_deliver(Octets received);
+  io::Task<std::optional<Reply>> hand_through(std::shared_ptr<delivery::Judged> judged, Reply answer);
   Reply for_each_recipient(Reply answer, const std::vector<std::string>& accepted);
   io::Task<Decision> examine_anew();        // stage connect for origin()
   Reply greeting() const;

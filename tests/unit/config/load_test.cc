@@ -191,6 +191,10 @@ TEST_CASE("a mistake names file, line and cure") {
       {kSmallest + "deliver = \"smtp://10.0.0.5\"\ntls = \"maybe\"\n", "p.toml:4: tls in [domains.\"corp.example\"] must be one of \"never\", \"may\", \"must\", \"verify\", not \"maybe\""},
       {kSmallest + "deliver = \"smtp://10.0.0.5\"\ncatch_all = \"a@corp.example\"\n", "p.toml:4: catch_all in [domains.\"corp.example\"] is for mailboxes; this domain's mail goes on to its own server"},
       {kSmallest + "when_down = \"queue\"\n", "p.toml:3: when_down in [domains.\"corp.example\"] is for a domain whose deliver names a server"},
+      {kSmallest + "deliver_mode = \"through\"\n", "p.toml:3: deliver_mode in [domains.\"corp.example\"] is for a domain whose deliver names a server"},
+      {kSmallest + "deliver = [\"smtp://10.0.0.5\", \"smtp://10.0.0.6\"]\ndeliver_mode = \"through\"\n", "p.toml:4: deliver_mode = \"through\" in [domains.\"corp.example\"] passes back what one server says; deliver names 2"},
+      {kSmallest + "deliver = \"smtp://10.0.0.5\"\ndeliver_mode = \"through\"\nwhen_down = \"queue\"\n", "p.toml:5: when_down = \"queue\" in [domains.\"corp.example\"] and deliver_mode = \"through\" exclude each other: nothing is queued"},
+      {kSmallest + "deliver = \"smtp://10.0.0.5\"\ndeliver_mode = \"thru\"\n", "p.toml:4: deliver_mode in [domains.\"corp.example\"] must be one of \"queue\", \"through\", not \"thru\""},
       {kSmallest + "[queue]\nretry = []\n", "p.toml:4: retry in [queue] must not be empty"},
       {kSmallest + "[queue]\nretry = [\"5m\", \"soon\"]\n", "p.toml:4: retry in [queue]: \"soon\" is no time of at least \"1000ms\", such as \"5m\" or \"1h\""},
       {kSmallest + "[queue]\nconnections = 0\n", "p.toml:4: connections in [queue] must be at least 1"},
@@ -260,6 +264,7 @@ when_down = "queue"
 [queue]
 retry = ["30s", "1h"]
 expire = "4d"
+delay_notice = "0s"
 connections_per_route = 3
 connections = 9
 )", "p.toml");
@@ -279,6 +284,13 @@ connections = 9
   CHECK(loaded.config.queue.expire == std::chrono::days(4));
   CHECK(loaded.config.queue.connections_per_route == 3);
   CHECK(loaded.config.queue.connections == 9);
+  CHECK(loaded.config.queue.delay_notice.count() == 0);
+}
+
+TEST_CASE("the mail of a domain with one host may be handed through") {
+  auto loaded = config::parse(kSmallest + "deliver = \"lmtp://10.0.0.5\"\ndeliver_mode = \"through\"\n", "p.toml");
+  REQUIRE(loaded.mistakes.empty());
+  CHECK(loaded.config.domains.at(0).relay.through);
 }
 
 TEST_CASE("without a [queue] mail is tried for five days, in intervals that grow to four hours") {
@@ -286,4 +298,5 @@ TEST_CASE("without a [queue] mail is tried for five days, in intervals that grow
   CHECK(loaded.config.queue.retry.front() == std::chrono::minutes(1));
   CHECK(loaded.config.queue.retry.back() == std::chrono::hours(4));
   CHECK(loaded.config.queue.expire == std::chrono::days(5));
+  CHECK(loaded.config.queue.delay_notice == std::chrono::hours(4));
 }

@@ -28,6 +28,9 @@ struct Host {
   bool closes_at_end = false;                   // takes the message, and is gone before it says so
   bool closes_behind_message = false;
   bool closes_at_mail = false;
+  bool offers_dsn = false;
+  enum class Trick { none, hangs, dribbles, floods, breaks_tls };
+  Trick trick = Trick::none;                    // what it does instead of speaking SMTP
   int room = 100;                               // recipients of a transaction
 
   std::vector<Got> got;
@@ -53,7 +56,31 @@ struct Host {
  private:
   io::Task<void> say(io::Stream& stream, std::string line) { co_await stream.write(line + "\r\n", in(10s)); }
 
+  // False: nothing more is to be said.
+  io::Task<bool> play(io::Stream& stream) {
+    if (trick == Trick::hangs) co_await stream.read_line(4096, in(20s));   // until the client goes
+    if (trick == Trick::floods) co_await stream.write(std::string(1 << 20, 'x'), in(20s));
+    if (trick == Trick::dribbles) {
+      for (int i = 0; i < 1000; ++i) {
+        co_await stream.write("2", in(20s));
+        co_await io::sleep_until(in(20ms));
+      }
+    }
+    if (trick != Trick::breaks_tls) co_return trick == Trick::none;
+    co_await say(stream, greeting);
+    co_await stream.read_line(4096, in(20s));
+    co_await say(stream, "250-host.test\r\n250 STARTTLS");
+    auto line = co_await stream.read_line(4096, in(20s));
+    if (iequals(line.text, "STARTTLS")) {
+      co_await say(stream, "220 go");
+      co_await say(stream, "this is no handshake");
+    }
+    co_return false;
+  }
+
   io::Task<void> speak(io::Stream stream) {
+    bool speaks = co_await play(stream);
+    if (!speaks) co_return;
     co_await say(stream, greeting);
     Got now;
     bool begun = false;   // a MAIL was taken
@@ -61,7 +88,8 @@ struct Host {
       auto line = co_await stream.read_line(4096, in(20s));
       heard.push_back(line.text);
       if (istarts_with(line.text, "EHLO") || istarts_with(line.text, "LHLO")) {
-        co_await say(stream, "250-host.test\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 8BITMIME");
+        std::string dsn = offers_dsn ? "250-DSN\r\n" : "";
+        co_await say(stream, "250-host.test\r\n250-PIPELINING\r\n" + dsn + "250-ENHANCEDSTATUSCODES\r\n250 8BITMIME");
       } else if (istarts_with(line.text, "MAIL FROM:")) {
         if (closes_at_mail) co_return;
         now = {};

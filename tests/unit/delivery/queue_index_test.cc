@@ -230,3 +230,75 @@ TEST_CASE("a clock that was set back makes nothing wait longer than the schedule
   w.index.clamp(kNow - 24h);
   CHECK(w.index.next() == kNow - 24h + 10min);
 }
+
+TEST_CASE("what has waited for long is named once, the oldest first, and what is being sent when it waits again") {
+  World w;
+  auto settings = World::settings();
+  settings.delay_notice = 1h;
+  w.index.configure(settings);
+  for (store::QueueId id = 1; id <= 4; ++id) w.put(id, "one.test", kNow, kNow);
+  w.put(5, "one.test", kNow + 30min, kNow + 30min);
+  CHECK(w.index.late(kNow + 59min, 10).empty());
+  REQUIRE(w.index.take(2));
+  CHECK(w.index.late(kNow + 61min, 2) == std::vector<store::QueueId>{1, 3});
+  CHECK(w.index.late(kNow + 61min, 2) == std::vector<store::QueueId>{4});
+  CHECK(w.index.late(kNow + 61min, 2).empty());
+  w.index.finish(2, kNow + 70min);
+  CHECK(w.index.late(kNow + 61min, 2) == std::vector<store::QueueId>{2});
+  w.index.name_again(3);
+  CHECK(w.index.late(kNow + 61min, 2) == std::vector<store::QueueId>{3});
+  // A change of its times is no new wait; one that was held comes back with its old time.
+  w.put(4, "one.test", kNow, kNow);
+  w.index.remove(1);
+  w.put(1, "one.test", kNow, kNow);
+  CHECK(w.index.late(kNow + 61min, 2) == std::vector<store::QueueId>{1});
+  CHECK(w.index.late(kNow + 91min, 2) == std::vector<store::QueueId>{5});
+}
+
+TEST_CASE("a message that is put off day after day is tried all the time that it has, never rarer than the schedule says") {
+  World w;
+  auto settings = config::Queue();   // as shipped
+  w.index.configure(settings);
+  auto now = kNow;
+  std::uint32_t attempts = 0;
+  while (!w.index.is_expired(kNow, now)) {
+    auto next = w.index.retry_at(++attempts, now);
+    CHECK(next > now);
+    CHECK(next - now <= 4h + 24min);
+    now = next;
+  }
+  CHECK(now - kNow >= 5 * 24h);
+  CHECK(now - kNow < 5 * 24h + 5h);
+  CHECK(attempts > 30);
+}
+
+TEST_CASE("a clock that was ahead for a while keeps nobody from being named") {
+  World w;
+  auto settings = World::settings();
+  settings.delay_notice = 1h;
+  w.index.configure(settings);
+  w.put(1, "one.test", kNow, kNow + 48h);   // came while it was ahead
+  w.put(2, "one.test", kNow, kNow);
+  CHECK(w.index.late(kNow + 2h, 10) == std::vector<store::QueueId>{2});
+  settings.delay_notice = 0ms;
+  w.index.configure(settings);
+  w.put(3, "one.test", kNow, kNow);
+  CHECK(w.index.late(kNow + 2h, 10).empty());
+}
+
+TEST_CASE("a hundred thousand entries for one dead host are looked at once, and others begin meanwhile") {
+  World w;
+  for (store::QueueId id = 1; id <= 100'000; ++id) w.put(id, "one.test", kNow, kNow);
+  auto begun = w.begin_all();
+  for (auto* site : w.sites) w.index.is_down(*site, kNow, "nobody there");
+  for (std::size_t i = 0; i < begun.size(); ++i) {
+    w.index.finish(begun[i], kNow);
+    w.index.leave(*w.sites[i]);
+  }
+  w.sites.clear();
+  CHECK(w.begin_all(kNow + 1s).empty());
+  w.put(200'000, "two.test", kNow, kNow);
+  CHECK(w.begin_all(kNow + 1s) == std::vector<store::QueueId>{200'000});
+  CHECK(w.index.late(kNow + 5h, 200'000).size() == 100'000);   // but the one that is being sent
+  CHECK(w.index.late(kNow + 5h, 200'000).empty());
+}

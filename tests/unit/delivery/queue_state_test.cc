@@ -2,6 +2,7 @@
 #include "gateway/delivery/queue_state.h"
 
 #include "gateway/delivery/release.h"
+#include "gateway/mail/blob.h"
 #include "tests/support/catch.h"
 
 using namespace postern;
@@ -14,6 +15,11 @@ QueueState full_state() {
   state.sender = "you@sender.example";
   state.recipients.push_back({"ann@corp.test", "ann@corp.test", "451 4.2.1 later"});
   state.recipients.push_back({"\"odd one\"@corp.test", "", ""});
+  state.recipients[1].notify = *mail::parse_notify("SUCCESS,DELAY");
+  state.recipients[1].orcpt = "rfc822;odd+20one@corp.test";
+  state.recipients[1].told_of_delay = true;
+  state.ret = "HDRS";
+  state.envid = "QQ314159";
   state.eight_bit = true;
   state.may_report = true;
   state.attempts = 7;
@@ -36,6 +42,46 @@ TEST_CASE("a state comes back as it was written") {
   CHECK(back->may_report);
   CHECK(back->attempts == 7);
   CHECK(back->last_attempt == from_unix(1'795'492'742));
+  CHECK(back->ret == "HDRS");
+  CHECK(back->envid == "QQ314159");
+  CHECK(back->recipients[0].notify == mail::Notify());
+  CHECK_FALSE(back->recipients[0].told_of_delay);
+  CHECK(back->recipients[1].notify.text() == "SUCCESS,DELAY");
+  CHECK(back->recipients[1].orcpt == "rfc822;odd+20one@corp.test");
+  CHECK(back->recipients[1].told_of_delay);
+}
+
+TEST_CASE("a row of before there were reports on request is read, as one in which nothing was asked") {
+  std::string old;
+  for (std::uint64_t number : {1, 1 | 4, 3, 1'000'000}) mail::put_number(old, number);   // version, marks, attempts, last attempt
+  mail::put_text(old, "you@sender.example");
+  mail::put_number(old, 1);
+  for (const char* text : {"ann@corp.test", "ann@corp.test", "451 later"}) mail::put_text(old, text);
+  auto state = decode_state(old);
+  REQUIRE(state);
+  CHECK(state->sender == "you@sender.example");
+  CHECK(state->eight_bit);
+  CHECK(state->may_report);
+  CHECK(state->attempts == 3);
+  CHECK(state->envid.empty());
+  REQUIRE(state->recipients.size() == 1);
+  CHECK(state->recipients[0].words == "451 later");
+  CHECK(state->recipients[0].notify == mail::Notify());
+  for (std::size_t length = 0; length < old.size(); ++length) CHECK_FALSE(decode_state(old.substr(0, length)));
+  old[0] = 3;   // of a Postern to come
+  CHECK_FALSE(decode_state(old));
+}
+
+TEST_CASE("what a sender asked for goes on, but no report on success for one who may be forged") {
+  auto state = full_state();
+  auto envelope = envelope_of(state);
+  CHECK(envelope.ret == "HDRS");
+  CHECK(envelope.envid == "QQ314159");
+  CHECK(envelope.recipients[0].notify == "");
+  CHECK(envelope.recipients[1].notify == "SUCCESS,DELAY");
+  CHECK(envelope.recipients[1].orcpt == "rfc822;odd+20one@corp.test");
+  state.may_report = false;
+  CHECK(envelope_of(state).recipients[1].notify == "DELAY");
 }
 
 TEST_CASE("a state that is cut or has more behind it is no state") {
