@@ -21,6 +21,8 @@ struct CommandLine {
   admin::UserArguments user;
   admin::QuarantineArguments quarantine;
   admin::QueueArguments queue;
+  admin::DkimArguments dkim;
+  admin::DnsArguments dns;
   std::function<int()> run;
 };
 
@@ -146,6 +148,44 @@ void add_queue(CLI::App& app, CommandLine& line) {
   }
 }
 
+void add_dkim(CLI::App& app, CommandLine& line) {
+  auto* dkim = add(app, "dkim", "The keys that sign what we send, and their DNS records");
+  dkim->require_subcommand(1);
+  auto& d = line.dkim;
+  for (auto [action, description] : {std::pair{"new", "Make keys for a domain and print their DNS records"},
+                                     std::pair{"list", "List the keys and how far they are"},
+                                     std::pair{"show", "Print the records again"},
+                                     std::pair{"check", "Look for the records in DNS now; a key whose record is right signs from then on"},
+                                     std::pair{"use", "Sign with this key from now on"},
+                                     std::pair{"rotate", "Make successors of the keys that sign, and print their DNS records"},
+                                     std::pair{"remove", "Destroy a key"}}) {
+    auto* sub = add(*dkim, action, description);
+    std::string name = action;
+    bool optional = name == "list" || name == "check";
+    auto* domain = sub->add_option("DOMAIN", d.domain, optional ? "One of our domains; default: all of them" : "One of our domains");
+    if (!optional) domain->required();
+    if (name == "new") {
+      sub->add_option("--selector", d.selector, "Its name in DNS; with both algorithms -rsa and -ed25519 are put behind it.  Default: the date");
+      sub->add_option("--algorithm", d.algorithm, "rsa (2048 bits), ed25519 or both")->capture_default_str()->check(CLI::IsMember({"rsa", "ed25519", "both"}));
+    }
+    if (name == "show") sub->add_option("SELECTOR", d.selector, "Only this key");
+    if (name == "use" || name == "remove") sub->add_option("SELECTOR", d.selector, "The key, as `dkim list` names it")->required();
+    if (name == "use") sub->add_flag("--force", d.force, "Even though its record is not seen in DNS from here");
+    if (name == "remove") sub->add_flag("--force", d.force, "Even though mail is signed with it");
+    sub->callback([&line, name] {
+      line.dkim.action = name;
+      line.run = [&line] { return admin::dkim_command(line.global, line.dkim); };
+    });
+  }
+}
+
+void add_dns(CLI::App& app, CommandLine& line) {
+  auto* dns = add(app, "dns", "The DNS records that a domain should have, as lines of a zone file");
+  dns->add_option("DOMAIN", line.dns.domain, "One of our domains")->required();
+  dns->add_flag("--check", line.dns.check, "Look them up instead, and say of each whether it is right");
+  dns->callback([&line] { line.run = [&line] { return admin::dns_command(line.global, line.dns); }; });
+}
+
 void add_running(CLI::App& app, CommandLine& line) {
   auto* run = add(app, "serve", "Run the gateway in the foreground");
   run->callback([&line] { line.run = [&line] { return serve(line.global.config); }; });
@@ -182,6 +222,8 @@ int main(int argc, char** argv) {
   add_user(app, line);
   add_quarantine(app, line);
   add_queue(app, line);
+  add_dkim(app, line);
+  add_dns(app, line);
   // The parser takes the next word for the value of "--from=": an empty value is a value.
   std::vector<const char*> words;
   std::vector<std::string> names;

@@ -97,6 +97,7 @@ void put_in_force(Shared& shared, config::Config now) {
   shared.config.domains = std::move(now.domains);
   shared.config.postmaster = std::move(now.postmaster);
   shared.config.queue = std::move(now.queue);
+  shared.config.dkim = now.dkim;
   apply_settings(shared);
   shared.directory->configure(shared.config);
   shared.routes.configure(shared.config);
@@ -111,6 +112,7 @@ void apply_settings(Shared& shared) {
   shared.settings.set(std::make_shared<smtp::Settings>(smtp_settings(shared.config)));
   shared.limits.set(limit_settings(shared.config.limits));
   shared.reader_limits.set(reader_limit_settings(shared.config.limits));
+  shared.signer.configure(shared.config);
 }
 
 Status load_tls(Shared& shared) {

@@ -51,7 +51,7 @@ smtp_client::Ourselves ourselves(const config::Config& config) {
 Sender::Sender(Shared& shared)
     : resolver_(loop_, admin::Judging::dns_config(shared.config), shared.judging->cache),
       connector_(resolver_, {shared.config.hostname, ourselves(shared.config), {}}),
-      queue_({loop_, *shared.store, *shared.directory, shared.routes, connector_, shared.config.hostname}, shared.config.queue) {}
+      queue_({loop_, *shared.store, *shared.directory, shared.routes, connector_, shared.config.hostname, &shared.signer}, shared.config.queue) {}
 
 Sender::~Sender() {
   join();

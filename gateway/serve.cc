@@ -12,7 +12,9 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/admin/control.h"
+#include "gateway/admin/dkim_keeper.h"
 #include "gateway/admin/figures.h"
+#include "gateway/admin/fresh_resolver.h"
 #include "gateway/admin/http.h"
 #include "gateway/admin/privileges.h"
 #include "gateway/base/log.h"
@@ -65,8 +67,11 @@ Status build(Shared& shared) {
   shared.logins = std::make_unique<directory::Logins>(*shared.directory);
   shared.authenticator = std::make_unique<admin::Authenticator>(*shared.logins);
   shared.deliverer = std::make_unique<delivery::Deliverer>(*shared.store, *shared.directory, shared.config.hostname, *quarantine,
-                                                           [&shared](std::vector<delivery::Queued> queued) { shared.tell(std::move(queued)); });
+                                                           [&shared](std::vector<delivery::Queued> queued) { shared.tell(std::move(queued)); },
+                                                           &shared.signer);
   shared.judging = std::make_unique<admin::Judging>(shared.config, shared.config.rules, shared.main, shared.workers);
+  auto keys = shared.main.block_on(shared.keys.load(*shared.store));
+  if (!keys) return keys.error();
   auto known = shared.main.block_on(shared.recipients.load(*shared.store));
   if (!known) log::warning("recipients", {{"what", known.error().text}});
   auto counters = shared.main.block_on(admin::load_counters(*shared.store, shared.judging->counters));
@@ -167,13 +172,14 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   auto sender = std::make_unique<Sender>(shared);
   shared.tell_queue = [&queue = sender->queue()](std::vector<delivery::Queued> queued) { queue.added(std::move(queued)); };
   shared.reconfigure_queue = [&shared, &queue = sender->queue()] { queue.configure(shared.config.queue); };
-  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), shared.started};
+  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), shared.started, shared.keys, shared.signer.figures()};
   admin::Context context;
   context.config = &shared.config;
   context.store = shared.store.get();
   context.workers = &shared.workers;
   context.logins = shared.logins.get();
   context.queue = &sender->queue();
+  context.keys = &shared.keys;
   context.status = [&figures] { return figures.status(); };
   context.reload = [&shared] { return reload(shared); };
   shared.main.spawn(admin::serve_control(std::move(*control), context), "control");
@@ -186,6 +192,9 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.main.spawn(admin::keep_traces_short(*shared.store), "traces");
   shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, shared.room), "health");
   shared.main.spawn(shared.recipients.keep(*shared.store), "recipients");
+  admin::DkimKeeper keeper({shared.config, *shared.store, shared.keys, *shared.directory, shared.workers,
+                            [&shared]() -> std::unique_ptr<dns::Resolver> { return std::make_unique<admin::FreshResolver>(shared.config); }});
+  shared.main.spawn(keeper.run(), "dkim");
   shared.judging->antivirus.start();
   sender->start();
   for (std::size_t i = 0; i < units.size(); ++i) units[i]->start(std::move(sockets[i]));

@@ -23,6 +23,7 @@
 #include "gateway/io/tls.h"
 #include "gateway/io/worker_pool.h"
 #include "gateway/pop3/services.h"
+#include "gateway/signing/signer.h"
 #include "gateway/smtp/limits.h"
 #include "gateway/smtp/services.h"
 #include "gateway/smtp/settings.h"
@@ -60,6 +61,8 @@ struct Shared {
   std::function<void(std::vector<delivery::Queued>)> tell_queue;   // set before the first session begins
   std::function<void()> reconfigure_queue;                         // likewise; after a reload
   delivery::ReleaseToHost release{routes, [this](std::vector<delivery::Queued> queued) { tell(std::move(queued)); }};
+  signing::KeyRing keys;
+  signing::Signer signer{keys, workers};
   std::unique_ptr<store::Store> store;
   std::unique_ptr<directory::Directory> directory;
   std::unique_ptr<directory::Logins> logins;

@@ -32,7 +32,8 @@ const std::map<std::string, std::set<std::string>> kMayInclude{
     {"smtp_client", {"base", "io", "mail", "dns"}},
     {"store", {"base", "io", "mail"}},
     {"directory", {"base", "io", "mail", "store", "config"}},
-    {"delivery", {"base", "io", "mail", "dns", "smtp_client", "store", "config", "directory"}},
+    {"signing", {"base", "io", "mail", "store", "config"}},
+    {"delivery", {"base", "io", "mail", "dns", "smtp_client", "store", "config", "directory", "signing"}},
     {"smtp", {"base", "io", "mail", "dns", "store", "config", "directory", "delivery"}},
     {"imap", {"base", "io", "mail", "store", "config", "directory", "delivery"}},
     {"pop3", {"base", "io", "mail", "store", "config", "directory", "delivery"}},
@@ -42,7 +43,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude{
 // Where a third-party header may stand: prefixes of paths.
 const std::vector<std::pair<std::string, std::vector<std::string>>> kThirdParty{
     {"event2/", {"gateway/io/"}},
-    {"openssl/", {"gateway/io/", "filters/arc", "filters/dkim", "gateway/directory/passwords"}},
+    {"openssl/", {"gateway/io/", "filters/arc", "filters/dkim", "gateway/directory/passwords", "gateway/signing/private_key"}},
     {"ares.h", {"gateway/dns/"}},
     {"rocksdb/", {"gateway/store/"}},
     {"spf2/", {"filters/spf"}},

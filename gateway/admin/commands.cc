@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/admin/context.h"
+#include "gateway/admin/dkim_commands.h"
+#include "gateway/admin/dns_commands.h"
 #include "gateway/admin/quarantine_commands.h"
 #include "gateway/admin/queue_commands.h"
 #include "gateway/admin/user_commands.h"
@@ -44,6 +46,10 @@ io::Task<json> run_command(Context& context, json request) {
     answer = co_await run_quarantine_command(context, std::move(request));
   } else if (command.starts_with("queue ")) {
     answer = co_await run_queue_command(context, std::move(request));
+  } else if (command == "dns") {
+    answer = co_await run_dns_command(context, std::move(request));
+  } else if (command.starts_with("dkim ")) {
+    answer = co_await run_dkim_command(context, std::move(request));
   } else {
     answer = failure("unknown command " + command);
   }

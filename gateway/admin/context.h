@@ -20,6 +20,9 @@ class Logins;
 namespace postern::delivery {
 class Queue;
 }
+namespace postern::signing {
+class KeyRing;
+}
 namespace postern::io {
 class WorkerPool;
 }
@@ -34,6 +37,7 @@ struct Context {
   io::WorkerPool* workers = nullptr;
   directory::Logins* logins = nullptr;                   // null: no server runs
   delivery::Queue* queue = nullptr;                      // null: no server runs
+  signing::KeyRing* keys = nullptr;                      // null: no server runs
   std::function<nlohmann::json()> status;                // empty: no server runs
   std::function<io::Task<nlohmann::json>()> reload;      // empty: no server runs
 };

@@ -35,6 +35,16 @@ json antivirus_status(const filters::AntivirusState& state) {
   return out;
 }
 
+json dkim_status(const signing::Keys& keys, const signing::SignerFigures& figures) {
+  json states = json::object();
+  for (const auto& key : keys) {
+    std::string text(name(key.state));
+    if (!key.problem.empty()) text += ": " + key.problem;
+    states[key.domain][key.selector] = std::move(text);
+  }
+  return {{"signed", figures.signed_.load()}, {"no_key", figures.no_key.load()}, {"failed", figures.failed.load()}, {"keys", std::move(states)}};
+}
+
 class Metrics {
  public:
   void counter(const char* name, const char* help, double value, std::vector<prometheus::ClientMetric::Label> labels = {}) {
@@ -81,6 +91,7 @@ json Figures::status() const {
   }
   out["queue"] = {{"waiting", queue.waiting.load()}, {"connections", queue.connections.load()}, {"sent", queue.sent.load()},
                   {"deferred", queue.deferred.load()}, {"failed", queue.failed.load()}};
+  out["dkim"] = dkim_status(*keys.keys(), signing);
   auto rules = judging.rules.state();
   out["rules"] = {{"hash", rules.hash}, {"rules", rules.rules}, {"problem", rules.problem}, {"reloads", rules.reloads},
                   {"failed_reloads", rules.failed_reloads}};
@@ -141,6 +152,11 @@ std::string Figures::metrics() const {
   out.counter(kSent, kSentHelp, static_cast<double>(queue.sent), {{"result", "sent"}});
   out.counter(kSent, kSentHelp, static_cast<double>(queue.deferred), {{"result", "deferred"}});
   out.counter(kSent, kSentHelp, static_cast<double>(queue.failed), {{"result", "failed"}});
+  const char* kSigned = "postern_dkim_messages_total";
+  const char* kSignedHelp = "Messages of ours that went out, by whether they were signed";
+  out.counter(kSigned, kSignedHelp, static_cast<double>(signing.signed_), {{"result", "signed"}});
+  out.counter(kSigned, kSignedHelp, static_cast<double>(signing.no_key), {{"result", "no_key"}});
+  out.counter(kSigned, kSignedHelp, static_cast<double>(signing.failed), {{"result", "failed"}});
   auto antivirus = judging.antivirus.state();
   out.gauge("postern_antivirus_ready", "1: scanning, and the self-test passed",
             antivirus.phase == filters::AntivirusState::Phase::ready ? 1 : 0);

@@ -8,6 +8,7 @@
 #include "gateway/admin/room.h"
 #include "gateway/delivery/queue.h"
 #include "gateway/directory/logins.h"
+#include "gateway/signing/signer.h"
 #include "gateway/smtp/services.h"
 #include "gateway/store/store.h"
 
@@ -23,6 +24,8 @@ struct Figures {
   const Room& room;
   const delivery::QueueFigures& queue;
   Time started;
+  const signing::KeyRing& keys;
+  const signing::SignerFigures& signing;
 
   nlohmann::json status() const;
   // "/metrics": the text format of Prometheus; "/healthz": 200 or 503 with the reason.

@@ -61,6 +61,20 @@ struct QueueArguments {
 };
 int queue_command(const Global& global, const QueueArguments& arguments);
 
+struct DkimArguments {
+  std::string action;         // new, list, show, check, use, rotate, remove
+  std::string domain, selector;
+  std::string algorithm = "both";
+  bool force = false;
+};
+int dkim_command(const Global& global, const DkimArguments& arguments);
+
+struct DnsArguments {
+  std::string domain;
+  bool check = false;
+};
+int dns_command(const Global& global, const DnsArguments& arguments);
+
 int status_command(const Global& global);
 
 int reload_command(const Global& global);

@@ -137,6 +137,12 @@ struct Budgets {
   static constexpr Octets kAllRules = 96ULL << 20;   // of memory, for the rules of a loop together; no key
 };
 
+// [dkim]
+struct Dkim {
+  Milliseconds rotate{0};                    // the age at which a key gets a successor; 0: never
+  Milliseconds overlap{7 * 24 * 3'600'000};  // how long the record of the old one must stay
+};
+
 // [log]
 struct Log {
   log::Level level = log::Level::info;
@@ -160,6 +166,7 @@ struct Config {
   Limits limits;
   Antivirus antivirus;
   Budgets budgets;
+  Dkim dkim;
   Log log;
 };
 

@@ -224,6 +224,21 @@ void read_budgets(Section section, Budgets& budgets, const Antivirus& antivirus)
   section.finish(kTopKeys);
 }
 
+void read_dkim(Section section, Dkim& dkim, const Queue& queue) {
+  const auto* rotate = section.find("rotate");
+  if (rotate != nullptr && rotate->value.text != "0") section.duration("rotate", dkim.rotate, Milliseconds(1));
+  section.duration("overlap", dkim.overlap, Milliseconds(0));
+  constexpr Milliseconds kDay(24 * 3'600'000);
+  if (dkim.rotate.count() != 0 && dkim.rotate < 7 * kDay) {
+    section.report().mistake(section.line("rotate"), "rotate in [dkim] must be at least \"7d\", or \"0\" for never: each time somebody must change DNS");
+  }
+  if (dkim.overlap < queue.expire && (section.has("overlap") || dkim.rotate.count() != 0)) {
+    section.report().warning(section.line("overlap"), "overlap in [dkim] is shorter than expire in [queue]: a message that waits longer than that "
+                                                      "cannot be verified when it arrives");
+  }
+  section.finish(kTopKeys);
+}
+
 void read_rest(Section& top, Report& report, Config& config) {
   Section dns(report, top.table("dns"), "[dns]");
   dns.endpoints("servers", config.dns.servers, 53);
@@ -235,6 +250,7 @@ void read_rest(Section& top, Report& report, Config& config) {
   read_limits(Section(report, top.table("limits"), "[limits]"), config.limits);
   read_antivirus(Section(report, top.table("antivirus"), "[antivirus]"), config.antivirus);
   read_budgets(Section(report, top.table("budgets"), "[budgets]"), config.budgets, config.antivirus);
+  read_dkim(Section(report, top.table("dkim"), "[dkim]"), config.dkim, config.queue);
   Section log(report, top.table("log"), "[log]");
   log.level("level", config.log.level);
   log.finish(kTopKeys);

@@ -1,9 +1,21 @@
 // From a judged message to one durable commit.
 #include "gateway/delivery/deliverer.h"
 
+#include <algorithm>
+
 #include "gateway/base/log.h"
 
 namespace postern::delivery {
+
+namespace {
+
+bool is_ours(const smtp::Client& client) { return client.trusted || !client.login.empty(); }
+
+bool goes_on(const PlanAccounts& accounts) {
+  return std::any_of(accounts.onward.begin(), accounts.onward.end(), [](const OnwardCopy& copy) { return !copy.domain.empty(); });
+}
+
+}  // namespace
 
 // Whom a rule sends a copy to: an account of ours, or somebody whose mail goes on.
 struct Deliverer::Redirected {
@@ -84,11 +96,19 @@ io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std:
   PlanAccounts accounts;
   auto found = co_await find_accounts(*message, accounts);
   if (!found.ok()) co_return found;
+  if (goes_on(accounts)) co_await sign(*message);
   auto delivery = plan(*message, accounts, hostname_);
+  auto own = delivery.items.size();
   reports_.add_delivered(delivery, *message, delivered_here(*message, accounts));
+  if (signer_ != nullptr) co_await signer_->sign(delivery, own);
   delivery.rows.push_back(trace_row(*message, reply));
   auto stored = co_await store_and_tell(std::move(delivery));
   co_return stored;
+}
+
+io::Task<void> Deliverer::sign(Judged& message) {
+  if (signer_ == nullptr || !is_ours(message.client) || !message.signatures.empty()) co_return;
+  message.signatures = co_await signer_->sign(record_of(message.received, hostname_), message.id);
 }
 
 io::Task<store::Change> Deliverer::keep_rest(store::Delivery plan, std::shared_ptr<const Judged> message, QueueState rest, std::vector<Fate> told,
@@ -101,7 +121,9 @@ io::Task<store::Change> Deliverer::keep_rest(store::Delivery plan, std::shared_p
     onward.state = encode(rest);
     onward.due = Clock::system().now() + kFirstWait;
   }
+  auto own = plan.items.size();
   if (!told.empty()) reports_.add(plan, rest, {message->when}, told, message->received.view());
+  if (signer_ != nullptr) co_await signer_->sign(plan, own);
   plan.rows.push_back(trace_row(*message, reply));
   auto stored = co_await store_and_tell(std::move(plan));
   co_return stored;

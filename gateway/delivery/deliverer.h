@@ -9,6 +9,7 @@
 #include "gateway/delivery/report.h"
 #include "gateway/directory/directory.h"
 #include "gateway/io/task.h"
+#include "gateway/signing/signer.h"
 #include "gateway/store/store.h"
 
 namespace postern::delivery {
@@ -25,15 +26,18 @@ class Deliverer {
  public:
   using Tell = std::function<void(std::vector<Queued>)>;   // called on the loop of the delivery
 
-  // `quarantine`: the account that owns the originals of class virus.
-  Deliverer(store::Store& store, const directory::Directory& directory, std::string hostname, store::AccountId quarantine, Tell tell = {})
+  // `quarantine`: the account that owns the originals of class virus.  `signer`: nullptr signs nothing.
+  Deliverer(store::Store& store, const directory::Directory& directory, std::string hostname, store::AccountId quarantine, Tell tell = {},
+            signing::Signer* signer = nullptr)
       : store_(store), directory_(directory), hostname_(hostname), reports_(directory, std::move(hostname)), quarantine_(quarantine),
-        tell_(std::move(tell)) {}
+        tell_(std::move(tell)), signer_(signer) {}
 
   // One atomic, durable commit for all recipients: when it is done the caller may say 250.
   // Otherwise nothing was stored.  The trace goes with it; `reply` is the text that will be said.
   // A copy that a rule redirects to nobody of ours is held for its recipient, class policy: `message` says so then.
   // A recipient whose mail goes on gets an account here when a copy is held for him the first time.
+  // Copies that go on of what a user or a trusted server sent are signed; those for mailboxes here are not: who reads
+  // them needs no proof that we wrote what he has from us.
   // A sender who is known and asked for it (RFC 3461) is told in the same commit that his message is in a mailbox.
   io::Task<store::Change> deliver(std::shared_ptr<Judged> message, std::string reply);
 
@@ -42,6 +46,8 @@ class Deliverer {
   io::Task<store::Change> keep_rest(store::Delivery plan, std::shared_ptr<const Judged> message, QueueState rest, std::vector<Fate> told,
                                     std::string reply);
   const std::string& hostname() const { return hostname_; }
+  // Fills in the signatures of a message that goes on, if it is of a user or a trusted server and has none yet.
+  io::Task<void> sign(Judged& message);
 
   // The trace of a message that was refused or deferred; a failure is logged, the refusal stands.
   io::Task<void> record(std::shared_ptr<const Judged> message, std::string reply);
@@ -60,6 +66,7 @@ class Deliverer {
   Reports reports_;
   store::AccountId quarantine_;
   Tell tell_;
+  signing::Signer* signer_;
 };
 
 // The account under `address`, made where there is none: for the quarantine of one whose mail goes on.

@@ -21,13 +21,6 @@ using store::Item;
 using store::SpecialUse;
 using store::Target;
 
-// The record: what was received less forged fields of ours, removed after DKIM was verified.
-Octets record_of(const Octets& received, const std::string& hostname) {
-  auto cuts = mail::forged_fields(received.view(), hostname);
-  if (cuts.empty()) return received;
-  return Octets(mail::without(received.view(), cuts));
-}
-
 Item item_of(std::string id, Octets record, Time when) {
   Item item;
   item.id = std::move(id);
@@ -133,6 +126,12 @@ class Onwards {
 
 }  // namespace
 
+Octets record_of(const Octets& received, const std::string& hostname) {
+  auto cuts = mail::forged_fields(received.view(), hostname);
+  if (cuts.empty()) return received;
+  return Octets(mail::without(received.view(), cuts));
+}
+
 store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const std::string& hostname) {
   store::Delivery delivery;
   auto body = item_of(message.id, record_of(message.received, hostname), message.when);
@@ -142,12 +141,14 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
   for (std::size_t i = 0; i < message.recipients.size(); ++i) {
     const auto& copy = message.verdict.recipients[i];
     if (!accounts.onward[i].domain.empty() && !goes_to_quarantine(copy)) {
-      onwards.add(accounts.onward[i], onward_prefix(message, i, hostname));
+      onwards.add(accounts.onward[i], onward_prefix(message, i, hostname) + message.signatures);
       continue;
     }
     Target target;
     target.account = accounts.redirects[i] != 0 ? accounts.redirects[i] : accounts.recipients[i];
     target.header_prefix = header_prefix(message, i, hostname);
+    // It goes on when it is released.
+    if (!accounts.onward[i].domain.empty()) target.header_prefix += message.signatures;
     std::string folder = goes_to_quarantine(copy) ? "Quarantine" : copy.folder;
     // Two addresses of one user: one copy, RFC 5321 does not want two.
     if (!placed.emplace(std::pair(target.account, folder), true).second) continue;

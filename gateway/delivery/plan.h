@@ -20,6 +20,7 @@ struct Judged {
   Octets received;                    // as received
   smtp::MessageVerdict verdict;       // its recipients stand in the same order
   Time when{};
+  std::string signatures;             // DKIM-Signature fields for the copies that go on; of mail that is ours alone
 };
 
 // A copy that goes on to the server of its domain.
@@ -49,6 +50,9 @@ std::vector<std::size_t> delivered_here(const Judged& message, const PlanAccount
 
 // SPF, a signature of his domain, a login or our own network shows that the sender is who he says: he may be told.
 bool is_sender_known(const Judged& message);
+
+// The record that the store keeps: what was received less forged fields of ours, removed after DKIM was verified.
+Octets record_of(const Octets& received, const std::string& hostname);
 
 // Trace record of a message whatever became of it: one row under "trace:<id>".
 store::Row trace_row(const Judged& message, const std::string& reply);

@@ -18,6 +18,7 @@
 #include "gateway/delivery/undeliverable.h"
 #include "gateway/io/loop.h"
 #include "gateway/io/signal.h"
+#include "gateway/signing/signer.h"
 #include "gateway/store/store.h"
 
 namespace postern::delivery {
@@ -45,6 +46,7 @@ class Queue {
     const Routes& routes;
     Connector& connector;
     std::string hostname;
+    signing::Signer* signer = nullptr;   // of our reports
   };
   Queue(Parts parts, config::Queue settings);
 

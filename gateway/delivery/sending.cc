@@ -159,6 +159,7 @@ io::Task<std::optional<Time>> Queue::write_down(const Entry& entry, QueueState s
     store::Delivery delivery;
     delivery.queue.push_back(change_of());
     bool readable = co_await undeliverable_.add(delivery, entry, state, fates);
+    if (readable && parts_.signer != nullptr) co_await parts_.signer->sign(delivery);
     store::Delivered done;
     if (readable) done = co_await parts_.store.deliver(std::move(delivery));
     if (readable && done.ok()) {

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "gateway/base/text.h"
+#include "gateway/dns/srv.h"
 
 namespace postern::dns {
 namespace {
@@ -142,6 +143,11 @@ std::string read_soa(Cursor& in) {
 // False: the data does not fit its type.
 bool read_data(std::string_view packet, const Resource& resource, Record& record) {
   Cursor in(packet.substr(0, resource.data + resource.length), resource.data);
+  if (static_cast<Type>(resource.type) == kSrv) {
+    for (int field = 0; field < 3; ++field) record.text += std::to_string(in.u16()) + " ";
+    record.text += in.name();
+    return !in.failed() && in.at() == resource.data + resource.length;
+  }
   switch (static_cast<Type>(resource.type)) {
     case Type::a:
       record.address = IpAddress::v4(in.u32());

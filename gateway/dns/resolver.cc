@@ -5,11 +5,12 @@
 #include <utility>
 
 #include "gateway/base/text.h"
+#include "gateway/dns/srv.h"
 
 namespace postern::dns {
 namespace {
 
-constexpr std::array<std::pair<Type, std::string_view>, 9> kTypes{{{Type::a, "A"},
+constexpr std::array<std::pair<Type, std::string_view>, 10> kTypes{{{Type::a, "A"},
                                                                    {Type::ns, "NS"},
                                                                    {Type::cname, "CNAME"},
                                                                    {Type::soa, "SOA"},
@@ -17,6 +18,7 @@ constexpr std::array<std::pair<Type, std::string_view>, 9> kTypes{{{Type::a, "A"
                                                                    {Type::mx, "MX"},
                                                                    {Type::txt, "TXT"},
                                                                    {Type::aaaa, "AAAA"},
+                                                                   {kSrv, "SRV"},
                                                                    {Type::tlsa, "TLSA"}}};
 
 }  // namespace

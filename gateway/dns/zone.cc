@@ -6,6 +6,7 @@
 
 #include "gateway/base/text.h"
 #include "gateway/dns/packet.h"
+#include "gateway/dns/srv.h"
 
 namespace postern::dns {
 namespace {
@@ -47,7 +48,22 @@ bool parse_soa(std::string_view value, Record& record) {
   return true;
 }
 
+// "0 1 993 mx.example.test"
+bool parse_srv(std::string_view value, Record& record) {
+  auto parts = words(value);
+  auto name = parts.size() == 4 ? parse_name(parts[3]) : std::nullopt;
+  if (!name) return false;
+  for (std::size_t i = 0; i < 3; ++i) {
+    auto number = parse_number(parts[i]);
+    if (!number || *number > 65535) return false;
+    record.text += std::to_string(*number) + " ";
+  }
+  record.text += *name;
+  return true;
+}
+
 bool parse_value(std::string_view value, Record& record) {
+  if (record.type == kSrv) return parse_srv(value, record);
   switch (record.type) {
     case Type::a:
     case Type::aaaa:

@@ -3,13 +3,14 @@
 #include <cstdlib>
 
 #include "gateway/dns/packet.h"
+#include "gateway/dns/srv.h"
 
 using namespace postern;
 
 namespace {
 
 constexpr dns::Type kTypes[] = {dns::Type::a,   dns::Type::ns,  dns::Type::cname, dns::Type::soa, dns::Type::ptr,
-                                dns::Type::mx,  dns::Type::txt, dns::Type::aaaa,  dns::Type::tlsa};
+                                dns::Type::mx,  dns::Type::txt, dns::Type::aaaa,  dns::Type::tlsa, dns::kSrv};
 
 void must(bool condition) {
   if (!condition) std::abort();

@@ -9,6 +9,7 @@
 
 #include "gateway/base/check.h"
 #include "gateway/base/text.h"
+#include "gateway/dns/srv.h"
 #include "gateway/io/socket.h"
 
 namespace postern::test {
@@ -36,6 +37,12 @@ void put_name(std::string& out, std::string_view name) {
 
 std::string data_of(const dns::Record& record) {
   std::string out;
+  if (record.type == dns::kSrv) {
+    auto fields = split(record.text, ' ');
+    for (std::size_t i = 0; i < 3; ++i) put16(out, static_cast<unsigned>(parse_number(fields[i]).value_or(0)));
+    put_name(out, fields[3]);
+    return out;
+  }
   switch (record.type) {
     case dns::Type::a:
       return std::string(record.address.octets());

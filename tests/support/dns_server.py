@@ -24,7 +24,7 @@ import struct
 import sys
 import threading
 
-TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52}
+TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "TLSA": 52}
 NAMES = {number: name for name, number in TYPES.items()}
 FAULTS = {"SERVFAIL", "TIMEOUT", "NXDOMAIN", "NODATA", "RUBBISH", "WRONGID", "TRUNCATE"}
 ON_THE_WIRE = {"WRONGID", "TRUNCATE"}
@@ -46,6 +46,9 @@ def encode_value(type_, value):
     if type_ == "MX":
         preference, host = value.split()
         return struct.pack("!H", int(preference)) + encode_name(host)
+    if type_ == "SRV":
+        *numbers, host = value.split()
+        return struct.pack("!3H", *map(int, numbers)) + encode_name(host)
     if type_ == "TXT":
         text = value.encode("utf-8")
         pieces = [text[i:i + 255] for i in range(0, len(text), 255)] or [b""]
@@ -181,6 +184,8 @@ class DnsServer:
         self.wake_out.send(b"x")
         if self.thread:
             self.thread.join()
+        self.wake_in.close()
+        self.wake_out.close()
 
     def add(self, text):
         with self.lock:
@@ -255,7 +260,8 @@ class DnsServer:
         if fault == "RUBBISH":
             body, count = b"\xc0" * 7 + b"rubbish", 1
         authority = self._record(soa[0], "SOA", soa[1][0], soa[1][1]) if soa else b""
-        truncated = not tcp and (fault == "TRUNCATE" or 12 + len(question) + len(body) + len(authority) > MAX_UDP)
+        most = MAX_UDP if query[10:12] != b"\0\0" else 512    # without EDNS, RFC 1035 4.2.1
+        truncated = not tcp and (fault == "TRUNCATE" or 12 + len(question) + len(body) + len(authority) > most)
         if truncated:
             body, authority, count, soa = b"", b"", 0, None
         identity = bytes([query[0] ^ 0x55]) + query[1:2] if fault == "WRONGID" else query[:2]

@@ -1,5 +1,8 @@
 // postern.toml: defaults, every mistake with its line, suggestions.
 #include "gateway/config/config.h"
+
+#include <algorithm>
+
 #include "tests/support/catch.h"
 
 using namespace postern;
@@ -299,4 +302,21 @@ TEST_CASE("without a [queue] mail is tried for five days, in intervals that grow
   CHECK(loaded.config.queue.retry.back() == std::chrono::hours(4));
   CHECK(loaded.config.queue.expire == std::chrono::days(5));
   CHECK(loaded.config.queue.delay_notice == std::chrono::hours(4));
+}
+
+TEST_CASE("keys are not rotated unless that is asked for, and not more often than somebody can change DNS") {
+  auto loaded = config::parse(kSmallest, "p.toml");
+  CHECK(loaded.config.dkim.rotate == 0s);
+  CHECK(loaded.config.dkim.overlap == 24h * 7);
+  loaded = config::parse(kSmallest + "[dkim]\nrotate = \"180d\"\noverlap = \"14d\"\n", "p.toml");
+  REQUIRE(loaded.ok());
+  CHECK(loaded.config.dkim.rotate == 24h * 180);
+  CHECK(loaded.config.dkim.overlap == 24h * 14);
+  CHECK(config::parse(kSmallest + "[dkim]\nrotate = \"0\"\n", "p.toml").ok());
+  CHECK(only_mistake(kSmallest + "[dkim]\nrotate = \"1d\"\n").starts_with("p.toml:4: rotate in [dkim] must be at least"));
+  CHECK(only_mistake(kSmallest + "[dkim]\nrotate = 180\n").starts_with("p.toml:4: rotate in [dkim] must be a time"));
+  loaded = config::parse(kSmallest + "[dkim]\noverlap = \"2d\"\n", "p.toml");
+  REQUIRE(loaded.ok());
+  auto warned = [](const std::string& line) { return line.find("p.toml:4: overlap in [dkim] is shorter than expire in [queue]") != std::string::npos; };
+  CHECK(std::any_of(loaded.warnings.begin(), loaded.warnings.end(), warned));
 }

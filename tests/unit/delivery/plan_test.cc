@@ -204,3 +204,18 @@ TEST_CASE("no entry has more recipients than servers take in one transaction") {
   CHECK(recipients == 250);
   CHECK(delivery.items[0].parts.empty());   // read for no mailbox
 }
+
+TEST_CASE("signatures go with the copies that go on, now or when they are released, and with no other") {
+  auto message = message_to({"a@corp.test", "b@corp.test", "c@example.test"});
+  message.signatures = "DKIM-Signature: v=1; b=\r\n";
+  message.verdict.recipients[1].action = Action::quarantine;
+  auto places = accounts({0, 2, 3});
+  for (auto i : {0U, 1U}) places.onward[i] = {"corp.test", message.recipients[i].address, ""};
+  auto delivery = delivery::plan(message, places, "mx.example.test");
+  const auto& item = delivery.items.at(0);
+  REQUIRE(item.onward.size() == 1);
+  CHECK(item.onward[0].header_prefix.ends_with("\r\nDKIM-Signature: v=1; b=\r\n"));
+  REQUIRE(item.targets.size() == 2);
+  CHECK(item.targets[0].header_prefix.find("DKIM-Signature") != std::string::npos);
+  CHECK(item.targets[1].header_prefix.find("DKIM-Signature") == std::string::npos);
+}

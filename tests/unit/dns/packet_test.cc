@@ -2,6 +2,7 @@
 #include "gateway/dns/packet.h"
 
 #include "gateway/base/text.h"
+#include "gateway/dns/srv.h"
 #include "tests/support/catch.h"
 
 using namespace postern;
@@ -89,6 +90,11 @@ TEST_CASE("records of each type are read") {
   auto tlsa = answer_of(reply("_25._tcp.x.test", Type::tlsa, kOk, {record(kQuestionName, 52, 60, "\3\1\1hash")}));
   REQUIRE(tlsa.records.size() == 1);
   CHECK(tlsa.records[0].text == "\3\1\1hash");
+
+  auto srv = answer_of(reply("_imaps._tcp.x.test", dns::kSrv, kOk, {record(kQuestionName, 33, 60, u16(0) + u16(1) + u16(993) + "\4IMAP" + kQuestionName)}));
+  REQUIRE(srv.records.size() == 1);
+  CHECK(srv.records[0].text == "0 1 993 imap._imaps._tcp.x.test");
+  CHECK(answer_of(reply("_imaps._tcp.x.test", dns::kSrv, kOk, {record(kQuestionName, 33, 60, u16(0) + u16(1))})).status == dns::Status::bad);
 
   auto soa = answer_of(reply("x.test", Type::soa, kOk, {record(kQuestionName, 6, 60, wire("ns.x.test") + wire("mail.x.test") + u32(1) + u32(2) + u32(3) + u32(4) + u32(5))}));
   REQUIRE(soa.records.size() == 1);

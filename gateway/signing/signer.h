@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "gateway/base/bytes.h"
+#include "gateway/config/config.h"
+#include "gateway/io/task.h"
+#include "gateway/io/worker_pool.h"
+#include "gateway/signing/key_ring.h"
+
+namespace postern::signing {
+
+// For status and /metrics; messages.
+struct SignerFigures {
+  std::atomic<std::uint64_t> signed_{0};     // by each algorithm that has a key
+  std::atomic<std::uint64_t> no_key{0};      // of an author of ours whose domain has no active key
+  std::atomic<std::uint64_t> failed{0};      // see Signer
+};
+
+// Signs what is ours on its way out: of a user, of a server that we trust, or of the program itself.  That it is ours
+// the caller says.
+//
+// A message that cannot be signed goes out unsigned, with a line in the log and a count.  To defer instead would stop
+// all that people send because of what SPF may make good; Exim and rspamd do the same.  What fails besides OpenSSL is
+// a header that nobody could verify either.
+// Any thread; on the loop of the caller.
+class Signer {
+ public:
+  // Both must outlive the signer.
+  Signer(const KeyRing& keys, io::WorkerPool& workers) : keys_(keys), workers_(workers) {}
+
+  // At start and after a reload: whose mail is ours.
+  void configure(const config::Config& config);
+
+  // The DKIM-Signature fields for `record`, the octets as they are sent behind our own fields, to be put before them; ""
+  // when its author is none of ours, or has no key.  d= is the author's domain, or the nearest domain above it that is
+  // ours and has keys, so that DMARC's relaxed alignment holds.  `id` is for the log.
+  io::Task<std::string> sign(Octets record, std::string id);
+  // What the program itself sends: puts the fields before each entry of the queue that the items of `delivery` from
+  // `first` on make.
+  io::Task<void> sign(store::Delivery& delivery, std::size_t first = 0);
+
+  const SignerFigures& figures() const { return figures_; }
+
+ private:
+  struct Choice {
+    std::shared_ptr<const Keys> keys;   // owns those below
+    std::vector<const Key*> chosen;     // RSA first: some verifiers look at one signature only
+    bool ours = false;
+  };
+  Choice choose(const std::vector<std::string>& authors) const;
+
+  const KeyRing& keys_;
+  io::WorkerPool& workers_;
+  SignerFigures figures_;
+  mutable std::mutex mutex_;
+  std::set<std::string, std::less<>> ours_;
+};
+
+}  // namespace postern::signing
