@@ -257,13 +257,11 @@ io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std:
     if (ledger_ != nullptr) ledger_->not_committed(accounts.sender, counted);
     co_return found;
   }
-  if (signer_ != nullptr && is_ours(message->client) && goes_on(accounts)) {
-    message->signatures = co_await signer_->sign(record_of(message->received, hostname_), message->id);
-  }
+  if (goes_on(accounts)) co_await sign(*message);
   auto delivery = plan(*message, accounts, hostname_);
-  store::Delivery reports;
-  reports_.add_delivered(reports, *message, delivered_here(*message, accounts));
-  co_await add_reports(delivery, std::move(reports));
+  auto own = delivery.items.size();
+  reports_.add_delivered(delivery, *message, delivered_here(*message, accounts));
+  if (signer_ != nullptr) co_await signer_->sign(delivery, own);
   delivery.rows.push_back(trace_row(*message, reply));
   for (auto* rows : {&counted.rows, &also}) std::move(rows->begin(), rows->end(), std::back_inserter(delivery.rows));
   if (counted.stops) tell_postmaster(*message, counted, delivery);
@@ -272,10 +270,9 @@ io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std:
   co_return stored;
 }
 
-// Apart until they are signed: the message has its own signatures.
-io::Task<void> Deliverer::add_reports(store::Delivery& delivery, store::Delivery reports) {
-  if (signer_ != nullptr) co_await signer_->sign(reports);
-  for (auto& item : reports.items) delivery.items.push_back(std::move(item));
+io::Task<void> Deliverer::sign(Judged& message) {
+  if (signer_ == nullptr || !is_ours(message.client) || !message.signatures.empty()) co_return;
+  message.signatures = co_await signer_->sign(record_of(message.received, hostname_), message.id);
 }
 
 io::Task<store::Change> Deliverer::keep_rest(store::Delivery plan, std::shared_ptr<const Judged> message, QueueState rest, std::vector<Fate> told,
@@ -288,9 +285,9 @@ io::Task<store::Change> Deliverer::keep_rest(store::Delivery plan, std::shared_p
     onward.state = encode(rest);
     onward.due = Clock::system().now() + kFirstWait;
   }
-  store::Delivery reports;
-  if (!told.empty()) reports_.add(reports, rest, {message->when}, told, message->received.view());
-  co_await add_reports(plan, std::move(reports));
+  auto own = plan.items.size();
+  if (!told.empty()) reports_.add(plan, rest, {message->when}, told, message->received.view());
+  if (signer_ != nullptr) co_await signer_->sign(plan, own);
   plan.rows.push_back(trace_row(*message, reply));
   auto stored = co_await store_and_tell(std::move(plan));
   co_return stored;

@@ -57,6 +57,8 @@ class Deliverer {
   io::Task<store::Change> keep_rest(store::Delivery plan, std::shared_ptr<const Judged> message, QueueState rest, std::vector<Fate> told,
                                     std::string reply);
   const std::string& hostname() const { return hostname_; }
+  // Fills in the signatures of a message that goes on, if it is of a user or a trusted server and has none yet.
+  io::Task<void> sign(Judged& message);
 
   // The trace of a message that was refused or deferred; a failure is logged, the refusal stands.
   io::Task<void> record(std::shared_ptr<const Judged> message, std::string reply);
@@ -72,7 +74,6 @@ class Deliverer {
   std::vector<std::string> strangers_of(const Judged& message) const;
   void tell_postmaster(const Judged& message, const SendLedger::Counted& counted, store::Delivery& delivery) const;
   io::Task<store::Change> find_accounts(Judged& message, PlanAccounts& accounts);
-  io::Task<void> add_reports(store::Delivery& delivery, store::Delivery reports);
   io::Task<store::Change> store_and_tell(store::Delivery delivery);
   void tell(std::vector<Queued> queued, const store::Delivered& delivered);
 

@@ -43,10 +43,11 @@ void note(const Judged& message, const Pending& who, const Outcome& outcome, con
 
 }  // namespace
 
-io::Task<HandedOn> hand_on(Deliverer& deliverer, Through& through, std::shared_ptr<const Judged> message, std::string reply) {
+io::Task<HandedOn> hand_on(Deliverer& deliverer, Through& through, std::shared_ptr<Judged> message, std::string reply) {
   HandedOn out;
   auto route = message->recipients.empty() ? nullptr : through.route(message->recipients.front().onward);
   if (route == nullptr) co_return out;
+  co_await deliverer.sign(*message);
   auto delivery = as_one_entry(*message, deliverer.hostname());
   if (!delivery) co_return out;
   auto& item = delivery->items.front();

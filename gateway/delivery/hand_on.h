@@ -27,6 +27,6 @@ struct HandedOn {
 // host took it for some recipients and not for others (LMTP, or a RCPT that it had liked before), these are queued like
 // any other mail: the sender gets one answer for all.  Killed between the host's 250 and ours, the message comes again
 // from the sender: that is one that no relay can avoid (RFC 5321 4.5.4.1, 6.1), and none is lost.
-io::Task<HandedOn> hand_on(Deliverer& deliverer, Through& through, std::shared_ptr<const Judged> message, std::string reply);
+io::Task<HandedOn> hand_on(Deliverer& deliverer, Through& through, std::shared_ptr<Judged> message, std::string reply);
 
 }  // namespace postern::delivery

@@ -93,6 +93,7 @@ io::Task<std::optional<Time>> Queue::tell_of_delay(const Entry& entry, QueueStat
   change.id = entry.id;
   change.state = encode(state);
   change.required = true;
+  if (parts_.signer != nullptr) co_await parts_.signer->sign(delivery);
   auto done = co_await parts_.store.deliver(std::move(delivery));
   if (done.ok()) {
     log::info("queue.delay_told", {{"message", entry.message_id}, {"entry", std::to_string(entry.id)}, {"to", state.sender},

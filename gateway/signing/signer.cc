@@ -74,8 +74,9 @@ io::Task<std::string> Signer::sign(Octets record, std::string id) {
   co_return std::string();
 }
 
-io::Task<void> Signer::sign(store::Delivery& delivery) {
-  for (auto& item : delivery.items) {
+io::Task<void> Signer::sign(store::Delivery& delivery, std::size_t first) {
+  for (std::size_t i = first; i < delivery.items.size(); ++i) {
+    auto& item = delivery.items[i];
     if (item.onward.empty()) continue;
     auto fields = co_await sign(joined(item.pieces), item.id);
     for (auto& onward : item.onward) onward.header_prefix += fields;

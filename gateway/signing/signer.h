@@ -41,8 +41,9 @@ class Signer {
   // when its author is none of ours, or has no key.  d= is the author's domain, or the nearest domain above it that is
   // ours and has keys, so that DMARC's relaxed alignment holds.  `id` is for the log.
   io::Task<std::string> sign(Octets record, std::string id);
-  // What the program itself sends: puts the fields before each entry of the queue that `delivery` makes.
-  io::Task<void> sign(store::Delivery& delivery);
+  // What the program itself sends: puts the fields before each entry of the queue that the items of `delivery` from
+  // `first` on make.
+  io::Task<void> sign(store::Delivery& delivery, std::size_t first = 0);
 
   const SignerFigures& figures() const { return figures_; }
 
