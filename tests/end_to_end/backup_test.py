@@ -324,11 +324,11 @@ class Folders(Case):
             self.assertIn("there is no store", none.stderr)
             self.assertFalse(os.path.exists(g.path("others")))
             g.command("restore", g.path("backups"), check=True)   # the data folder is made
-            self.check(g)
             for folder, _, files in os.walk(g.path("data")):
                 self.assertEqual(os.stat(folder).st_mode & 0o777, 0o700, folder)
                 for name in files:
                     self.assertEqual(os.stat(os.path.join(folder, name)).st_mode & 0o077, 0, name)
+            self.check(g)
             g.start()
             self.assertEqual(list(keys_in(g, ALICE)[0]), ["m-1"])
 
