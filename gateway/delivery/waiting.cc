@@ -66,7 +66,7 @@ io::Task<void> Queue::tell_of_delays(std::vector<store::QueueId> ids) {
 // When it waits until; nothing: it is gone.
 io::Task<std::optional<Time>> Queue::tell_of_delay(const Entry& entry, QueueState state) {
   bool known = may_be_told(state);
-  auto trouble = trouble_of(entry.destination);
+  auto trouble = trouble_of({entry.destination, state.sender});
   std::vector<Fate> fates;
   bool unasked = false;   // somebody is told who did not ask for it
   for (auto& who : state.recipients) {
@@ -142,7 +142,7 @@ io::Task<void> Queue::give_up_as_told(std::vector<store::QueueId> ids) {
     auto seen = co_await parts_.store.queue_entry(id);
     if (!seen || !*seen) continue;
     // One that is held is not in the index.
-    index_.put(id, (*seen)->destination, (*seen)->arrived, (*seen)->due);
+    index_.put(id, {(*seen)->destination, sender_of((*seen)->state)}, (*seen)->arrived, (*seen)->due);
     if (!index_.take(id)) {
       give_up_then_.insert(id);
       continue;
@@ -156,7 +156,7 @@ io::Task<void> Queue::give_up_as_told(std::vector<store::QueueId> ids) {
       log::error("queue.read", {{"entry", std::to_string(id)}, {"what", entry.error().text}});
       due = (*seen)->due;
     } else if (state && !state->recipients.empty()) {
-      auto trouble = trouble_of((*entry)->destination);
+      auto trouble = trouble_of({(*entry)->destination, state->sender});
       std::vector<Fate> fates;
       for (auto& who : state->recipients) fates.push_back(unwanted_for(std::move(who), trouble));
       due = co_await give_up(**entry, std::move(*state), std::move(fates));
