@@ -194,11 +194,11 @@ io::Task<store::Change> Deliverer::find_accounts(Judged& message, PlanAccounts& 
   co_return store::Change();
 }
 
-// In other domains than ours.
+// In other domains than ours; not those whom an alias of ours names.
 std::vector<std::string> Deliverer::strangers_of(const Judged& message) const {
   std::vector<std::string> out;
   for (const auto& recipient : message.recipients) {
-    if (!recipient.onward.empty() && !directory_.is_ours(recipient.onward)) out.push_back(recipient.address);
+    if (!recipient.onward.empty() && recipient.sent_by.empty() && !directory_.is_ours(recipient.onward)) out.push_back(recipient.address);
   }
   return out;
 }
@@ -213,7 +213,9 @@ io::Task<Result<SendLedger::Counted>> Deliverer::count(Judged& message, const st
     counted.rows = std::move(*met);
     co_return counted;
   }
-  auto answer = co_await ledger_->count(sender, message.recipients.size(), std::move(strangers));
+  std::set<std::string_view> named;   // an alias is one, however many it leads to
+  for (const auto& recipient : message.recipients) named.insert(recipient.rcpt());
+  auto answer = co_await ledger_->count(sender, named.size(), std::move(strangers));
   if (!answer) co_return answer.error();
   counted = std::move(*answer);
   if (!counted.over.empty()) hold_outgoing(message, counted.over);

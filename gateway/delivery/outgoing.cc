@@ -11,7 +11,8 @@ namespace postern::delivery {
 namespace {
 
 constexpr std::uint64_t kVersion = 1;
-constexpr std::uint64_t kEsmtp = 1, kUtf8 = 2, kEightBit = 4;
+constexpr std::uint64_t kEsmtp = 1, kUtf8 = 2, kEightBit = 4;   // of the message
+constexpr std::uint64_t kConfirmed = 1, kKeep = 2;              // of a recipient
 constexpr std::string_view kRule = "submission";
 
 std::string hit_reason(const smtp::MessageVerdict& verdict) {
@@ -45,7 +46,7 @@ std::string encode_outgoing(const Judged& message, const std::vector<std::size_t
   mail::put_number(out, kVersion);
   mail::put_number(out, (client.esmtp ? kEsmtp : 0) | (sender.smtputf8 ? kUtf8 : 0) | (sender.eight_bit ? kEightBit : 0));
   mail::put_number(out, static_cast<std::uint64_t>(std::max<std::int64_t>(0, message.when.time_since_epoch().count())));
-  for (const auto& text : {client.session, client.ip.to_string(), client.helo, client.tls.version, client.tls.cipher, client.login, sender.address}) {
+  for (const auto& text : {client.session, client.ip.to_string(), client.helo, client.tls.version, client.tls.cipher, client.login, sender.address, sender.ret, sender.envid}) {
     mail::put_text(out, text);
   }
   mail::put_number(out, recipients.size());
@@ -54,7 +55,11 @@ std::string encode_outgoing(const Judged& message, const std::vector<std::size_t
     mail::put_text(out, recipient.address);
     mail::put_text(out, recipient.account);
     mail::put_text(out, recipient.onward);
-    mail::put_number(out, recipient.confirmed ? 1 : 0);
+    mail::put_number(out, (recipient.confirmed ? kConfirmed : 0) | (recipient.keep ? kKeep : 0));
+    mail::put_number(out, recipient.notify.bits());
+    for (const auto& text : {recipient.orcpt, recipient.given, recipient.sent_by}) mail::put_text(out, text);
+    mail::put_number(out, recipient.forward.size());
+    for (const auto& address : recipient.forward) mail::put_text(out, address);
   }
   return out;
 }
@@ -72,7 +77,8 @@ std::optional<Judged> decode_outgoing(std::string_view text) {
   auto ip = IpAddress::parse(in.text());
   if (!ip) return std::nullopt;
   out.client.ip = *ip;
-  for (auto* into : {&out.client.helo, &out.client.tls.version, &out.client.tls.cipher, &out.client.login, &out.sender.address}) *into = in.text();
+  for (auto* into : {&out.client.helo, &out.client.tls.version, &out.client.tls.cipher, &out.client.login, &out.sender.address, &out.sender.ret,
+                     &out.sender.envid}) *into = in.text();
   out.client.submission = true;
   auto recipients = in.number(text.size());   // each takes some octets
   for (std::uint64_t i = 0; i < recipients && in.ok(); ++i) {
@@ -80,7 +86,13 @@ std::optional<Judged> decode_outgoing(std::string_view text) {
     recipient.address = in.text();
     recipient.account = in.text();
     recipient.onward = in.text();
-    recipient.confirmed = in.number(1) == 1;
+    auto about = in.number(kConfirmed | kKeep);
+    recipient.confirmed = (about & kConfirmed) != 0;
+    recipient.keep = (about & kKeep) != 0;
+    recipient.notify = mail::Notify::from_bits(static_cast<std::uint8_t>(in.number(15)));
+    for (auto* into : {&recipient.orcpt, &recipient.given, &recipient.sent_by}) *into = in.text();
+    auto forwards = in.number(text.size());
+    for (std::uint64_t k = 0; k < forwards && in.ok(); ++k) recipient.forward.emplace_back(in.text());
     out.verdict.recipients.emplace_back().address = recipient.address;
   }
   if (!in.ok() || !in.at_end() || out.recipients.empty()) return std::nullopt;

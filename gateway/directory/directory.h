@@ -89,7 +89,7 @@ class Directory {
   Resolution resolve(std::string_view local, std::string_view domain) const;
 
   // May who is logged in as `account` write in the name of `address`, "user+tag@domain"?  His own address with any
-  // tag, and what he takes as postmaster; not what only a catch-all gives him: that would be everybody's who has left.
+  // tag, an alias that leads to him, and what he takes as postmaster; not what only a catch-all gives him: that would be everybody's who has left.
   bool may_send_as(const store::Account& account, std::string_view address) const;
 
   // Of kind account, alias or returned: all who take the message, at most kMostTargets.  Whatever the aliases and forwards

@@ -208,7 +208,8 @@ io::Task<Reply> Session::judge_and_deliver(Octets received) {
 
 // What is to be said of a message that the host behind was given at once; nothing: it is to be delivered as usual.
 io::Task<std::optional<Reply>> Session::hand_through(std::shared_ptr<delivery::Judged> judged, Reply answer) {
-  if (services_.through == nullptr) co_return std::nullopt;
+  // What our users send is counted and may be held, which only a commit of ours can do.
+  if (services_.through == nullptr || judged->client.outgoing()) co_return std::nullopt;
   auto handed = co_await delivery::hand_on(*services_.deliverer, *services_.through, judged, answer.text());
   if (handed.end == delivery::HandedOn::End::not_meant) co_return std::nullopt;
   if (handed.end == delivery::HandedOn::End::taken) {

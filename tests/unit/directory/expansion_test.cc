@@ -234,3 +234,14 @@ TEST_CASE("the domain of rewritten senders can be another one of ours") {
   REQUIRE(wrong.mistakes.size() == 1);
   CHECK(wrong.mistakes[0] == "p.toml:4: srs_domain \"srs.example\" in [forward] is none of our domains; add [domains.\"srs.example\"]");
 }
+
+TEST_CASE("who takes an alias's mail may send in its name, straight or through another one") {
+  World world;
+  CHECK(world.alias("sales@corp.example", {"ann@corp.example", "far@x.org"}).empty());
+  CHECK(world.alias("shop@corp.example", {"sales@corp.example"}).empty());
+  auto may = [&](const char* user, std::string_view address) { return world.directory.may_send_as(*world.store.account(user), address); };
+  CHECK(may("ann@corp.example", "sales@corp.example"));
+  CHECK(may("ann@corp.example", "Shop+spring@corp.example"));
+  CHECK_FALSE(may("bob@corp.example", "sales@corp.example"));
+  CHECK_FALSE(may("bob@corp.example", "shop@corp.example"));
+}
