@@ -119,6 +119,7 @@ bool Deliverer::send_on(Judged& message, std::size_t recipient, Loops& loops, Pl
   auto& own = accounts.onward[recipient];
   if (!who.sent_by.empty() && is_good(copy) && own.address == who.address) {
     own.sent_by = who.sent_by;
+    own.notify = own.notify.without_success();   // or the sender would hear where that leads
     own.sender = directory_.sender_of_forwarded(message.sender.address, who.sent_by);
     return own.sender.has_value();
   }
@@ -130,7 +131,8 @@ bool Deliverer::send_on(Judged& message, std::size_t recipient, Loops& loops, Pl
   auto sender = directory_.sender_of_forwarded(message.sender.address, who.account);
   if (!sender) return false;
   for (const auto& address : who.forward) {
-    OnwardCopy out = own;   // what the sender wants to hear holds for it too
+    OnwardCopy out = own;   // what the sender wants to hear holds for it too, but for where it went
+    out.notify = own.notify.without_success();
     out.domain = domain_of(address);
     out.address = address;
     out.account = who.account;

@@ -16,7 +16,8 @@ bool goes_along(const Judged& message, std::size_t index) {
   const auto& recipient = message.recipients[index];
   const auto& copy = message.verdict.recipients[index];
   bool held = copy.action == smtp::Action::quarantine || copy.refused();
-  return !held && copy.redirect.empty() && !recipient.onward.empty() && recipient.onward == message.recipients.front().onward;
+  bool forwarded = !recipient.sent_by.empty() || !recipient.forward.empty();
+  return !held && !forwarded && copy.redirect.empty() && !recipient.onward.empty() && recipient.onward == message.recipients.front().onward;
 }
 
 // The one entry that it would be in the queue; nothing: it would be none, or several.
@@ -45,6 +46,8 @@ void note(const Judged& message, const Pending& who, const Outcome& outcome, con
 
 io::Task<HandedOn> hand_on(Deliverer& deliverer, Through& through, std::shared_ptr<Judged> message, std::string reply) {
   HandedOn out;
+  // What our users send is counted, signed and kept in their Sent: that is deliver()'s.
+  if (message->client.outgoing()) co_return out;
   auto route = message->recipients.empty() ? nullptr : through.route(message->recipients.front().onward);
   if (route == nullptr) co_return out;
   co_await deliverer.sign(*message);

@@ -20,8 +20,8 @@ struct HandedOn {
 };
 
 // Hands `message` through to the one host behind, if all its copies go to one domain whose mail is handed through, as
-// they are, in one transaction.  A message of which a copy is held, redirected or stays here is not: its 250 could not
-// be one host's answer.
+// they are, in one transaction.  A message of which a copy is held, redirected, sent on or stays here is not: its 250
+// could not be one host's answer.  Nor is one that a user of ours sends.
 //
 // Nothing is stored then but the trace, in which `reply` stands, and what a sender asked to hear (RFC 3461).  Where the
 // host took it for some recipients and not for others (LMTP, or a RCPT that it had liked before), these are queued like

@@ -208,7 +208,8 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
 std::vector<std::size_t> delivered_here(const Judged& message, const PlanAccounts& accounts) {
   std::vector<std::size_t> out;
   for (std::size_t i = 0; i < message.recipients.size(); ++i) {
-    if (accounts.onward[i].domain.empty() && !goes_to_quarantine(message.verdict.recipients[i])) out.push_back(i);
+    bool sent_away = i < accounts.forwarding.size() && !accounts.forwarding[i].keep && !accounts.forwarding[i].copies.empty();
+    if (accounts.onward[i].domain.empty() && !sent_away && !goes_to_quarantine(message.verdict.recipients[i])) out.push_back(i);
   }
   return out;
 }

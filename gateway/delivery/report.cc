@@ -134,7 +134,10 @@ void Reports::add_delivered(store::Delivery& delivery, const Judged& message, co
   for (auto index : placed) {
     const auto& recipient = message.recipients[index];
     Fate fate;
-    fate.who.address = recipient.address;
+    // By the name that he knows: who is behind an alias is not for him.
+    fate.who.address = recipient.rcpt();
+    bool twice = std::any_of(fates.begin(), fates.end(), [&](const Fate& other) { return other.who.address == fate.who.address; });
+    if (twice) continue;
     fate.who.orcpt = recipient.orcpt;
     fate.who.notify = recipient.notify;
     fate.action = Action::delivered;

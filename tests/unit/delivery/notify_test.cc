@@ -190,6 +190,25 @@ TEST_CASE("that a message is in a mailbox is told in the commit that puts it the
   CHECK_FALSE(has(told[0], "body\r\n"));
 }
 
+TEST_CASE("of an alias the sender hears by its own name, once, and not of what was sent away") {
+  Home home;
+  auto message = judged();
+  for (auto& recipient : message->recipients) recipient.given = "team@home.test";
+  auto told = home.told(message);
+  REQUIRE(told.size() == 1);
+  CHECK(has(told[0], "Final-Recipient: rfc822; team@home.test\r\n"));
+  CHECK(told[0].find("Final-Recipient") == told[0].rfind("Final-Recipient"));
+  CHECK_FALSE(has(told[0], "ann@home.test"));
+
+  PlanAccounts accounts;
+  accounts.onward.resize(2);
+  accounts.forwarding.resize(2);
+  accounts.forwarding[1].copies.emplace_back();
+  CHECK(delivered_here(*message, accounts) == std::vector<std::size_t>{0, 1});
+  accounts.forwarding[1].keep = false;
+  CHECK(delivered_here(*message, accounts) == std::vector<std::size_t>{0});
+}
+
 TEST_CASE("a copy that is held is not told as delivered, nor is anything to a sender who may be forged") {
   Home home;
   auto held = judged();

@@ -132,6 +132,12 @@ TEST_CASE("a message for several domains, with a copy that is held or goes elsew
   auto redirected = w.to({"ann@one.test"});
   redirected->verdict.recipients[0].redirect = "me@home.test";
   CHECK(w.hand(redirected).end == End::not_meant);
+  auto sent_on = w.to({"ann@one.test"});
+  sent_on->recipients[0].sent_by = "list@home.test";
+  CHECK(w.hand(sent_on).end == End::not_meant);
+  auto of_ours = w.to({"ann@one.test"});
+  of_ours->client.login = "me@home.test";
+  CHECK(w.hand(of_ours).end == End::not_meant);
   auto local = w.to({"ann@one.test"});
   local->recipients[0].onward.clear();
   CHECK(w.hand(local).end == End::not_meant);
