@@ -37,15 +37,15 @@ TEST_CASE("a host that hangs, dribbles or floods keeps its mail and nobody else'
     for (int i = 0; i < 10; ++i) w.put("bad.test", {"ann@bad.test"});
     for (int i = 0; i < 10; ++i) w.put("good.test", {"bob@good.test"});
     REQUIRE(w.until([&] { return w.good.got.size() == 10; }));
-    REQUIRE(w.until([&] { return !w.queue->trouble_of("bad.test").empty(); }));
-    CHECK(w.queue->trouble_of("good.test").empty());
+    REQUIRE(w.until([&] { return !w.queue->trouble_of({"bad.test", ""}).empty(); }));
+    CHECK(w.queue->trouble_of({"good.test", ""}).empty());
     CHECK(w.queued() == 10);
     CHECK(w.queue->figures().deferred == 0);   // it says nothing about the messages
     CHECK(w.queue->figures().failed == 0);
     w.bad.trick = Host::Trick::none;
     REQUIRE(w.empty());
     CHECK(w.bad.got.size() == 10);
-    CHECK(w.queue->trouble_of("bad.test").empty());
+    CHECK(w.queue->trouble_of({"bad.test", ""}).empty());
   }
 }
 
@@ -60,7 +60,7 @@ TEST_CASE("where TLS breaks, mail goes in plaintext or waits, as the domain's po
       REQUIRE(w.empty());
       CHECK(w.bad.got.size() == 1);
     } else {
-      REQUIRE(w.until([&] { return w.queue->trouble_of("bad.test").find("STARTTLS") != std::string::npos; }));
+      REQUIRE(w.until([&] { return w.queue->trouble_of({"bad.test", ""}).find("STARTTLS") != std::string::npos; }));
       CHECK(w.queued() == 1);
       CHECK(w.bad.got.empty());
     }

@@ -199,7 +199,7 @@ TEST_CASE("what one of ours sends on has another sender, says who sent it, and k
   auto places = accounts({1, 2});
   places.forwarding.resize(2);
   for (bool keep : {true, false}) {
-    delivery::OnwardCopy copy{"far.example", "a@far.example", "a@example.test", "a@example.test", "SRS0=x@example.test"};
+    delivery::OnwardCopy copy{"far.example", "a@far.example", "a@example.test", {}, "", "a@example.test", "SRS0=x@example.test"};
     places.forwarding[0].copies = {copy, copy};
     places.forwarding[0].keep = keep;
     auto delivery = delivery::plan(message, places, "mx.example.test");
@@ -224,7 +224,7 @@ TEST_CASE("what is held is sent on by nobody") {
   message.verdict.recipients[0].action = Action::quarantine;
   auto places = accounts({1});
   places.forwarding.resize(1);
-  places.forwarding[0].copies.push_back({"far.example", "a@far.example", "a@example.test", "a@example.test", "SRS0=x@example.test"});
+  places.forwarding[0].copies.push_back({"far.example", "a@far.example", "a@example.test", {}, "", "a@example.test", "SRS0=x@example.test"});
   auto delivery = delivery::plan(message, places, "mx.example.test");
   CHECK(delivery.items.at(0).onward.empty());
   REQUIRE(delivery.items[0].targets.size() == 1);
