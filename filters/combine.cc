@@ -48,7 +48,7 @@ void Combined::quarantine(smtp::RecipientVerdict& copy, std::string_view quarant
   copy.redirect.clear();
 }
 
-void Combined::take_message(const StageOutcome& outcome) {
+void Combined::take_message(const StageOutcome& outcome, const std::vector<bool>& allowing) {
   add_hits(outcome.hits);
   score += outcome.points;
   for (auto& copy : recipients) {
@@ -60,6 +60,7 @@ void Combined::take_message(const StageOutcome& outcome) {
   class_ = outcome.quarantine_class;
   error_ = outcome.error;
   reply_ = outcome.error ? kNotJudged : outcome.why;
+  if (outcome.spam_only) before_ = recipients;
   for (auto& copy : recipients) {
     if (action_ == Action::quarantine) {
       quarantine(copy, class_);
@@ -68,6 +69,40 @@ void Combined::take_message(const StageOutcome& outcome) {
       copy.reply = reply_;
     }
   }
+  if (outcome.spam_only) take_for_allowing(outcome.beyond, allowing);
+}
+
+// A decision that holds for them too: there is nothing to be allowed any more.
+void Combined::take_for_allowing(const Decided& decided, const std::vector<bool>& allowing) {
+  if (decided.action == Action::none || decided.action == Action::accept) return;
+  for (std::size_t i = 0; i < recipients.size(); ++i) {
+    if (!allowing[i]) continue;
+    auto& copy = recipients[i] = before_[i];
+    if (decided.action == Action::quarantine) {
+      quarantine(copy, decided.quarantine_class);
+      continue;
+    }
+    copy.action = decided.action;
+    copy.reply = decided.error ? kNotJudged : decided.why;
+    recipient_errors_[i] = decided.error;
+  }
+  reply_.clear();   // each copy has its own
+  before_.clear();
+}
+
+void Combined::take_beyond(const StageOutcome& outcome, const std::vector<bool>& allowing) {
+  add_hits(outcome.hits);
+  Decided own{outcome.action, outcome.quarantine_class, outcome.why, outcome.error};
+  take_for_allowing(outcome.spam_only ? outcome.beyond : own, allowing);
+}
+
+void Combined::take_allowed(std::size_t recipient, const StageOutcome& outcome) {
+  if (outcome.action != Action::accept) {
+    add_hits(outcome.hits);
+    return;
+  }
+  recipients[recipient] = before_[recipient];
+  take_recipient(recipient, outcome);
 }
 
 void Combined::take_recipient(std::size_t recipient, const StageOutcome& outcome) {
@@ -93,13 +128,15 @@ bool Combined::error() const {
 
 void Combined::hold_all() {
   bool refused = action_ == Action::reject;
-  if (refused || action_ == Action::quarantine) return;  // a rule that did work has decided
-  action_ = Action::quarantine;
-  class_ = "policy";
+  if (!refused && action_ != Action::quarantine) {   // else a rule that did work has decided
+    action_ = Action::quarantine;
+    class_ = "policy";
+  }
   error_ = false;
   recipient_errors_.assign(recipients.size(), false);
   for (auto& copy : recipients) {
-    if (copy.action != Action::quarantine) quarantine(copy, "policy");
+    bool stays = copy.action == Action::quarantine || (refused && copy.action == Action::reject);
+    if (!stays) quarantine(copy, "policy");
   }
 }
 

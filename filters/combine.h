@@ -23,11 +23,18 @@ class Combined {
   // Points of stage rcpt: they count for that recipient only.
   void add_points(std::size_t recipient, double points);
 
-  void take_message(const StageOutcome& outcome);
+  // `allowing`: Scene::allowing.
+  void take_message(const StageOutcome& outcome, const std::vector<bool>& allowing);
   void take_recipient(std::size_t recipient, const StageOutcome& outcome);
 
   // A stage refused, deferred or quarantined the whole message: later stages do not run.
   bool decided() const { return action_ != smtp::Action::none; }
+  // It was decided as spam alone, so that who wants to hear the author may still get it (StageOutcome::spam_only).
+  bool only_spam() const { return !before_.empty(); }
+  // What a later stage says to those; the decision stands for everybody else.
+  void take_beyond(const StageOutcome& outcome, const std::vector<bool>& allowing);
+  // What stage deliver says for one of them: `accept` delivers.
+  void take_allowed(std::size_t recipient, const StageOutcome& outcome);
   // It would be deferred because a rule failed.
   bool error() const;
   // Into everybody's quarantine, class policy, instead of one more 451; what a rule rejected or quarantined stays so.
@@ -42,6 +49,7 @@ class Combined {
  private:
   void quarantine(smtp::RecipientVerdict& copy, std::string_view quarantine_class);
   void settle_mixed();
+  void take_for_allowing(const Decided& decided, const std::vector<bool>& allowing);
   void hold_tagged();
 
   smtp::Action action_ = smtp::Action::none;      // never accept
@@ -49,6 +57,7 @@ class Combined {
   std::string reply_;
   bool error_ = false;
   std::vector<bool> recipient_errors_;
+  std::vector<smtp::RecipientVerdict> before_;    // only_spam(): as the copies were before
 };
 
 }  // namespace postern::filters

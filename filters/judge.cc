@@ -7,6 +7,7 @@
 
 #include "filters/combine.h"
 #include "filters/fnv.h"
+#include "filters/own_lists.h"
 #include "filters/stage.h"
 #include "filters/verdict_facts.h"
 #include "gateway/base/log.h"
@@ -83,6 +84,9 @@ void Examination::end_transaction() {
   scene_.dmarc = nullptr;
   scene_.virus = nullptr;
   scene_.has_body = false;
+  scene_.author.clear();
+  scene_.author_proved = false;
+  scene_.allowing.clear();
   scene_.header = {};
   scene_.recipients.clear();
   scene_.sender = {};
@@ -197,19 +201,22 @@ io::Task<void> Examination::complete_facts() {
 }
 
 // Rules that only compute never wait, and a message has up to a thousand recipients: the loop gets its
-// turn between them.
+// turn between them.  Of a message that is held as spam only those are asked who want to hear its author.
 io::Task<void> Examination::deliver_stage(Combined& combined) {
   if (force_.edition->at(Stage::deliver).empty()) co_return;
   double shared = scene_.score;
   Deadline turn_ends = in(kTurn);
+  bool held = combined.decided();
   for (std::size_t i = 0; i < scene_.recipients.size(); ++i) {
+    if (held && !scene_.allowing[i]) continue;
     if (Deadline::clock::now() >= turn_ends) {
       co_await io::sleep_until(turn_ends);
       turn_ends = in(kTurn);
     }
     scene_.score = combined.recipients[i].score;
     StageOutcome outcome = co_await run_stage(judge_, force_, scene_, Stage::deliver, i);
-    combined.take_recipient(i, outcome);
+    if (held) combined.take_allowed(i, outcome);
+    else combined.take_recipient(i, outcome);
   }
   scene_.score = shared;
 }
@@ -217,16 +224,18 @@ io::Task<void> Examination::deliver_stage(Combined& combined) {
 io::Task<void> Examination::judge_message(Combined& combined) {
   if (force_.edition->rules.empty()) co_return;  // nothing judges, so nothing is examined
   co_await complete_facts();
+  read_author(scene_);
   StageOutcome message = co_await run_stage(judge_, force_, scene_, Stage::message, 0);
-  combined.take_message(message);
+  combined.take_message(message, scene_.allowing);
   scene_.score = combined.score;
   scene_.hits = combined.hits;
-  if (!combined.decided()) {
+  if (!combined.decided() || combined.only_spam()) {
     StageOutcome verdict = co_await run_stage(judge_, force_, scene_, Stage::verdict, 0);
-    combined.take_message(verdict);
+    if (combined.only_spam()) combined.take_beyond(verdict, scene_.allowing);
+    else combined.take_message(verdict, scene_.allowing);
     scene_.hits = combined.hits;
   }
-  if (!combined.decided()) co_await deliver_stage(combined);
+  if (!combined.decided() || combined.only_spam()) co_await deliver_stage(combined);
 }
 
 // What a message that is tried again is known by.

@@ -78,6 +78,7 @@ class Reading : public lua::Reader {
   }
 
   bool apply(const lua::RuleInfo& rule, const lua::Spoken& spoken) {
+    if (outcome.spam_only) return apply_beyond(rule, spoken);
     if (spoken.word == Word::score) outcome.points += spoken.points;
     if (spoken.word == Word::tag && !outcome.folder) outcome.folder = spoken.argument;
     if (spoken.word == Word::redirect && outcome.redirect.empty()) outcome.redirect = spoken.argument;
@@ -88,7 +89,28 @@ class Reading : public lua::Reader {
     outcome.rule = rule.name;
     outcome.at = spoken.at;
     accepted_ = outcome.action == Action::accept && rule.required;
-    return accepted_;
+    outcome.spam_only = !scene_.allowing.empty() && is_about_spam(rule, spoken);
+    return accepted_ || outcome.spam_only;
+  }
+
+  // No rule that must be heard, no class that says more, and no rejection before the points were summed up.
+  bool is_about_spam(const lua::RuleInfo& rule, const lua::Spoken& spoken) const {
+    if (rule.required) return false;
+    if (spoken.word == Word::reject) return stage_ == smtp::Stage::verdict;
+    return spoken.word == Word::quarantine && spoken.argument == "spam" && (stage_ == smtp::Stage::message || stage_ == smtp::Stage::verdict);
+  }
+
+  // Behind the decision that it is spam only one of another kind counts.
+  bool apply_beyond(const lua::RuleInfo& rule, const lua::Spoken& spoken) {
+    if (!lua::decides(spoken.word) || is_about_spam(rule, spoken)) return true;
+    if (spoken.word == Word::accept) {
+      accepted_ = true;   // ends the stage but for required rules
+      return true;
+    }
+    outcome.beyond.action = action_of(spoken.word);
+    if (spoken.word == Word::quarantine) outcome.beyond.quarantine_class = spoken.argument;
+    outcome.beyond.why = spoken.why;
+    return false;
   }
 
   bool read_failure(const lua::RuleInfo& rule, const lua::Answer& answer) {
@@ -112,6 +134,10 @@ class Reading : public lua::Reader {
       if (judge_.setting().on_switched_off) judge_.setting().on_switched_off(rule, reason);
     }
     if (rule.shadow) return true;
+    if (outcome.spam_only) {
+      outcome.beyond = {Action::defer, "", answer.what, true};
+      return false;
+    }
     outcome.action = Action::defer;
     outcome.error = true;
     outcome.why = answer.what;

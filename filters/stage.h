@@ -10,11 +10,23 @@
 
 namespace postern::filters {
 
+// What a rule decided.
+struct Decided {
+  smtp::Action action = smtp::Action::none;
+  std::string quarantine_class;
+  std::string why;
+  bool error = false;                // the action is a defer because a rule failed
+};
+
 // What a stage came to, once its answers were read in order.
 struct StageOutcome {
   smtp::Action action = smtp::Action::none;
   std::string quarantine_class;
   std::string why;                   // of the deciding rule
+  // The decision is that this is spam, and nothing more: who wants to hear the author may have it.  Where somebody does
+  // (Scene::allowing), the stage is read on to its next decision of another kind, which holds for him too.
+  bool spam_only = false;
+  Decided beyond;
   std::string rule;
   std::string at;
   double points = 0;

@@ -87,12 +87,20 @@ void add_user(CLI::App& app, CommandLine& line) {
       line.run = [&line] { return admin::user_command(line.global, line.user); };
     });
   }
+  auto* lists = add(*user, "lists", "Show whom a user always allows and whom he blocks");
+  lists->add_option("ADDRESS", line.user.address, "user@domain")->required();
+  lists->callback([&line] {
+    line.user.action = "lists";
+    line.run = [&line] { return admin::user_command(line.global, line.user); };
+  });
   auto* list = add(*user, "list", "List the mailboxes");
   list->callback([&line] {
     line.user.action = "list";
     line.run = [&line] { return admin::user_command(line.global, line.user); };
   });
 }
+
+void add_senders(CLI::App& quarantine, CommandLine& line);
 
 void add_quarantine(CLI::App& app, CommandLine& line) {
   auto* quarantine = add(app, "quarantine", "What is held, for all users");
@@ -106,6 +114,22 @@ void add_quarantine(CLI::App& app, CommandLine& line) {
     if (!lists) sub->add_option("ID", q.id, "Id of the message, as in X-Postern-Verdict")->required();
     sub->add_option("--user", q.user, "Only this user's copy");
     if (lists) sub->add_option("--class", q.message_class, "spam, virus, policy or undeliverable");
+    sub->callback([&line, name = std::string(action)] {
+      line.quarantine.action = name;
+      line.run = [&line] { return admin::quarantine_command(line.global, line.quarantine); };
+    });
+  }
+  add_senders(*quarantine, line);
+}
+
+// Whom a user always allows, whom he blocks.
+void add_senders(CLI::App& quarantine, CommandLine& line) {
+  auto& q = line.quarantine;
+  for (auto [action, description] : {std::pair{"allow", "Let a sender past the spam rules of a user"}, std::pair{"block", "Hold what a sender sends to a user"},
+                                   std::pair{"forget", "Take a sender off the lists of a user"}}) {
+    auto* sub = add(quarantine, action, description);
+    sub->add_option("SENDER", q.sender, "Address in From, or a domain")->required();
+    sub->add_option("--user", q.user, "Whose list")->required();
     sub->callback([&line, name = std::string(action)] {
       line.quarantine.action = name;
       line.run = [&line] { return admin::quarantine_command(line.global, line.quarantine); };

@@ -27,6 +27,38 @@ test "an internal address takes mail of our own people" {
   want  = { verdict = "none" },
 }
 
+rule "own-lists" {
+  on    = "deliver",
+  about = "Whom the recipient blocks is held, whom he allows passes though it looks like spam.  An author is allowed only when DMARC, SPF or DKIM prove him.",
+  check = function(mail, rcpt)
+    if rcpt.blocks then return quarantine("your list blocks " .. rcpt.blocks, "policy") end
+    if rcpt.allows then
+      local why = "your list allows " .. rcpt.allows
+      return tag("INBOX", why), accept(why)
+    end
+  end,
+}
+
+test "a blocked author is held" {
+  given = { blocks = "anna@sender.example" },
+  want  = { verdict = "quarantine", class = "policy", rule = "own-lists" },
+}
+
+test "an allowed author passes with many points" {
+  given = { allows = "@sender.example", dmarc = "pass", score = limits.junk },
+  want  = { verdict = "ham", folder = "INBOX", rule = "own-lists" },
+}
+
+test "whose name anybody could write is not allowed" {
+  given = { allows = "anna@sender.example", score = limits.junk },
+  want  = { verdict = "junk", folder = "Junk" },
+}
+
+test "who is on no list of the recipient is judged like everybody" {
+  given = { allows = "else@sender.example", blocks = "else@other.example", dmarc = "pass" },
+  want  = { verdict = "none" },
+}
+
 rule "own-points" {
   on    = "deliver",
   about = "Points of stage rcpt count for one recipient only; with them his copy may be junk.",

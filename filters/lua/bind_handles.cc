@@ -1,6 +1,7 @@
 // conn, mail and rcpt: fields are facts; reading one waits for it.
 #include "filters/lua/bind.h"
 #include "filters/lua/bind_facts.h"
+#include "filters/own_lists.h"
 #include "gateway/base/text.h"
 #include "gateway/mail/address.h"
 
@@ -23,7 +24,7 @@ enum class Field {
   conn, sender, sender_domain, recipients, size, id, spf,                                         // mail, from stage mail on
   subject, from, from_name, from_domain, to, list_id, message_id, header, text, links, attachments, opaque,  // with the body
   dkim, dmarc, arc, virus, bayes, score, hits,
-  address, domain, account, groups,                                                               // rcpt
+  address, domain, account, groups, allows, blocks,                                               // rcpt
 };
 
 struct Named {
@@ -41,7 +42,8 @@ constexpr Named kMailFields[] = {
     {"attachments", Field::attachments}, {"opaque", Field::opaque}, {"dkim", Field::dkim}, {"dmarc", Field::dmarc}, {"arc", Field::arc},
     {"virus", Field::virus}, {"bayes", Field::bayes}, {"score", Field::score}, {"hits", Field::hits}};
 constexpr Named kRecipientFields[] = {
-    {"address", Field::address}, {"domain", Field::domain}, {"account", Field::account}, {"groups", Field::groups}};
+    {"address", Field::address}, {"domain", Field::domain}, {"account", Field::account}, {"groups", Field::groups},
+    {"allows", Field::allows}, {"blocks", Field::blocks}};
 
 struct Kind {
   const char* metatable;
@@ -53,7 +55,7 @@ constexpr Kind kConnectionKind = {kConnection, "conn", kConnectionFields, std::s
 constexpr Kind kMailKind = {kMail, "mail", kMailFields, std::size(kMailFields)};
 constexpr Kind kRecipientKind = {kRecipient, "rcpt", kRecipientFields, std::size(kRecipientFields)};
 
-bool needs_body(Field field) { return field >= Field::subject && field <= Field::hits; }
+bool needs_body(Field field) { return (field >= Field::subject && field <= Field::hits) || field == Field::allows || field == Field::blocks; }
 // These change while the handle lives; the rest is kept in its cache, but for long texts: many messages
 // that wait for a scan would fill the state with them.
 bool changes(Field field) {
@@ -237,6 +239,10 @@ bool push_recipient_field(lua_State* lua, Scene& scene, std::size_t at, Field fi
     push(lua, domain_of(recipient.address));
   } else if (field == Field::account) {
     push(lua, recipient.account);
+  } else if (field == Field::allows || field == Field::blocks) {
+    auto entry = field == Field::allows ? allowing_entry(scene, at) : blocking_entry(scene, at);
+    if (entry) push(lua, *entry);
+    else lua_pushnil(lua);
   } else {
     push_list(lua, recipient.groups, "rcpt.groups");
   }
@@ -267,7 +273,8 @@ int index(lua_State* lua) {
   Running& run = State::running(lua);
   std::string label = std::string(kind.word) + "." + lua_tostring(lua, 2);
   if (needs_body(field) && !scene.has_body) {
-    raise(lua, label + " is not known at stage " + std::string(smtp::name(run.rule->stage)) + ": the message comes later, use on = \"message\"");
+    raise(lua, label + " is not known at stage " + std::string(smtp::name(run.rule->stage)) + ": the message comes later, use on = \"" +
+                   (&kind == &kRecipientKind ? "deliver" : "message") + "\"");
   }
   io::Task<void> task;
   bool ready = false;

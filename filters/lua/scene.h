@@ -79,6 +79,9 @@ class Scene {
   bool has_body = false;                         // stages message, verdict and deliver
   mail::HeaderBlock header;
   std::string id;                                // of the message, or of the session before there is one
+  std::string author;                            // the one address in From, as mail::author_of() gives it; "": none
+  bool author_proved = false;                    // and it comes from there: DMARC, or SPF or a signature of its domain
+  std::vector<bool> allowing;                    // recipients whose own lists want to hear that author; empty: nobody
   double score = 0;                              // what mail.score shows
   std::vector<smtp::Hit> hits;                   // what mail.hits shows
   int dns_questions = 0;                         // asked so far for this message

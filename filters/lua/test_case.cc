@@ -113,7 +113,15 @@ void read_client(lua_State* lua, int given, TestCase& test) {
   for (const auto& one : texts(lua, given, "rcpt")) addresses.push_back(one);
   if (addresses.empty()) addresses.emplace_back("ben@example.org");
   auto groups = texts(lua, given, "groups");
-  for (const auto& address : addresses) test.recipients.push_back({address, address, groups});
+  auto senders = std::make_shared<mail::SenderList>();
+  for (auto [key, word] : {std::pair("allows", mail::SenderWord::allow), std::pair("blocks", mail::SenderWord::block)}) {
+    for (const auto& one : texts(lua, given, key)) {
+      auto entry = mail::sender_entry(one);
+      if (!entry) raise(lua, std::string("given.") + key + ": " + entry.error().text);
+      senders->emplace(*entry, word);
+    }
+  }
+  for (const auto& address : addresses) test.recipients.push_back({address, address, groups, "", true, senders});
 }
 
 void read_dns(lua_State* lua, int table, TestCase& test) {
@@ -211,7 +219,7 @@ void read_all(lua_State* lua, TestCase& test) {
   read_clock(lua, table, test);
   if (!field(lua, table, "given")) lua_newtable(lua);
   int given = lua_gettop(lua);
-  only(lua, given, "given", {"ip", "name", "ptr", "helo", "tls", "login", "trusted", "known", "sender", "recipients", "rcpt", "groups", "subject", "from",
+  only(lua, given, "given", {"ip", "name", "ptr", "helo", "tls", "login", "trusted", "known", "sender", "recipients", "rcpt", "groups", "allows", "blocks", "subject", "from",
                              "to", "message_id", "list_id", "header", "text", "raw", "size", "spf", "dkim", "dmarc", "links", "attachments", "opaque", "score"});
   read_client(lua, given, test);
   read_message(lua, given, test);

@@ -5,6 +5,7 @@
 #include "gateway/admin/context.h"
 #include "gateway/admin/quarantine_commands.h"
 #include "gateway/admin/queue_commands.h"
+#include "gateway/admin/sender_commands.h"
 #include "gateway/admin/user_commands.h"
 #include "gateway/store/store.h"
 
@@ -38,6 +39,8 @@ io::Task<json> run_command(Context& context, json request) {
   if (command == "reload") {
     if (!context.reload) co_return failure("no server runs");
     answer = co_await context.reload();
+  } else if (is_sender_command(command)) {
+    answer = co_await run_sender_command(context, std::move(request));
   } else if (command.starts_with("user ")) {
     answer = co_await run_user_command(context, std::move(request));
   } else if (command.starts_with("quarantine ")) {

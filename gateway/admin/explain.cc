@@ -21,6 +21,7 @@
 #include "gateway/mail/address.h"
 #include "gateway/mail/headers.h"
 #include "gateway/mail/idna.h"
+#include "gateway/mail/sender_list.h"
 
 namespace postern::admin {
 namespace {
@@ -242,7 +243,16 @@ std::string onward_of(const config::Config& config, const std::string& address) 
   return "";
 }
 
-// Accounts and groups are known to the running server alone; without one the addresses stand for themselves.
+std::shared_ptr<const mail::SenderList> senders_of(const json& known) {
+  mail::SenderList out;
+  auto said = known.value("senders", json::object());   // items() does not keep it alive
+  for (const auto& [sender, word] : said.items()) {
+    out.emplace(sender, word == mail::name(mail::SenderWord::allow) ? mail::SenderWord::allow : mail::SenderWord::block);
+  }
+  return std::make_shared<const mail::SenderList>(std::move(out));
+}
+
+// Accounts, groups and lists of senders are known to the running server alone; without one the addresses stand for themselves.
 std::vector<smtp::Recipient> recipients_of(const config::Config& config, const ExplainArguments& arguments) {
   auto addresses = arguments.recipients;
   if (addresses.empty()) addresses.push_back("postmaster@" + config.domains.front().name);
@@ -253,7 +263,10 @@ std::vector<smtp::Recipient> recipients_of(const config::Config& config, const E
     recipient.address = address;
     recipient.account = known ? known->value("user", address) : address;
     recipient.onward = onward_of(config, address);
-    if (known) recipient.groups = known->value("groups", std::vector<std::string>());
+    if (known) {
+      recipient.groups = known->value("groups", std::vector<std::string>());
+      recipient.senders = senders_of(*known);
+    }
     out.push_back(std::move(recipient));
   }
   return out;

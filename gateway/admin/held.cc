@@ -8,6 +8,7 @@
 #include "gateway/base/text.h"
 #include "gateway/mail/envelope.h"
 #include "gateway/mail/headers.h"
+#include "gateway/store/names.h"
 
 namespace postern::admin {
 namespace {
@@ -20,12 +21,15 @@ using store::SpecialUse;
 constexpr std::size_t kBatch = 50;   // a row can have hundreds of KiB
 constexpr std::size_t kShown = 300;
 
-// The Quarantine of every account, ours with the originals included, in the order of their ids.
+// The Quarantine of every account with what lies below it, ours with the originals included, in the order of their ids.
 std::vector<MailboxInfo> quarantines(const store::Store& store) {
   std::vector<MailboxInfo> out;
   for (const auto& account : store.accounts()) {
-    auto mailbox = store.mailbox(account.id, SpecialUse::quarantine);
-    if (mailbox) out.push_back(std::move(*mailbox));
+    auto quarantine = store.mailbox(account.id, SpecialUse::quarantine);
+    if (!quarantine) continue;
+    for (auto& mailbox : store.mailboxes(account.id)) {
+      if (mailbox.id == quarantine->id || store::is_below(mailbox.name, quarantine->name)) out.push_back(std::move(mailbox));
+    }
   }
   std::sort(out.begin(), out.end(), [](const MailboxInfo& a, const MailboxInfo& b) { return a.id < b.id; });
   return out;

@@ -152,14 +152,17 @@ int user_command(const Global& global, const UserArguments& arguments) {
   }
   auto answer = run_anywhere(*config, request);
   if (int status = finish(global, answer); status != 0) return status;
-  if (arguments.action != "list") {
+  bool senders = arguments.action == "lists";
+  if (arguments.action != "list" && !senders) {
     if (global.json) print_json({{"user", answer["user"]}});
     return 0;
   }
   if (global.json) {
     for (const auto& row : answer["rows"]) print_json(row);
   } else {
-    print_table({"user", "admin", "groups", "messages", "octets", "created"}, answer["rows"]);
+    const auto columns = senders ? std::vector<std::string>{"list", "sender"}
+                                 : std::vector<std::string>{"user", "admin", "groups", "messages", "octets", "created"};
+    print_table(columns, answer["rows"]);
   }
   return 0;
 }
@@ -168,7 +171,7 @@ int quarantine_command(const Global& global, const QuarantineArguments& argument
   auto config = configuration(global);
   if (!config) return 2;
   json request{{"command", "quarantine " + arguments.action}, {"id", arguments.id}, {"user", arguments.user},
-               {"class", arguments.message_class}};
+               {"class", arguments.message_class}, {"sender", arguments.sender}};
   json rows = json::array();
   if (int status = ask_for_pages(global, *config, std::move(request), rows); status != 0) return status;
   if (global.json) return 0;
@@ -176,6 +179,8 @@ int quarantine_command(const Global& global, const QuarantineArguments& argument
     for (const auto& row : rows) print_held(row);
     return 0;
   }
+  bool edits = arguments.action == "allow" || arguments.action == "block" || arguments.action == "forget";
+  if (edits) return 0;
   print_table({"id", "user", "class", "score", "date", "sender", "subject", "reason"}, rows);
   return 0;
 }

@@ -39,7 +39,7 @@ struct SpfArguments {
 int spf_command(const Global& global, const SpfArguments& arguments);
 
 struct UserArguments {
-  std::string action;         // add, password, remove, list, unban
+  std::string action;         // add, password, remove, list, lists, unban
   std::string address;
   bool password_stdin = false;
   bool admin = false;
@@ -48,8 +48,8 @@ struct UserArguments {
 int user_command(const Global& global, const UserArguments& arguments);
 
 struct QuarantineArguments {
-  std::string action;         // list, show, release, delete
-  std::string id, user, message_class;
+  std::string action;         // list, show, release, delete; allow, block, forget
+  std::string id, user, message_class, sender;
 };
 int quarantine_command(const Global& global, const QuarantineArguments& arguments);
 

@@ -41,7 +41,9 @@ json resolve(const Context& context, const directory::Directory& directory, cons
   auto found = directory.resolve(address);
   auto account = found.found() ? context.store->account(found.account) : std::nullopt;
   if (!account) return failure(address + ": no such user");
-  return {{"ok", true}, {"user", account->address}, {"groups", account->groups}};
+  json senders = json::object();
+  for (const auto& [sender, word] : *context.store->senders(account->id)) senders[sender] = mail::name(word);
+  return {{"ok", true}, {"user", account->address}, {"groups", account->groups}, {"senders", std::move(senders)}};
 }
 
 // Argon2id and SCRAM take a tenth of a second: on a worker.

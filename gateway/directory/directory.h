@@ -68,6 +68,8 @@ class Directory {
   // gives something, at most 320 octets, to count failures by.
   std::string login_address(std::string_view login) const;
   std::optional<store::Account> account(std::string_view address) const { return store_.account(address); }
+  // What the user has said of senders; never null.
+  std::shared_ptr<const mail::SenderList> senders(store::AccountId account) const { return store_.senders(account); }
 
  private:
   struct Domains;

@@ -4,6 +4,7 @@
 #include "gateway/io/errors.h"
 #include "gateway/mail/envelope.h"
 #include "gateway/mail/mime.h"
+#include "gateway/store/names.h"
 
 namespace postern::imap {
 namespace {
@@ -126,6 +127,9 @@ io::Task<Reply> cmd_append(Session& session, Call& call) {
     refusal = Reply::bad("APPEND: cannot read the arguments");
   } else if (!request->mailbox || !session.store().mailbox(session.account().id, *request->mailbox)) {
     refusal = Reply::no("[TRYCREATE] there is no such mailbox");
+  } else if (store::is_sender_folder(*request->mailbox)) {
+    // A message from elsewhere was not sent to this user: nobody would know what he wants to hear from whom.
+    refusal = Reply::no("[CANNOT] move a message of this account there");
   } else if (call.command.message.octets > session.services().limits.max_message_octets) {
     refusal = Reply::no("[TOOBIG] a message may have " + std::to_string(session.services().limits.max_message_octets) + " octets");
   } else if (call.command.message.octets == 0) {

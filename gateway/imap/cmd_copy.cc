@@ -39,6 +39,8 @@ io::Task<Reply> copy_or_move(Session& session, Call& call, bool move) {
   }
   if (!copied.ok()) co_return Reply::refused(copied, true);
   if (copied.uids.empty()) co_return Reply::no("[EXPUNGEISSUED] the messages are expunged");
+  // RFC 4315 3 gives uids of the mailbox that was named; INBOX tells of its new messages itself.
+  if (copied.elsewhere) co_return Reply::ok(move ? "moved to INBOX; the sender is always allowed" : "copied to INBOX; the sender is always allowed");
   if (!move) co_return Reply::ok(copyuid(copied) + " COPY completed");
   // RFC 6851 4.3: COPYUID comes before the EXPUNGEs.
   session.enqueue("* OK " + copyuid(copied) + " moved\r\n");

@@ -104,7 +104,10 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   }
   auto account = services_.directory->account(recipient.account);
   if (!account && recipient.onward.empty()) co_return Reply(451, "4.3.0", "Try again later");
-  if (account) recipient.groups = account->groups;
+  if (account) {
+    recipient.groups = account->groups;
+    recipient.senders = services_.directory->senders(account->id);
+  }
   auto decision = co_await examination_->on_rcpt(origin(), recipient);
   if (decision.action == Action::reject) ++services_.counters->recipients_refused;
   if (decision.refuses()) co_return refused_by_rule(Stage::rcpt, decision);

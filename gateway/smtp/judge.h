@@ -12,6 +12,7 @@
 #include "gateway/base/ip.h"
 #include "gateway/io/task.h"
 #include "gateway/io/tls.h"
+#include "gateway/mail/sender_list.h"
 
 // What a session asks the judge, and what it hears.  The session only speaks SMTP; facts and
 // rules live behind this interface (filters/), which smtp never includes.
@@ -68,6 +69,7 @@ struct Recipient {
   std::vector<std::string> groups = {};
   std::string onward = {};                // the domain, where its mail goes on to a server of its own; "": a mailbox here
   bool confirmed = true;             // somebody knows this address; false: a domain is taken as it comes
+  std::shared_ptr<const mail::SenderList> senders = {};   // what the user has said of senders; null: nothing
 };
 
 // What the stages connect, mail and rcpt give.  A refusal's `reply` is ready to be sent: the

@@ -1,12 +1,23 @@
 // Accounts.  An account begins with the mailboxes that its user expects to find.
 #include "gateway/store/account.h"
 
+#include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/store/names.h"
 #include "gateway/store/sweep.h"
 
 namespace postern::store {
 namespace {
+
+// The account that keeps the originals of class virus is nobody's and has no '@'.
+bool is_user(const Account& account) { return account.address.find('@') != std::string::npos; }
+
+void add_subscribed(Group& group, AccountId id, const std::string& name, SpecialUse use) {
+  group.add_mailbox(id, name, use);
+  if (group.edit_account(id)->subscriptions.insert(name).second) group.put(subscription_key(id, name), "");
+}
+
+constexpr std::string_view kSenderFolders[] = {kAlwaysAllow, kAlwaysBlock};
 
 class CreateAccount : public JobWith<Change> {
  public:
@@ -19,11 +30,10 @@ class CreateAccount : public JobWith<Change> {
     auto id = group.add_account(account_);
     for (auto use : {SpecialUse::inbox, SpecialUse::drafts, SpecialUse::sent, SpecialUse::junk, SpecialUse::trash,
                      SpecialUse::archive, SpecialUse::quarantine}) {
-      std::string name(default_name(use));
-      group.add_mailbox(id, name, use);
-      group.edit_account(id)->subscriptions.insert(name);
-      group.put(subscription_key(id, name), "");
+      add_subscribed(group, id, std::string(default_name(use)), use);
     }
+    if (!is_user(account_)) return true;
+    for (auto name : kSenderFolders) add_subscribed(group, id, std::string(name), SpecialUse::none);
     return true;
   }
 
@@ -71,7 +81,44 @@ class RemoveAccount : public JobWith<Change> {
   std::vector<MailboxId> doomed_;
 };
 
+class CompleteAccounts : public Job {
+ public:
+  explicit CompleteAccounts(std::vector<AccountId> accounts) : accounts_(std::move(accounts)) {}
+  bool grows() const override { return true; }
+  bool apply(Group& group) override {
+    next_ = done_;
+    for (std::size_t i = 0; i < kSlice && next_ < accounts_.size(); ++i, ++next_) complete(group, accounts_[next_]);
+    return next_ == accounts_.size();
+  }
+  void committed() override { done_ = next_; }
+  void fail(Outcome, std::string text) override {   // begun again at the next start
+    log::warning("store.accounts", {{"what", "the folders of the quarantine are not made: " + text}});
+  }
+
+ private:
+  static void complete(Group& group, AccountId id) {
+    if (group.peek_account(id) == nullptr || group.find(id, SpecialUse::quarantine) == nullptr) return;
+    for (auto name : kSenderFolders) {
+      if (group.find(id, name) == nullptr) add_subscribed(group, id, std::string(name), SpecialUse::none);
+    }
+  }
+
+  static constexpr std::size_t kSlice = 100;
+  std::vector<AccountId> accounts_;
+  std::size_t done_ = 0, next_ = 0;   // durable, planned
+};
+
 }  // namespace
+
+std::shared_ptr<Job> complete_accounts_job(const Catalog& catalog) {
+  std::vector<AccountId> wanting;
+  for (const auto& account : catalog.accounts()) {
+    bool whole = catalog.mailbox(account.id, kAlwaysAllow) && catalog.mailbox(account.id, kAlwaysBlock);
+    if (is_user(account) && !whole) wanting.push_back(account.id);
+  }
+  if (wanting.empty()) return nullptr;
+  return std::make_shared<CompleteAccounts>(std::move(wanting));
+}
 
 std::shared_ptr<JobWith<Change>> create_account_job(Account account) {
   account.address = ascii_lowered(account.address);

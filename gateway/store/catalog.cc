@@ -73,6 +73,7 @@ Status Catalog::read_rows(const KvReader& rows, std::vector<MailboxId>& doomed) 
     return {};
   });
   if (!loaded) return loaded;
+  if (loaded = read_senders(rows); !loaded) return loaded;
   loaded = each(rows, 'x', [&](const KvRow& row) -> Status {
     auto mailbox = decode_mailbox(row.value);
     if (!mailbox) return damaged("mailbox", row);
@@ -95,6 +96,22 @@ Status Catalog::read_rows(const KvReader& rows, std::vector<MailboxId>& doomed) 
     doomed.push_back(first_number(row.key));
     return {};
   });
+}
+
+Status Catalog::read_senders(const KvReader& rows) {
+  std::unordered_map<AccountId, mail::SenderList> lists;
+  auto loaded = each(rows, 'w', [&](const KvRow& row) -> Status {
+    auto word = decode_sender(row.value);
+    if (!word) return damaged("senders'", row);
+    if (row.key.size() > 9) lists[first_number(row.key)].emplace(row.key.substr(9), *word);
+    return {};
+  });
+  if (!loaded) return loaded;
+  for (auto& [id, list] : lists) {
+    auto owner = accounts_.find(id);
+    if (owner != accounts_.end()) owner->second.senders = std::make_shared<const mail::SenderList>(std::move(list));
+  }
+  return {};
 }
 
 void Catalog::adopt(CatalogChanges changes) {
@@ -207,6 +224,13 @@ std::vector<std::string> Catalog::subscriptions(AccountId account) const {
   const auto* owner = peek_account(account);
   if (owner == nullptr) return {};
   return {owner->subscriptions.begin(), owner->subscriptions.end()};
+}
+
+std::shared_ptr<const mail::SenderList> Catalog::senders(AccountId account) const {
+  static const auto kNobody = std::make_shared<const mail::SenderList>();
+  std::shared_lock lock(mutex_);
+  const auto* owner = peek_account(account);
+  return owner == nullptr || !owner->senders ? kNobody : owner->senders;
 }
 
 std::map<std::uint64_t, SegmentRow> Catalog::segments() const {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <shared_mutex>
@@ -21,6 +22,7 @@ struct AccountState {
   Account account;
   std::map<std::string, MailboxId, std::less<>> names;
   std::set<std::string, std::less<>> subscriptions;
+  std::shared_ptr<const mail::SenderList> senders;   // null: nobody
 };
 
 // What a finished group changes in the catalog; nullopt: gone.
@@ -50,6 +52,7 @@ class Catalog {
   std::optional<MailboxInfo> mailbox(AccountId account, std::string_view name) const;
   std::optional<MailboxInfo> mailbox(AccountId account, SpecialUse use) const;
   std::vector<std::string> subscriptions(AccountId account) const;
+  std::shared_ptr<const mail::SenderList> senders(AccountId account) const;   // never null
   std::map<std::uint64_t, SegmentRow> segments() const;   // copies all of them: seldom
   std::optional<SegmentRow> segment(std::uint64_t number) const;
   std::vector<std::uint64_t> sparse_segments() const;
@@ -68,6 +71,7 @@ class Catalog {
 
  private:
   Status read_rows(const KvReader& rows, std::vector<MailboxId>& doomed);
+  Status read_senders(const KvReader& rows);
   std::optional<MailboxInfo> info(MailboxId id) const;
   void set_segment(std::uint64_t number, const std::optional<SegmentRow>& row);
 

@@ -162,6 +162,9 @@ void Group::remove_account(AccountId id) {
   auto names = state->names;
   for (const auto& [name, mailbox] : names) remove_mailbox(mailbox);
   for (const auto& name : state->subscriptions) erase(subscription_key(id, name));
+  if (state->senders) {
+    for (const auto& [sender, word] : *state->senders) erase(sender_key(id, sender));
+  }
   erase(account_key(id));
   changes_.accounts.insert_or_assign(id, std::nullopt);
 }

@@ -65,7 +65,7 @@ class RenameMailbox : public JobWith<Change> {
     if (source == nullptr) return refuse(Outcome::no_mailbox, "no mailbox " + *from);
     if (group.find(account_, *to) != nullptr) return refuse(Outcome::exists, "there is a mailbox " + *to);
     if (!has_room(*group.peek_account(account_), *to)) return refuse(Outcome::over_quota, "too many mailboxes");
-    if (source->info.use == SpecialUse::quarantine) return refuse(Outcome::cannot, "the quarantine keeps its name");
+    if (source->info.use == SpecialUse::quarantine || is_sender_folder(*from)) return refuse(Outcome::cannot, "the quarantine keeps its name");
     if (is_below(*to, *from) && *from != "INBOX") return refuse(Outcome::cannot, "a mailbox cannot move into itself");
     if (*from == "INBOX") {
       planned_ = ensure_mailbox(group, account_, *to, SpecialUse::none);
@@ -119,7 +119,7 @@ class RemoveMailbox : public JobWith<Change> {
     auto name = mailbox_name(name_);
     const auto* state = name ? group.find(account_, *name) : nullptr;
     if (state == nullptr) return refuse(Outcome::no_mailbox, "no such mailbox");
-    if (state->info.use == SpecialUse::inbox || state->info.use == SpecialUse::quarantine) {
+    if (state->info.use == SpecialUse::inbox || state->info.use == SpecialUse::quarantine || is_sender_folder(*name)) {
       return refuse(Outcome::cannot, *name + " cannot be removed");
     }
     doomed_ = state->info.id;

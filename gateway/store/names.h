@@ -21,6 +21,11 @@ Result<std::string> mailbox_name(std::string_view name);
 std::vector<std::string> parents_of(std::string_view name);
 bool is_below(std::string_view name, std::string_view parent);
 
+// Moving a message there also writes the user's list of senders.  Design 6, quarantine 2.
+inline constexpr std::string_view kAlwaysAllow = "Quarantine/Always allow";
+inline constexpr std::string_view kAlwaysBlock = "Quarantine/Always block";
+inline bool is_sender_folder(std::string_view name) { return name == kAlwaysAllow || name == kAlwaysBlock; }
+
 // What a mailbox of that use is called when it is made.
 std::string_view default_name(SpecialUse use);
 

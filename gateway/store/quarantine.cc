@@ -21,6 +21,8 @@ Passage passage(const MailboxInfo& from, const MailboxInfo& to, HeldMark held, b
   // The notice stands for a message that its reader must not get; he may only throw it away.
   if (held == HeldMark::notice) return moving && to.use == SpecialUse::trash ? Passage::keep : Passage::noperm;
   bool bound = held == HeldMark::held;
+  if (to.name == kAlwaysAllow) return bound ? Passage::release : Passage::ordinary;
+  if (to.name == kAlwaysBlock) return bound ? Passage::keep : Passage::ordinary;
   switch (to.use) {
     case SpecialUse::quarantine:
     case SpecialUse::trash:
@@ -33,6 +35,17 @@ Passage passage(const MailboxInfo& from, const MailboxInfo& to, HeldMark held, b
   }
   if (is_reserved(to)) return bound || from.use == SpecialUse::quarantine ? Passage::cannot : Passage::ordinary;
   return bound ? Passage::release : Passage::ordinary;
+}
+
+std::optional<mail::SenderWord> word_of(const MailboxInfo& to) {
+  if (to.name == kAlwaysAllow) return mail::SenderWord::allow;
+  if (to.name == kAlwaysBlock) return mail::SenderWord::block;
+  return {};
+}
+
+bool takes_back(const MailboxInfo& from, const MailboxInfo& to) {
+  if (from.name != kAlwaysBlock || word_of(to)) return false;
+  return to.use != SpecialUse::trash && to.use != SpecialUse::junk && to.use != SpecialUse::quarantine && !is_reserved(to);
 }
 
 void log_release(const MailboxInfo& from, const MailboxInfo& to, const StoredMessage& message, Uid uid) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "gateway/store/rows.h"
@@ -17,6 +18,11 @@ enum class Passage {
 };
 
 Passage passage(const MailboxInfo& from, const MailboxInfo& to, HeldMark held, bool moving);
+
+// What moving a message there says of its sender.
+std::optional<mail::SenderWord> word_of(const MailboxInfo& to);
+// Whether a move out of "Always block" takes back what was said: to where the user reads mail.
+bool takes_back(const MailboxInfo& from, const MailboxInfo& to);
 
 // The audit line of a release: event=quarantine.release.
 void log_release(const MailboxInfo& from, const MailboxInfo& to, const StoredMessage& message, Uid uid);

@@ -31,6 +31,7 @@ constexpr std::uint64_t kReleased = 1, kNotice = 2, kHasRecipient = 4;   // bits
 std::string prefix_of(char letter, std::uint64_t number) { return numbered(letter, number); }
 std::string account_key(AccountId id) { return numbered('a', id); }
 std::string subscription_key(AccountId id, std::string_view name) { return numbered('u', id).append(name); }
+std::string sender_key(AccountId id, std::string_view sender) { return numbered('w', id).append(sender); }
 std::string mailbox_key(MailboxId id) { return numbered('x', id); }
 std::string index_key(MailboxId id, Uid uid) {
   auto key = numbered('i', id);
@@ -305,6 +306,19 @@ std::optional<Counters> decode_counters(std::string_view value) {
   counters.last_uidvalidity = static_cast<std::uint32_t>(in.number_up_to(kMax32));
   if (!in.done()) return {};
   return counters;
+}
+
+std::string encode(mail::SenderWord word) {
+  Writer out;
+  out.number(static_cast<std::uint64_t>(word));
+  return out.take();
+}
+
+std::optional<mail::SenderWord> decode_sender(std::string_view value) {
+  Parser in(value);
+  auto word = in.number_up_to(static_cast<std::uint64_t>(mail::SenderWord::block));
+  if (!in.done()) return {};
+  return static_cast<mail::SenderWord>(word);
 }
 
 std::string encode_uids(const std::vector<Uid>& ascending) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/mail/sender_list.h"
 #include "gateway/store/types.h"
 
 // The rows of the store: their keys and how their values are written.  A key is a letter and
@@ -15,6 +16,7 @@
 //   #format, #counters, #queue   one each
 //   a<account>                account
 //   u<account><name>          subscription, no value
+//   w<account><sender>        whom the user wants to hear, or not
 //   x<mailbox>                mailbox
 //   i<mailbox><uid>           index: what changes or is listed often
 //   m<mailbox><uid>           message: the rest of it
@@ -91,13 +93,14 @@ struct StoredMessage {
 inline constexpr std::string_view kFormatKey = "#format";
 // The queue's rows did not raise it.  A program that does not know them neither reads nor writes q and #queue and keeps
 // each body that counts a reference: it sends nothing, loses nothing, and a later one finds the queue as it was.  Only
-// its check calls those references too many.
+// its check calls those references too many.  Nor did the rows w: without them nobody is on a list.
 inline constexpr std::string_view kFormat = "postern store 2";
 inline constexpr std::string_view kCountersKey = "#counters";
 inline constexpr std::string_view kQueueCounterKey = "#queue";
 
 std::string account_key(AccountId id);
 std::string subscription_key(AccountId id, std::string_view name);
+std::string sender_key(AccountId id, std::string_view sender);
 std::string mailbox_key(MailboxId id);
 std::string index_key(MailboxId id, Uid uid);
 std::string message_key(MailboxId id, Uid uid);
@@ -124,6 +127,7 @@ std::string encode(const SegmentRow& segment);
 std::string encode(const QueueEntry& entry);
 std::string encode(const Counters& counters);
 std::string encode(const QueueCounter& counter);
+std::string encode(mail::SenderWord word);
 std::string encode_uids(const std::vector<Uid>& ascending);
 
 std::optional<Account> decode_account(std::string_view value);
@@ -135,6 +139,7 @@ std::optional<SegmentRow> decode_segment(std::string_view value);
 std::optional<QueueEntry> decode_queue(QueueId id, std::string_view value);
 std::optional<Counters> decode_counters(std::string_view value);
 std::optional<QueueCounter> decode_queue_counter(std::string_view value);
+std::optional<mail::SenderWord> decode_sender(std::string_view value);
 std::optional<std::vector<Uid>> decode_uids(std::string_view value);
 
 }  // namespace postern::store

@@ -18,6 +18,7 @@
 #include "gateway/store/reader.h"
 #include "gateway/store/rewrite.h"
 #include "gateway/store/rocks_kv.h"
+#include "gateway/store/senders.h"
 #include "gateway/store/sweep.h"
 #include "gateway/store/transfer.h"
 #include "gateway/store/verify.h"
@@ -66,6 +67,11 @@ class StoreOnDisk : public Store {
   io::Task<Change> create_account(Account account) override { return change(*committer_, create_account_job(std::move(account))); }
   io::Task<Change> update_account(Account account) override { return change(*committer_, update_account_job(std::move(account))); }
   io::Task<Change> remove_account(AccountId id) override { return change(*committer_, remove_account_job(id)); }
+
+  std::shared_ptr<const mail::SenderList> senders(AccountId account) const override { return catalog_.senders(account); }
+  io::Task<Change> set_sender(AccountId account, std::string sender, std::optional<mail::SenderWord> word) override {
+    return change(*committer_, set_sender_job(account, std::move(sender), word));
+  }
 
   // --- mailboxes
   std::vector<MailboxInfo> mailboxes(AccountId account) const override { return catalog_.mailboxes(account); }
@@ -223,6 +229,7 @@ void StoreOnDisk::start(const std::vector<MailboxId>& doomed) {
   committer_->use(rows_.writer());
   rewriter_->start();
   for (auto mailbox : doomed) committer_->submit(sweep_job(mailbox));
+  if (auto job = complete_accounts_job(catalog_)) committer_->submit(std::move(job));
 }
 
 io::Task<Delivered> StoreOnDisk::deliver(Delivery delivery) {

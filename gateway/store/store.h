@@ -10,6 +10,7 @@
 #include "gateway/base/result.h"
 #include "gateway/io/signal.h"
 #include "gateway/io/task.h"
+#include "gateway/mail/sender_list.h"
 #include "gateway/store/types.h"
 
 namespace postern::io {
@@ -83,10 +84,15 @@ class Store {
   virtual std::optional<Account> account(std::string_view address) const = 0;
   virtual std::optional<Account> account(AccountId id) const = 0;
   virtual std::vector<Account> accounts() const = 0;
-  // Makes INBOX, Junk, Quarantine, Sent, Drafts, Trash, Archive with it.
+  // Makes INBOX, Junk, Quarantine with its two folders of senders, Sent, Drafts, Trash, Archive with it.
   virtual io::Task<Change> create_account(Account account) = 0;
   virtual io::Task<Change> update_account(Account account) = 0;
   virtual io::Task<Change> remove_account(AccountId id) = 0;
+
+  // Whom the user always wants to hear and whom never; never null, empty for an unknown account.
+  virtual std::shared_ptr<const mail::SenderList> senders(AccountId account) const = 0;
+  // `sender` in the form of mail::sender_entry().  nullopt: nothing is said of it any more.
+  virtual io::Task<Change> set_sender(AccountId account, std::string sender, std::optional<mail::SenderWord> word) = 0;
 
   // --- mailboxes
   virtual std::vector<MailboxInfo> mailboxes(AccountId account) const = 0;   // sorted by name
@@ -105,7 +111,7 @@ class Store {
   virtual io::Task<Delivered> deliver(Delivery delivery) = 0;
   virtual io::Task<FlagsChanged> change_flags(MailboxId mailbox, std::vector<Uid> uids, FlagOperation operation,
                                               Flags flags, std::optional<ModSeq> unchanged_since) = 0;
-  // Applies the quarantine's rules (design 6, quarantine 1-5): all or nothing.
+  // Applies the quarantine's rules (design 6, quarantine 1-5): all or nothing.  What goes to kAlwaysAllow lands in INBOX.
   virtual io::Task<Copied> copy(MailboxId from, std::vector<Uid> uids, MailboxId to) = 0;
   virtual io::Task<Copied> move(MailboxId from, std::vector<Uid> uids, MailboxId to) = 0;
   // The messages with \Deleted, or of those only the given ones (UID EXPUNGE, RFC 4315).

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 
+#include "gateway/base/log.h"
 #include "gateway/store/quarantine.h"
+#include "gateway/store/names.h"
 #include "gateway/store/queue.h"
+#include "gateway/store/senders.h"
 #include "gateway/store/sweep.h"
 
 namespace postern::store {
@@ -34,7 +37,7 @@ Uid add_copy(Group& group, const MailboxState& from, MailboxState& to, IndexRow 
 class Transfer : public JobWith<Copied> {
  public:
   Transfer(MailboxId from, std::vector<Uid> uids, MailboxId to, bool moving, ReleaseOnward* release)
-      : from_(from), to_(to), moving_(moving), release_(release), uids_(std::move(uids)) {
+      : from_(from), to_(to), landing_(to), moving_(moving), release_(release), uids_(std::move(uids)) {
     std::sort(uids_.begin(), uids_.end());
     uids_.erase(std::unique(uids_.begin(), uids_.end()), uids_.end());
   }
@@ -52,7 +55,9 @@ class Transfer : public JobWith<Copied> {
     if (!begun && !may_pass(group)) return true;
     from_info_ = group.peek_mailbox(from_)->info;
     to_info_ = group.peek_mailbox(to_)->info;
-    result.uidvalidity = to_info_.uidvalidity;
+    landing_ = landing(group);
+    result.uidvalidity = group.peek_mailbox(landing_)->info.uidvalidity;
+    result.elsewhere = landing_ != to_;
     transfer_slice(group);
     return next_ == uids_.size();
   }
@@ -62,6 +67,7 @@ class Transfer : public JobWith<Copied> {
     result.uids.insert(result.uids.end(), slice_.begin(), slice_.end());
     for (const auto& [uid, message] : released_) log_release(from_info_, to_info_, message, uid);
     for (const auto& [id, onward] : queued_) release_->queued(id, onward);
+    for (const auto& said : said_) log_sender(said);
     forget_slice();
   }
 
@@ -70,6 +76,14 @@ class Transfer : public JobWith<Copied> {
     slice_.clear();
     released_.clear();
     queued_.clear();
+    said_.clear();
+  }
+
+  // A message whose sender is allowed is wanted: it goes to where its user reads.
+  MailboxId landing(Group& group) const {
+    if (to_info_.name != kAlwaysAllow) return to_;
+    const auto* inbox = group.find(to_info_.account, SpecialUse::inbox);
+    return inbox != nullptr ? inbox->info.id : to_;
   }
 
   std::vector<std::optional<std::string>> rows(Group& group, std::size_t begin, std::size_t end, std::string (*key)(MailboxId, Uid)) {
@@ -82,6 +96,11 @@ class Transfer : public JobWith<Copied> {
   bool may_pass(Group& group) {
     const auto& from = group.peek_mailbox(from_)->info;
     const auto& to = group.peek_mailbox(to_)->info;
+    const auto* owner = group.peek_account(to.account);
+    bool full = owner != nullptr && owner->senders && owner->senders->size() >= mail::kMaxSenders;
+    if (full && word_of(to)) {
+      return !refuse(Outcome::over_quota, "your list has " + std::to_string(mail::kMaxSenders) + " senders already");
+    }
     for (std::size_t begin = 0; begin < uids_.size(); begin += kAsk) {
       auto found = rows(group, begin, std::min(uids_.size(), begin + kAsk), index_key);
       for (std::size_t i = 0; i < found.size(); ++i) {
@@ -111,7 +130,7 @@ class Transfer : public JobWith<Copied> {
       auto index = indexes[i] ? decode_index(uid, *indexes[i]) : std::nullopt;
       auto message = messages[i] ? decode_message(*messages[i]) : std::nullopt;
       if (!index || !message) continue;   // expunged meanwhile
-      auto& to = *group.edit_mailbox(to_);
+      auto& to = *group.edit_mailbox(landing_);
       if (to_modseq == 0) to_modseq = group.next_modseq(to);
       slice_.emplace_back(uid, pass(group, *index, *message, to_modseq));
     }
@@ -125,9 +144,10 @@ class Transfer : public JobWith<Copied> {
 
   Uid pass(Group& group, const IndexRow& index, StoredMessage message, ModSeq modseq) {
     auto& from = *group.edit_mailbox(from_);
-    auto& to = *group.edit_mailbox(to_);
-    auto way = passage(from.info, to.info, index.held, moving_);
+    auto& to = *group.edit_mailbox(landing_);
+    auto way = passage(from.info, to_info_, index.held, moving_);
     auto original = message;
+    note_sender(group, message);
     if (way == Passage::release) {
       released_.emplace_back(index.entry.uid, message);
       send_on(group, to.info.account, index, message);
@@ -157,6 +177,33 @@ class Transfer : public JobWith<Copied> {
     queued_.emplace_back(enqueue(group, std::move(entry)), std::move(*onward));
   }
 
+  // What the user says of the sender by where he moves the message.
+  void note_sender(Group& group, const StoredMessage& message) {
+    auto word = word_of(to_info_);
+    if (!word && !takes_back(from_info_, to_info_)) return;
+    const auto* owner = group.peek_account(to_info_.account);
+    if (owner == nullptr) return;
+    Said said{message.id, owner->account.address, sender_of(message, owner->account.address), word, true};
+    if (said.sender.empty()) return;
+    if (!word) {
+      auto known = owner->senders ? owner->senders->find(said.sender) : mail::SenderList::const_iterator();
+      if (!owner->senders || known == owner->senders->end() || known->second != mail::SenderWord::block) return;
+    }
+    said.fits = set_sender(group, to_info_.account, said.sender, word);
+    said_.push_back(std::move(said));
+  }
+
+  struct Said {
+    std::string message, user, sender;
+    std::optional<mail::SenderWord> word;   // nothing: what was said is taken back
+    bool fits = true;                       // on the list
+  };
+  static void log_sender(const Said& said) {
+    auto word = said.word ? std::string(mail::name(*said.word)) : std::string("forget");
+    if (!said.fits) word = "the list is full";
+    log::info("quarantine.sender", {{"user", said.user}, {"sender", said.sender}, {"word", word}, {"message", said.message}, {"by", "move"}});
+  }
+
   // The row in the quarantine stays and says that its message is out.
   void mark_released(Group& group, const MailboxState& from, IndexRow index, StoredMessage original) {
     original.held->released = true;
@@ -168,6 +215,7 @@ class Transfer : public JobWith<Copied> {
   static constexpr std::size_t kAsk = 1000;
   static constexpr std::size_t kRowOctets = 2048;   // of a copy: envelope and part table, now and then much of them
   MailboxId from_, to_;
+  MailboxId landing_;   // to_, or where what goes there really lands
   bool moving_;
   ReleaseOnward* release_;
   std::vector<Uid> uids_;
@@ -175,6 +223,7 @@ class Transfer : public JobWith<Copied> {
   std::vector<std::pair<Uid, Uid>> slice_;
   std::vector<std::pair<Uid, StoredMessage>> released_;
   std::vector<std::pair<QueueId, Onward>> queued_;
+  std::vector<Said> said_;
   MailboxInfo from_info_, to_info_;
 };
 

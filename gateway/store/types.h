@@ -204,7 +204,8 @@ struct Delivered : Change {
 };
 
 struct Copied : Change {
-  std::uint32_t uidvalidity = 0;             // of the target
+  std::uint32_t uidvalidity = 0;             // of where they landed
+  bool elsewhere = false;                    // that is another mailbox than the one that was named
   std::vector<std::pair<Uid, Uid>> uids;     // source, new; ascending; sources that are gone are left out
 };
 

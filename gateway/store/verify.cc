@@ -17,6 +17,9 @@ class Verifier {
   Verifier(const KvReader& rows, BodyStore& bodies) : rows_(rows), bodies_(bodies) {}
 
   std::vector<std::string> run() {
+    each('w', [this](const KvRow& row) {
+      if (!decode_sender(row.value)) say("a row of the senders of account " + std::to_string(first_number(row.key)) + " is damaged");
+    });
     each('x', [this](const KvRow& row) { mailbox(row); });
     each('i', [this](const KvRow& row) { index(row); });
     each('m', [this](const KvRow& row) { message(row); });

@@ -22,7 +22,7 @@ void round(const T& decoded, Decode decode) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   std::string_view value(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 11) {
+  switch (data[0] % 12) {
     case 0: round(decode_account(value), decode_account); break;
     case 1: round(decode_mailbox(value), decode_mailbox); break;
     case 2: round(decode_index(1, value), [](std::string_view v) { return decode_index(1, v); }); break;
@@ -37,6 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     case 9: round(decode_queue(1, value), [](std::string_view v) { return decode_queue(1, v); }); break;
     case 10: round(decode_queue_counter(value), decode_queue_counter); break;
+    case 11: round(decode_sender(value), decode_sender); break;
     default: parse_record_header(value); break;
   }
   return 0;

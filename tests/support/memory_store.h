@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gateway/io/loop.h"
+#include "gateway/store/names.h"
 #include "gateway/store/store.h"
 #include "tests/support/memory_queue.h"
 
@@ -51,6 +52,8 @@ class MemoryStore : public store::Store {
     add_mailbox(account.id, "Junk", store::SpecialUse::junk);
     add_mailbox(account.id, "Trash", store::SpecialUse::trash);
     add_mailbox(account.id, "Quarantine", store::SpecialUse::quarantine);
+    add_mailbox(account.id, std::string(store::kAlwaysAllow), store::SpecialUse::none);
+    add_mailbox(account.id, std::string(store::kAlwaysBlock), store::SpecialUse::none);
     add_mailbox(account.id, "Sent", store::SpecialUse::sent);
     add_mailbox(account.id, "Drafts", store::SpecialUse::drafts);
     add_mailbox(account.id, "Archive", store::SpecialUse::archive);
@@ -64,6 +67,16 @@ class MemoryStore : public store::Store {
   }
   io::Task<store::Change> update_account(store::Account) override { co_return store::Change(); }
   io::Task<store::Change> remove_account(store::AccountId) override { co_return store::Change(); }
+
+  std::shared_ptr<const mail::SenderList> senders(store::AccountId account) const override {
+    auto found = senders_.find(account);
+    return std::make_shared<const mail::SenderList>(found == senders_.end() ? mail::SenderList() : found->second);
+  }
+  io::Task<store::Change> set_sender(store::AccountId account, std::string sender, std::optional<mail::SenderWord> word) override {
+    if (word) senders_[account][sender] = *word;
+    else senders_[account].erase(sender);
+    co_return store::Change();
+  }
 
   std::vector<store::MailboxInfo> mailboxes(store::AccountId account) const override {
     std::map<std::string, store::MailboxInfo> sorted;
@@ -474,6 +487,7 @@ class MemoryStore : public store::Store {
   MemoryBodies bodies_;
   MemoryQueue queue_;
   std::map<std::string, bool> subscriptions_;
+  std::map<store::AccountId, mail::SenderList> senders_;
 };
 
 }  // namespace postern::test

@@ -50,6 +50,8 @@ class AccountsStore : public store::Store {
 
   io::Task<store::Change> update_account(store::Account) override { unexpected(); }
   io::Task<store::Change> remove_account(store::AccountId) override { unexpected(); }
+  std::shared_ptr<const mail::SenderList> senders(store::AccountId) const override { return std::make_shared<const mail::SenderList>(); }
+  io::Task<store::Change> set_sender(store::AccountId, std::string, std::optional<mail::SenderWord>) override { unexpected(); }
   std::vector<store::MailboxInfo> mailboxes(store::AccountId) const override { unexpected(); }
   std::optional<store::MailboxInfo> mailbox(store::AccountId, std::string_view) const override { unexpected(); }
   std::optional<store::MailboxInfo> mailbox(store::AccountId, store::SpecialUse) const override { unexpected(); }

@@ -1,21 +1,26 @@
 // The store as its users see it: accounts, mailboxes, delivery, reading.
 #include <thread>
 
+#include "gateway/store/names.h"
 #include "tests/unit/store/fixture.h"
 
 using namespace postern;
 using namespace postern::store;
 using namespace postern::store::test;
 
-TEST_CASE("an account begins with its seven mailboxes") {
+TEST_CASE("an account begins with its mailboxes") {
   Fixture f;
   auto boxes = f.store->mailboxes(f.account);
-  REQUIRE(boxes.size() == 7);
+  REQUIRE(boxes.size() == 9);
   for (auto use : {SpecialUse::inbox, SpecialUse::junk, SpecialUse::quarantine, SpecialUse::sent, SpecialUse::drafts,
                    SpecialUse::trash, SpecialUse::archive}) {
     auto found = f.store->mailbox(f.account, use);
     REQUIRE(found);
     CHECK(found->subscribed);
+  }
+  for (auto name : {kAlwaysAllow, kAlwaysBlock}) {
+    REQUIRE(f.store->mailbox(f.account, name));
+    CHECK(f.store->mailbox(f.account, name)->subscribed);
   }
   CHECK(f.store->mailbox(f.account, "inbox")->name == "INBOX");
   CHECK(f.store->account("A@example.test") == std::nullopt);
