@@ -110,10 +110,24 @@ void add_quarantine(CLI::App& app, CommandLine& line) {
                                    std::pair{"release", "Deliver a held message to the INBOX"},
                                    std::pair{"delete", "Delete a held message for good"}}) {
     auto* sub = add(*quarantine, action, description);
-    bool lists = std::string_view(action) == "list";
-    if (!lists) sub->add_option("ID", q.id, "Id of the message, as in X-Postern-Verdict")->required();
+    std::string_view word = action;
+    bool lists = word == "list", shows = word == "show";
+    if (!lists) {
+      auto* id = sub->add_option("ID", q.id, "Id of the message, as in X-Postern-Verdict");
+      if (shows) id->required();
+    }
     sub->add_option("--user", q.user, "Only this user's copy");
-    if (lists) sub->add_option("--class", q.message_class, "spam, virus, policy or undeliverable");
+    if (!shows) {
+      sub->add_option("--class", q.message_class, "spam, virus, policy or undeliverable");
+      sub->add_option("--sender", q.sender, "Only where this is part of the envelope sender or of From");
+      sub->add_option("--older", q.older, "Only what came longer ago, e.g. 7d or 12h");
+      sub->add_option("--newer", q.newer, "Only what came since");
+    }
+    if (!shows && !lists) sub->add_flag("--yes", q.yes, "Without ID: do it; else it is only counted");
+    if (shows) {
+      auto* raw = sub->add_flag("--raw", q.raw, "All octets as they are, to a file say");
+      sub->add_flag("--text", q.text, "Fields, parts and what a person reads; HTML as text, nothing is loaded")->excludes(raw);
+    }
     sub->callback([&line, name = std::string(action)] {
       line.quarantine.action = name;
       line.run = [&line] { return admin::quarantine_command(line.global, line.quarantine); };

@@ -17,6 +17,7 @@
 #include "gateway/admin/privileges.h"
 #include "gateway/base/log.h"
 #include "gateway/config/config.h"
+#include "gateway/delivery/originals.h"
 #include "gateway/io/readiness.h"
 #include "gateway/io/socket.h"
 #include "gateway/io/together.h"
@@ -36,7 +37,7 @@ constexpr auto kDrainTime = 20s;
 constexpr auto kSaveTime = 5s;
 
 io::Task<Result<store::AccountId>> quarantine_account(store::Store& store) {
-  constexpr std::string_view kName = "quarantine";   // no '@': nobody can have it as address
+  constexpr auto kName = delivery::kOriginalsAccount;
   auto account = store.account(kName);
   if (!account) {
     store::Account made;

@@ -28,7 +28,8 @@ std::vector<MailboxInfo> quarantines(const store::Store& store) {
     auto quarantine = store.mailbox(account.id, SpecialUse::quarantine);
     if (!quarantine) continue;
     for (auto& mailbox : store.mailboxes(account.id)) {
-      if (mailbox.id == quarantine->id || store::is_below(mailbox.name, quarantine->name)) out.push_back(std::move(mailbox));
+      bool holds = !is_user(account) || mailbox.id == quarantine->id || store::is_below(mailbox.name, quarantine->name);
+      if (holds) out.push_back(std::move(mailbox));
     }
   }
   std::sort(out.begin(), out.end(), [](const MailboxInfo& a, const MailboxInfo& b) { return a.id < b.id; });
@@ -101,9 +102,19 @@ io::Task<Result<std::optional<HeldCopy>>> copy_of_notice(store::Store& store, co
   co_return out;
 }
 
+bool is_from(const MessageRow& row, const std::string& sender) {
+  if (sender.empty() || ifind(row.held->sender, sender) != std::string::npos) return true;
+  auto view = mail::EnvelopeView::read(row.envelope);
+  auto from = view ? view->get(mail::EnvelopeView::from) : std::nullopt;
+  return from && ifind(mail::readable(*from), sender) != std::string::npos;
+}
+
 bool wanted(const MessageRow& row, const HeldFilter& filter) {
-  return row.held && (filter.id.empty() || iequals(row.id, filter.id)) &&
-         (filter.message_class.empty() || row.held->message_class == filter.message_class);
+  if (!row.held || (filter.open && row.held->released)) return false;
+  if (!filter.id.empty() && !iequals(row.id, filter.id)) return false;
+  if (!filter.message_class.empty() && row.held->message_class != filter.message_class) return false;
+  if (filter.before && row.internal_date >= *filter.before) return false;
+  return !(filter.after && row.internal_date < *filter.after);
 }
 
 io::Task<Result<std::optional<HeldCopy>>> copy_in(store::Store& store, const store::Account& account, const MessageRow& row) {
@@ -145,30 +156,13 @@ io::Task<Result<HeldPage>> held_page(store::Store& store, HeldFilter filter, Row
         auto read = co_await copy_in(store, *account, row);
         if (!read) co_return read.error();
         auto& copy = *read;
-        if (copy && (filter.user.empty() || iequals(copy->user, filter.user))) page.copies.push_back(std::move(*copy));
+        // A notice's own From is ours; what it stands for has one of its own.
+        bool theirs = is_from(row, filter.sender);
+        if (copy && theirs && (filter.user.empty() || iequals(copy->user, filter.user))) page.copies.push_back(std::move(*copy));
       }
     }
   }
   co_return page;
-}
-
-io::Task<Result<std::vector<RowPlace>>> notices_of(store::Store& store, RowPlace original, store::AccountId account) {
-  std::vector<RowPlace> out;
-  auto mailboxes = quarantines(store);
-  for (const auto& mailbox : mailboxes) {
-    if (account != 0 && mailbox.account != account) continue;
-    store::Uid next = 1;
-    while (next != 0) {
-      auto rows = co_await store.messages(mailbox.id, next, 0xffffffffU, kBatch);
-      if (!rows) co_return rows.error();
-      next = rows->size() == kBatch ? rows->back().uid + 1 : 0;
-      for (const auto& row : *rows) {
-        bool names_it = row.held && row.held->notice && row.held->original_mailbox == original.mailbox && row.held->original_uid == original.uid;
-        if (names_it) out.push_back({row.mailbox, row.uid});
-      }
-    }
-  }
-  co_return out;
 }
 
 }  // namespace postern::admin

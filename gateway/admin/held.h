@@ -6,15 +6,13 @@
 #include <vector>
 
 #include "gateway/base/result.h"
+#include "gateway/delivery/originals.h"
 #include "gateway/io/task.h"
 #include "gateway/store/store.h"
 
 namespace postern::admin {
 
-struct RowPlace {
-  store::MailboxId mailbox = 0;
-  store::Uid uid = 0;
-};
+using RowPlace = delivery::MessagePlace;
 
 // One recipient's held copy.  Of class virus it is the original, whatever became of the notice in his
 // Quarantine.  What strangers chose the length of is cut.
@@ -39,6 +37,10 @@ struct HeldCopy {
 
 struct HeldFilter {
   std::string id, user, message_class;   // "": any
+  std::string sender;                    // part of the envelope sender or of From, in any case; "": any
+  std::optional<Time> before, after;     // when it came
+  bool open = false;                     // without what is released already
+  bool names_something() const { return !id.empty() || !user.empty() || !message_class.empty() || !sender.empty() || before || after; }
 };
 
 struct HeldPage {
@@ -48,8 +50,5 @@ struct HeldPage {
 // The held copies that the filter names, in the order of their places, from `from` on: `enough` or a few more; an Error
 // if some cannot be read.
 io::Task<Result<HeldPage>> held_page(store::Store& store, HeldFilter filter, RowPlace from, std::size_t enough);
-
-// Where notices for this original still lie in the Quarantine of `account`; 0: of all users.
-io::Task<Result<std::vector<RowPlace>>> notices_of(store::Store& store, RowPlace original, store::AccountId account);
 
 }  // namespace postern::admin

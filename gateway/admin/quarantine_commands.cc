@@ -1,10 +1,13 @@
 // The quarantine from the administrator's side; users do the same by moving messages over IMAP.
 #include "gateway/admin/quarantine_commands.h"
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "gateway/admin/held.h"
+#include "gateway/admin/quarantine_show.h"
 #include "gateway/base/log.h"
 #include "gateway/store/store.h"
 
@@ -16,22 +19,14 @@ using store::SpecialUse;
 using Kind = HeldCopy::Kind;
 
 constexpr std::size_t kPage = 1000;              // rows of a list in one answer
-constexpr std::uint64_t kShown = 64 * 1024;      // octets of a message
+constexpr std::size_t kChangeTogether = 200;
+constexpr std::uint64_t kLongestAge = 100ULL * 366 * 24 * 3'600'000;   // a hundred years, in milliseconds
 
 json described(const HeldCopy& copy) {
   return {{"id", copy.id},           {"user", copy.user},       {"class", copy.message_class},
           {"reason", copy.reason},   {"score", copy.score},     {"sender", copy.sender},
           {"subject", copy.subject}, {"date", rfc3339(copy.date)}, {"size", copy.size},
           {"uid", copy.place.uid},   {"released", copy.released}};
-}
-
-io::Task<std::string> text_of(store::Store& store, HeldCopy copy) {
-  if (copy.kind == Kind::lone_notice) co_return std::string("(the original is gone)");
-  auto row = co_await store.message(copy.place.mailbox, copy.place.uid);
-  if (!row) co_return "(" + row.error().text + ")";
-  if (!*row) co_return std::string();
-  auto octets = co_await store.read(**row, 0, kShown);
-  co_return octets ? *octets : "(" + octets.error().text + ")";
 }
 
 io::Task<store::Change> erase(store::Store& store, RowPlace place) {
@@ -43,20 +38,10 @@ io::Task<store::Change> erase(store::Store& store, RowPlace place) {
 // The user's notices for this original go, and with the last one that names it a shared original.
 io::Task<store::Change> erase_notices(store::Store& store, HeldCopy copy) {
   store::Change done;
-  if (copy.account != 0) {
-    auto own = co_await notices_of(store, copy.place, copy.account);
-    if (!own) {
-      done.outcome = store::Outcome::broken;
-      done.text = own.error().text;
-      co_return done;
-    }
-    for (auto notice : *own) {
-      done = co_await erase(store, notice);
-      if (!done.ok()) co_return done;
-    }
-  }
-  if (copy.kind != Kind::shared_original) co_return done;
-  auto others = co_await notices_of(store, copy.place, 0);
+  std::vector<RowPlace> originals{copy.place};
+  if (copy.account != 0) done = co_await delivery::erase_notices(store, originals, copy.account);
+  if (!done.ok() || copy.kind != Kind::shared_original) co_return done;
+  auto others = co_await delivery::notices_of(store, originals, 0);
   // Unknown counts as named: an original too many harms nobody.
   if (others && others->empty()) done = co_await erase(store, copy.place);
   co_return done;
@@ -89,19 +74,46 @@ io::Task<store::Change> remove(store::Store& store, HeldCopy copy) {
   co_return done;
 }
 
-io::Task<json> list(store::Store& store, HeldFilter filter, json request) {
-  RowPlace from;
+std::optional<RowPlace> place_of(const json& request) {
   auto given = request.value("from", std::vector<std::uint64_t>());
-  if (given.size() == 2) {
-    from.mailbox = given[0];
-    from.uid = static_cast<store::Uid>(given[1]);
-  }
-  auto page = co_await held_page(store, std::move(filter), from, kPage);
-  if (!page) co_return failure(page.error().text);
+  if (given.size() != 2) return std::nullopt;
+  return RowPlace{given[0], static_cast<store::Uid>(given[1])};
+}
+
+// Ages are durations before now.
+HeldFilter filter_of(const json& request) {
+  HeldFilter filter;
+  filter.id = request.value("id", "");
+  filter.user = request.value("user", "");
+  filter.message_class = request.value("class", "");
+  filter.sender = request.value("sender", "");
+  auto ago = [](std::uint64_t age) { return Clock::system().now() - std::chrono::milliseconds(std::min(age, kLongestAge)); };
+  if (auto age = request.value("older", std::uint64_t{0}); age != 0) filter.before = ago(age);
+  if (auto age = request.value("newer", std::uint64_t{0}); age != 0) filter.after = ago(age);
+  return filter;
+}
+
+// One page of what a command does with what the filter names.
+io::Task<json> do_with(Context& context, std::string command, HeldPage page, json request) {
+  bool dry = request.value("dry", false);
   json rows = json::array();
-  for (const auto& copy : page->copies) rows.push_back(described(copy));
+  for (const auto& copy : page.copies) {
+    auto row = described(copy);
+    if (command == "quarantine show") {
+      co_await show_held(context, copy, request, row);
+      log::info("quarantine.access", {{"message", copy.id}, {"user", copy.user}, {"class", copy.message_class}, {"command", "show"}, {"by", "administrator"}});
+    } else if (command != "quarantine list" && !dry) {
+      bool releasing = command == "quarantine release";
+      auto change = releasing ? release(*context.store, copy) : remove(*context.store, copy);
+      auto done = co_await change;
+      if (!done.ok()) co_return failure(copy.id + ", " + copy.user + ": " + done.text);
+      log::info(releasing ? "quarantine.release" : "quarantine.delete",
+                {{"message", copy.id}, {"user", copy.user}, {"class", copy.message_class}, {"by", "administrator"}});
+    }
+    rows.push_back(std::move(row));
+  }
   json answer{{"ok", true}, {"rows", std::move(rows)}};
-  if (page->next) answer["next"] = json::array({page->next->mailbox, page->next->uid});
+  if (page.next) answer["next"] = json::array({page.next->mailbox, page.next->uid});
   co_return answer;
 }
 
@@ -109,38 +121,21 @@ io::Task<json> list(store::Store& store, HeldFilter filter, json request) {
 
 io::Task<json> run_quarantine_command(Context& context, json request) {
   std::string command = request.value("command", "");
-  HeldFilter filter;
-  filter.id = request.value("id", "");
-  filter.user = request.value("user", "");
-  filter.message_class = request.value("class", "");
-  if (command == "quarantine list") {
-    auto answer = co_await list(*context.store, std::move(filter), std::move(request));
-    co_return answer;
-  }
-  if (filter.id.empty()) co_return failure("the id of a message is missing; `postern quarantine list` shows them");
-  RowPlace from;
-  auto page = co_await held_page(*context.store, filter, from, std::numeric_limits<std::size_t>::max());
+  bool changes = command == "quarantine release" || command == "quarantine delete";
+  if (!changes && command != "quarantine list" && command != "quarantine show") co_return failure("unknown command " + command);
+  auto filter = filter_of(request);
+  bool by_id = !filter.id.empty();
+  if (command == "quarantine show" && !by_id) co_return failure("the id of a message is missing; `postern quarantine list` shows them");
+  if (changes && !filter.names_something()) co_return failure("which messages?  Give an id, or --user, --class, --sender, --older or --newer");
+  filter.open = changes && !by_id;
+  auto from = place_of(request);
+  // An id names few, and all of them are one answer.
+  auto enough = by_id ? std::numeric_limits<std::size_t>::max() : changes ? kChangeTogether : kPage;
+  auto page = co_await held_page(*context.store, filter, from.value_or(RowPlace()), enough);
   if (!page) co_return failure(page.error().text);
-  const auto& held = page->copies;
-  json rows = json::array();
-  if (held.empty()) co_return failure("no message " + filter.id + " in quarantine");
-  for (const auto& copy : held) {
-    auto row = described(copy);
-    if (command == "quarantine show") {
-      row["text"] = co_await text_of(*context.store, copy);
-      row["cut"] = copy.size > kShown;
-    } else {
-      bool releasing = command == "quarantine release";
-      if (!releasing && command != "quarantine delete") co_return failure("unknown command " + command);
-      auto change = releasing ? release(*context.store, copy) : remove(*context.store, copy);
-      auto done = co_await change;
-      if (!done.ok()) co_return failure(copy.user + ": " + done.text);
-      log::info(releasing ? "quarantine.release" : "quarantine.delete",
-                {{"message", copy.id}, {"user", copy.user}, {"class", copy.message_class}, {"by", "administrator"}});
-    }
-    rows.push_back(std::move(row));
-  }
-  co_return json{{"ok", true}, {"rows", std::move(rows)}};
+  if (by_id && page->copies.empty()) co_return failure("no message " + filter.id + " in quarantine");
+  auto answer = co_await do_with(context, std::move(command), std::move(*page), std::move(request));
+  co_return answer;
 }
 
 }  // namespace postern::admin

@@ -138,6 +138,26 @@ void print_status(const json& value, const std::string& prefix) {
   }
 }
 
+// The octets of one message, as they are, to standard output.
+int show_raw(const Global& global, const config::Config& config, json request) {
+  std::uint64_t offset = 0;
+  for (bool more = true; more;) {
+    request["offset"] = offset;
+    auto answer = run_anywhere(config, request);
+    if (int status = finish(global, answer); status != 0) return status;
+    const auto& row = answer["rows"][0];   // all copies have the same record; --user chooses one
+    auto octets = from_base64(row.value("octets", ""));
+    if (!octets || !row.contains("octets")) {
+      complain(row.value("text", "the message cannot be read"));
+      return 1;
+    }
+    print(*octets);
+    offset += octets->size();
+    more = row.value("more", false);
+  }
+  return 0;
+}
+
 }  // namespace
 
 int user_command(const Global& global, const UserArguments& arguments) {
@@ -171,13 +191,31 @@ int quarantine_command(const Global& global, const QuarantineArguments& argument
   auto config = configuration(global);
   if (!config) return 2;
   json request{{"command", "quarantine " + arguments.action}, {"id", arguments.id}, {"user", arguments.user},
-               {"class", arguments.message_class}, {"sender", arguments.sender}};
+               {"class", arguments.message_class}, {"sender", arguments.sender}, {"raw", arguments.raw}, {"text", arguments.text}};
+  for (auto [key, age] : {std::pair("older", &arguments.older), std::pair("newer", &arguments.newer)}) {
+    auto milliseconds = age->empty() ? std::optional<std::int64_t>(0) : parse_milliseconds(*age);
+    if (!milliseconds) {
+      complain("--" + std::string(key) + " " + *age + ": no time such as \"7d\" or \"12h\"");
+      return 2;
+    }
+    request[key] = *milliseconds;
+  }
+  bool changes = arguments.action == "release" || arguments.action == "delete";
+  bool dry = changes && arguments.id.empty() && !arguments.yes;
+  request["dry"] = dry;
+  if (arguments.raw) return show_raw(global, *config, std::move(request));
   json rows = json::array();
   if (int status = ask_for_pages(global, *config, std::move(request), rows); status != 0) return status;
   if (global.json) return 0;
   if (arguments.action == "show") {
     for (const auto& row : rows) print_held(row);
     return 0;
+  }
+  if (changes) {
+    auto word = std::string(dry ? "would be " : "") + (arguments.action == "release" ? "released" : "deleted");
+    bool count_only = arguments.id.empty();
+    if (count_only) print(std::to_string(rows.size()) + (rows.size() == 1 ? " message " : " messages ") + word + (dry ? "; with --yes they are" : "") + ".\n");
+    if (count_only) return 0;
   }
   bool edits = arguments.action == "allow" || arguments.action == "block" || arguments.action == "forget";
   if (edits) return 0;

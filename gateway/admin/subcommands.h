@@ -50,6 +50,9 @@ int user_command(const Global& global, const UserArguments& arguments);
 struct QuarantineArguments {
   std::string action;         // list, show, release, delete; allow, block, forget
   std::string id, user, message_class, sender;
+  std::string older, newer;   // "7d"; "": any age
+  bool yes = false;           // without an id: do it, instead of counting
+  bool raw = false, text = false;
 };
 int quarantine_command(const Global& global, const QuarantineArguments& arguments);
 

@@ -70,6 +70,8 @@ io::Task<store::Change> Deliverer::find_accounts(Judged& message, PlanAccounts& 
       co_return gone;
     }
     accounts.recipients.push_back(account);
+    auto owner = account != 0 ? store_.account(account) : std::nullopt;
+    accounts.owners.push_back(owner ? owner->address : recipient.account);
     accounts.redirects.push_back(redirect.account);
     OnwardCopy own{recipient.onward, recipient.address, recipient.confirmed ? recipient.account : ""};
     bool elsewhere = redirect.account != 0 || !redirect.onward.domain.empty();

@@ -9,6 +9,7 @@
 
 #include "gateway/delivery/headers.h"
 #include "gateway/delivery/notice.h"
+#include "gateway/delivery/originals.h"
 #include "gateway/delivery/queue_state.h"
 #include "gateway/mail/envelope.h"
 #include "gateway/mail/mime.h"
@@ -165,6 +166,8 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
       // One for each recipient, under his own fields: it is his when an administrator releases it.
       target.held->recipient = target.account;
       target.account = accounts.quarantine;
+      target.use = SpecialUse::none;
+      target.mailbox = originals_folder(i < accounts.owners.size() ? accounts.owners[i] : message.recipients[i].account);
     }
     body.targets.push_back(std::move(target));
   }

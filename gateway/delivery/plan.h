@@ -35,6 +35,7 @@ struct PlanAccounts {
   std::vector<store::AccountId> redirects;        // instead of him; 0: no redirect
   std::vector<OnwardCopy> onward;                 // unless the copy is held
   store::AccountId quarantine = 0;                // owns the originals of class virus
+  std::vector<std::string> owners = {};           // addresses of the accounts in `recipients`, where they are not Recipient::account
 };
 
 // Turns a verdict into one atomic delivery: body once, a row per mailbox, an entry of the queue per domain.  A recipient

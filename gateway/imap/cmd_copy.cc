@@ -25,17 +25,22 @@ io::Task<Reply> copy_or_move(Session& session, Call& call, bool move) {
   auto messages = selected.find(*set, call.uid);
   if (!messages) co_return Reply::bad(messages.error().text);
   if (move && selected.read_only()) co_return Reply::no("[READ-ONLY] the mailbox was opened with EXAMINE");
-  auto target = *name ? session.store().mailbox(session.account().id, **name) : std::nullopt;
+  std::optional<FoundMailbox> target;
+  if (*name) target = co_await find_mailbox(session, **name);
   if (!target) co_return Reply::no("[TRYCREATE] there is no such mailbox");
   auto uids = selected.uids(*messages);
   if (uids.empty()) {
     co_return messages->some_are_gone ? Reply::no("[EXPUNGEISSUED] the messages are expunged") : Reply::ok("there was nothing to do");
   }
+  if (session.others() || target->others) {
+    auto reply = co_await release_of_others(session, std::move(uids), std::move(target->others), move);
+    co_return reply;
+  }
   store::Copied copied;
   if (move) {
-    copied = co_await session.store().move(selected.id(), std::move(uids), target->id);
+    copied = co_await session.store().move(selected.id(), std::move(uids), target->info.id);
   } else {
-    copied = co_await session.store().copy(selected.id(), std::move(uids), target->id);
+    copied = co_await session.store().copy(selected.id(), std::move(uids), target->info.id);
   }
   if (!copied.ok()) co_return Reply::refused(copied, true);
   if (copied.uids.empty()) co_return Reply::no("[EXPUNGEISSUED] the messages are expunged");

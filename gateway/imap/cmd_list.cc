@@ -1,4 +1,6 @@
 // LIST and LSUB.  RFC 3501 6.3.8-9, RFC 5258.
+#include <iterator>
+
 #include "gateway/imap/list.h"
 #include "gateway/imap/session.h"
 
@@ -31,7 +33,10 @@ io::Task<Reply> cmd_list(Session& session, Call& call) {
     co_return Reply::ok("LIST completed");
   }
   auto id = session.account().id;
-  auto candidates = list_candidates(*request, session.store().mailboxes(id), session.store().subscriptions(id));
+  auto mailboxes = session.store().mailboxes(id);
+  auto others = co_await others_mailboxes(session);
+  mailboxes.insert(mailboxes.end(), std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
+  auto candidates = list_candidates(*request, mailboxes, session.store().subscriptions(id));
   for (const auto& answer : candidates) {
     if (matches_any(*request, answer.name)) session.enqueue(answer_line("LIST", answer));
     co_await session.relieve();

@@ -26,6 +26,7 @@ io::Task<Reply> cmd_create(Session& session, Call& call) {
   auto name = new_name(*wanted);
   if (!name) co_return cannot(name.error().text);
   if (*name == "INBOX") co_return Reply::no("[ALREADYEXISTS] INBOX is always there");
+  if (session.account().admin && (*name == kOthers || store::is_below(*name, kOthers))) co_return cannot("these mailboxes are there by themselves");
   auto created = co_await session.store().create_mailbox(session.account().id, *name, store::SpecialUse::none);
   if (!created.ok()) co_return Reply::refused(created);
   co_return Reply::ok("CREATE completed");
@@ -52,6 +53,7 @@ io::Task<Reply> cmd_rename(Session& session, Call& call) {
   auto name = new_name(*to);
   if (!name) co_return cannot(name.error().text);
   if (*name == "INBOX") co_return Reply::no("[ALREADYEXISTS] INBOX is always there");
+  if (session.account().admin && (*name == kOthers || store::is_below(*name, kOthers))) co_return cannot("these mailboxes are there by themselves");
   if (name->starts_with(**from + kDelimiter) && **from != "INBOX") co_return cannot("a mailbox cannot move into itself");
   auto renamed = co_await session.store().rename_mailbox(session.account().id, **from, *name);
   if (!renamed.ok()) co_return Reply::refused(renamed);
@@ -82,7 +84,9 @@ io::Task<Reply> cmd_unsubscribe(Session& session, Call& call) {
 }
 
 io::Task<Reply> cmd_namespace(Session& session, Call&) {
-  session.enqueue("* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+  // RFC 2342 5: what others' quarantines hold is in the namespace of other users.
+  auto others = session.account().admin ? "((\"" + std::string(kOthers) + "/\" \"/\"))" : std::string("NIL");
+  session.enqueue("* NAMESPACE ((\"\" \"/\")) " + others + " NIL\r\n");
   co_return Reply::ok("NAMESPACE completed");
 }
 
@@ -96,7 +100,10 @@ io::Task<Reply> cmd_status(Session& session, Call& call) {
     items.push_back(ascii_uppered(*item));
   } while (call.args.sp());
   if (!call.args.accept(')') || !call.args.at_end()) co_return Reply::bad("STATUS: cannot read the items");
-  auto info = *name ? session.store().mailbox(session.account().id, **name) : std::nullopt;
+  std::optional<FoundMailbox> found;
+  if (*name) found = co_await find_mailbox(session, **name);
+  if (found) audit(session, found->others, "STATUS", "");
+  auto info = found ? std::optional(found->info) : std::nullopt;
   std::string line = "* STATUS ";
   if (info) append_mailbox(line, info->name);
   line += " (";

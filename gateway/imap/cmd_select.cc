@@ -37,13 +37,15 @@ io::Task<Reply> open_mailbox(Session& session, Call& call, bool read_only) {
   auto name = call.args.mailbox();
   if (!name || !call.args.at_end()) co_return Reply::bad("wants the name of a mailbox");
   session.unselect();  // RFC 3501 6.3.1: also when the attempt fails
-  auto info = *name ? session.store().mailbox(session.account().id, **name) : std::nullopt;
-  if (!info) co_return no_such_mailbox();
-  auto watch = co_await session.store().watch(info->id);
+  if (!*name) co_return no_such_mailbox();
+  auto found = co_await find_mailbox(session, **name);
+  if (!found) co_return no_such_mailbox();
+  auto watch = co_await session.store().watch(found->info.id);
   if (!watch) co_return Reply::no("[SERVERBUG] the mailbox cannot be read");
   auto view = *watch ? (*watch)->latest() : nullptr;
   if (!view) co_return no_such_mailbox();
-  session.select(*std::move(watch), std::move(view), read_only);
+  session.select(*std::move(watch), std::move(view), read_only, std::move(found->others));
+  audit(session, session.others(), read_only ? "EXAMINE" : "SELECT", "");
   session.enqueue(description(session.selected()));
   co_return Reply::ok(read_only ? "[READ-ONLY] EXAMINE completed" : "[READ-WRITE] SELECT completed");
 }
@@ -67,12 +69,14 @@ io::Task<Reply> cmd_unselect(Session& session, Call&) {
 
 io::Task<Reply> cmd_close(Session& session, Call&) {
   auto mailbox = session.selected().id();
-  bool read_only = session.selected().read_only();
-  session.unselect();
-  if (!read_only) {
+  if (!session.selected().read_only()) {
     auto expunged = co_await session.store().expunge(mailbox, std::nullopt);
-    if (!expunged.ok() && expunged.outcome != store::Outcome::no_mailbox) co_return Reply::refused(expunged);
+    co_await forget_notices(session, expunged.uids);
+    bool failed = !expunged.ok() && expunged.outcome != store::Outcome::no_mailbox;
+    if (failed) session.unselect();
+    if (failed) co_return Reply::refused(expunged);
   }
+  session.unselect();
   co_return Reply::ok("CLOSE completed");
 }
 
@@ -87,6 +91,7 @@ io::Task<Reply> cmd_expunge(Session& session, Call& call) {
   if (session.selected().read_only()) co_return Reply::no("[READ-ONLY] the mailbox was opened with EXAMINE");
   auto expunged = co_await session.store().expunge(session.selected().id(), std::move(uids));
   if (!expunged.ok()) co_return Reply::refused(expunged);
+  co_await forget_notices(session, expunged.uids);
   co_return Reply::ok("EXPUNGE completed");
 }
 

@@ -47,7 +47,7 @@ io::Task<void> Session::run() {
     why_ = closed.what();
   }
   if (idle) stream_.enqueue(is_logged_in() ? "* BYE idle for too long\r\n" : "* BYE not logged in in time\r\n");
-  selected_.reset();
+  unselect();
   co_await stream_.shutdown(in(2s));
   log::info("imap.end", {{"session", id_}, {"ip", client_.to_string()}, {"user", account_ ? account_->address : ""}, {"why", why_}});
 }
@@ -122,6 +122,7 @@ io::Task<void> Session::obey(CommandText command) {
     } else if (entry->arguments ? !call.args.sp() : !call.args.at_end()) {
       reply = Reply::bad(entry->arguments ? "arguments are missing" : "arguments that do not belong here");
     } else {
+      if (entry->phase == Phase::selected) audit(*this, others_, upper, call.args.rest());
       reply = co_await entry->run(*this, call);
       if (has_selected()) co_await tell_changes(entry->expunge, {});
     }
@@ -175,8 +176,10 @@ io::Task<Reply> Session::log_in(std::string address, std::string password) {
   co_return Reply::no((result.kind == LoginResult::Kind::not_now ? "[UNAVAILABLE] " : "[AUTHENTICATIONFAILED] ") + text);
 }
 
-void Session::select(std::unique_ptr<store::MailboxWatch> watch, std::shared_ptr<const store::MailboxView> view, bool read_only) {
-  selected_.reset();
+void Session::select(std::unique_ptr<store::MailboxWatch> watch, std::shared_ptr<const store::MailboxView> view, bool read_only,
+                     std::optional<Others> others) {
+  unselect();
+  others_ = std::move(others);
   selected_.emplace(std::move(watch), std::move(view), read_only, *services_.recent);
 }
 

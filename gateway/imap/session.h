@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/imap/others.h"
 #include "gateway/imap/parser.h"
 #include "gateway/imap/reader.h"
 #include "gateway/imap/response.h"
@@ -42,8 +43,13 @@ class Session {
 
   bool has_selected() const { return selected_.has_value(); }
   Selected& selected() { return *selected_; }
-  void select(std::unique_ptr<store::MailboxWatch> watch, std::shared_ptr<const store::MailboxView> view, bool read_only);
-  void unselect() { selected_.reset(); }
+  // Whose mailbox is selected, where it is another's.
+  const std::optional<Others>& others() const { return others_; }
+  void select(std::unique_ptr<store::MailboxWatch> watch, std::shared_ptr<const store::MailboxView> view, bool read_only, std::optional<Others> others);
+  void unselect() {
+    selected_.reset();
+    others_.reset();
+  }
 
   // Keeps octets for the next write; flushes when much has gathered (back-pressure).
   void enqueue(std::string_view octets) { stream_.enqueue(octets); }
@@ -81,6 +87,7 @@ class Session {
   Deadline next_look_;
   std::optional<store::Account> account_;
   std::optional<Selected> selected_;
+  std::optional<Others> others_;
   std::uint64_t errors_ = 0;
   bool finished_ = false;
   std::string why_;               // it ended, for the log

@@ -20,6 +20,8 @@ namespace {
 constexpr std::size_t kMaxMailboxes = 10'000;   // of one account, as of its subscriptions
 
 bool has_room(const AccountState& owner, const std::string& name) {
+  // The account of the originals of class virus has some for each user; nobody else makes mailboxes there.
+  if (owner.account.address.find('@') == std::string::npos) return true;
   return owner.names.size() + parents_of(name).size() < kMaxMailboxes;   // the parents may have to be made
 }
 

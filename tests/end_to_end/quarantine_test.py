@@ -1,8 +1,9 @@
 """The quarantine at work: own lists of senders, over IMAP and by command, and what they do to the next message."""
+import subprocess
 import sys
 import unittest
 
-from gateway import EICAR, GTUBE, Gateway, message, with_attachment
+from gateway import EICAR, GTUBE, PASSWORD, Gateway, message, with_attachment
 
 ALICE, BOB = "alice@example.test", "bob@example.test"
 
@@ -124,6 +125,150 @@ class Senders(unittest.TestCase):
             self.assertIn(text, done.stderr)
         self.assertEqual(self.gateway.command("user", "lists", "nobody@example.test").returncode, 1)
         self.assertEqual(self.gateway.command("quarantine", "allow", "a@sender.example").returncode, 2)
+
+
+class Administrators(unittest.TestCase):
+    """The view of an administrator over IMAP, and the commands that do the same."""
+    @classmethod
+    def setUpClass(cls):
+        cls.gateway = Gateway(users=(ALICE, BOB))
+        cls.gateway.command("user", "add", "root@example.test", "--admin", "--password-stdin", input=PASSWORD + "\n", check=True)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.gateway.close()
+
+    def setUp(self):
+        self.admin = self.gateway.imap("root@example.test")
+
+    def tearDown(self):
+        self.admin.logout()
+
+    def send(self, subject, to=(ALICE,), body=GTUBE):
+        code, text = self.gateway.send(message(subject=subject, body=body), to=to)
+        self.assertEqual(code, 250, text)
+
+    def names(self, client, pattern="*"):
+        _, rows = client.list('""', f'"{pattern}"')
+        return [row.decode().split('"/" ')[1].strip('"') for row in rows if row]
+
+    def subjects(self, client, folder):
+        status, data = client.select(f'"{folder}"')
+        self.assertEqual(status, "OK", data)
+        _, found = client.search(None, "ALL")
+        out = {}
+        for number in found[0].split():
+            _, data = client.fetch(number.decode(), "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+            out[data[0][1].decode().strip()[9:]] = number.decode()
+        return out
+
+    def test_an_administrator_reads_and_releases_and_nobody_else_sees_anything(self):
+        self.send("gtube for alice")
+        view = "Quarantine of others/example.test/alice"
+        self.assertIn(view, self.names(self.admin))
+        self.assertIn(view + "/Release", self.names(self.admin))
+        self.assertIn(b'(("Quarantine of others/" "/"))', self.admin.namespace()[1][0])
+        numbers = self.subjects(self.admin, view)
+        self.assertIn("gtube for alice", numbers)
+        _, data = self.admin.fetch(numbers["gtube for alice"], "(BODY.PEEK[])")
+        self.assertIn(GTUBE.encode(), data[0][1])
+        self.admin.store(numbers["gtube for alice"], "+FLAGS", "\\Flagged")
+        alice = self.gateway.imap(ALICE)
+        self.assertEqual([n for n in self.names(alice) if "others" in n], [])
+        self.assertIn(b'NIL NIL', alice.namespace()[1][0])
+        for name in (view, view + "/Release", view + "/Viruses"):
+            self.assertEqual(alice.select(f'"{name}"')[0], "NO")
+        alice.logout()
+        # Not to his own mail, not to somebody else, and nothing of his to there.
+        for target in ("INBOX", "Trash", "Quarantine of others/example.test/bob/Release"):
+            status, data = self.admin._simple_command("MOVE", numbers["gtube for alice"], f'"{target}"')
+            self.assertEqual((status, b"CANNOT" in data[0]), ("NO", True), (target, data))
+        status, data = self.admin._simple_command("MOVE", numbers["gtube for alice"], f'"{view}/Release"')
+        self.assertEqual(status, "OK", data)
+        self.assertTrue([m for m in self.gateway.folder("INBOX", ALICE) if b"Subject: gtube for alice" in m])
+        self.assertEqual(self.subjects(self.admin, view + "/Release"), {})
+        log = self.gateway.log_text()
+        for command in ("SELECT", "FETCH", "STORE", "MOVE"):
+            self.assertRegex(log, rf'event=quarantine.access by=root@example.test user=alice@example.test folder="{view}" command={command} ')
+        self.assertRegex(log, r"event=quarantine.release user=alice@example.test messages=1 by=root@example.test")
+
+    def test_an_original_of_class_virus_lies_in_a_mailbox_of_its_own_and_is_released_for_its_notice(self):
+        for _ in range(2):
+            code, text = self.gateway.send(with_attachment(EICAR.encode()), to=(BOB, ALICE))
+            self.assertEqual(code, 250, text)
+        view = "Quarantine of others/example.test/bob"
+        own, others = {}, {}
+        for name, into in ((view, own), (view + "/Viruses", others)):
+            _, data = self.admin.status(f'"{name}"', "(UIDVALIDITY MESSAGES)")
+            into.update(validity=data[0].split(b"UIDVALIDITY ")[1].split()[0])
+        self.assertNotEqual(own["validity"], others["validity"])
+        self.assertRegex(self.gateway.log_text(), rf'event=quarantine.access by=root@example.test user=bob@example.test folder="{view}/Viruses" command=STATUS ')
+        _, count = self.admin.select(f'"{view}/Viruses"')
+        self.assertEqual(count[0], b"2")
+        _, data = self.admin.fetch("1", "(UID BODY.PEEK[])")
+        self.assertIn(b"eicar.com", data[0][1])
+        status, data = self.admin._simple_command("MOVE", "1", f'"{view}/Release"')
+        self.assertEqual(status, "OK", data)
+        self.assertEqual(len([m for m in self.gateway.folder("INBOX", BOB) if b"eicar.com" in m]), 1)
+        self.assertEqual(len(self.gateway.folder("Quarantine", BOB)), 1)
+        # By way of the notice the same; Alice has lost nothing.
+        self.subjects(self.admin, view)
+        status, data = self.admin._simple_command("MOVE", "1", f'"{view}/Release"')
+        self.assertEqual(status, "OK", data)
+        self.assertEqual(len([m for m in self.gateway.folder("INBOX", BOB) if b"eicar.com" in m]), 2)
+        self.assertEqual(self.gateway.folder("Quarantine", BOB), [])
+        view = "Quarantine of others/example.test/alice"
+        self.assertEqual(self.admin.select(f'"{view}/Viruses"')[1][0], b"2")
+        # An original that an administrator throws away takes its notice with it.
+        self.admin.store("1:2", "+FLAGS", "\\Deleted")
+        self.admin.expunge()
+        self.assertEqual([m for m in self.gateway.folder("Quarantine", ALICE) if b"virus found" in m], [])
+
+    def test_names_of_users_that_are_not_there_and_names_below_cannot_be_used(self):
+        for name in ("Quarantine of others/example.test/nobody", "Quarantine of others/example.test", "Quarantine of others/example.test/alice/Else",
+                     "Quarantine of others/example.test/alice/Viruses/x", "Quarantine of others//alice", "Quarantine of others/example.test/=zz"):
+            self.assertEqual(self.admin.select(f'"{name}"')[0], "NO", name)
+        self.assertIn(b"CANNOT", self.admin.create('"Quarantine of others/example.test/alice/mine"')[1][0])
+        self.assertEqual(self.admin.delete('"Quarantine of others/example.test/alice"')[0], "NO")
+
+    def test_commands_take_filters_and_count_before_they_do(self):
+        self.send("first of many", to=(BOB,))
+        self.send("second of many", to=(BOB,))
+        code, text = self.gateway.send(message(subject="of another", body=GTUBE, sender="news@other.example"), to=(BOB,))
+        self.assertEqual(code, 250, text)
+
+        def listed(*filters):
+            return {row["subject"] for row in self.gateway.json_lines("quarantine", "list", "--user", BOB, "--class", "spam", *filters)}
+        self.assertEqual(listed("--sender", "NEWS@other"), {"of another"})
+        self.assertEqual(listed("--newer", "1h"), {"first of many", "second of many", "of another"})
+        self.assertEqual(listed("--older", "1h"), set())
+        arguments = ("quarantine", "release", "--user", BOB, "--class", "spam", "--sender", "news@other.example")
+        self.assertEqual(self.gateway.command(*arguments, check=True).stdout, "1 message would be released; with --yes they are.\n")
+        self.assertEqual(listed("--sender", "news@other"), {"of another"})
+        self.assertEqual(self.gateway.command(*arguments, "--yes", check=True).stdout, "1 message released.\n")
+        self.assertTrue([m for m in self.gateway.folder("INBOX", BOB) if b"Subject: of another" in m])
+        self.assertEqual(self.gateway.command("quarantine", "delete", "--user", BOB, "--class", "spam", "--yes", check=True).stdout, "2 messages deleted.\n")
+        self.assertEqual(listed(), set())
+        done = self.gateway.command("quarantine", "delete")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("which messages?", done.stderr)
+        self.assertEqual(self.gateway.command("quarantine", "list", "--older", "soon").returncode, 2)
+
+    def test_show_gives_the_octets_and_a_view_that_loads_nothing(self):
+        body = ("--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>Hello &amp; <img src=\"http://evil.example/pixel\">welcome</p><script>alert(1)</script>\r\n"
+                "--b\r\nContent-Type: text/plain\r\n\r\n" + GTUBE + "\r\n--b--\r\n")
+        code, text = self.gateway.send(message(subject="=?utf-8?q?Gr=C3=BC=C3=9Fe?=", body=body, to=BOB, extra="MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n"), to=BOB)
+        self.assertEqual(code, 250, text)
+        row = [r for r in self.gateway.json_lines("quarantine", "list", "--user", BOB) if r["subject"] == "Gr\u00fc\u00dfe"][-1]
+        shown = self.gateway.command("quarantine", "show", row["id"], "--user", BOB, "--text", check=True).stdout
+        for part in ("Subject: Gr\u00fc\u00dfe", "multipart/mixed", "text/html", "Hello & welcome", "X-Postern-Why: "):
+            self.assertIn(part, shown)
+        for part in ("evil.example", "alert", "<p>"):
+            self.assertNotIn(part, shown)
+        raw = subprocess.run([self.gateway.program, "--config", self.gateway.path("postern.toml"), "quarantine", "show", row["id"], "--user", BOB, "--raw"],
+                             check=True, capture_output=True).stdout
+        self.assertEqual(raw, [m for m in self.gateway.folder("Quarantine", BOB) if row["id"].encode() in m][0])
+        self.assertRegex(self.gateway.log_text(), rf"event=quarantine.access message={row['id']} user=bob@example.test class=spam command=show by=administrator")
 
 
 if __name__ == "__main__":

@@ -102,6 +102,7 @@ TEST_CASE("of a virus each user gets a notice, and his original lies with the ad
   for (std::size_t i : {1U, 2U}) {
     const auto& original = delivery.items[0].targets[i - 1];
     CHECK(original.account == 99);
+    CHECK(original.mailbox == "example.test/user/Viruses");
     REQUIRE(original.held);
     CHECK(original.held->recipient == i);
     CHECK(original.header_prefix == delivery::header_prefix(message, i - 1, "mx.example.test"));
