@@ -97,6 +97,7 @@ void put_in_force(Shared& shared, config::Config now) {
   shared.config.domains = std::move(now.domains);
   shared.config.postmaster = std::move(now.postmaster);
   shared.config.queue = std::move(now.queue);
+  shared.config.quarantine = now.quarantine;
   apply_settings(shared);
   shared.directory->configure(shared.config);
   shared.routes.configure(shared.config);

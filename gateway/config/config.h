@@ -86,6 +86,17 @@ struct Queue {
   bool operator==(const Queue&) const = default;
 };
 
+// [quarantine]: how long what is held is kept; 0: for ever.
+struct Quarantine {
+  Milliseconds keep{30LL * 24 * 3'600'000};
+  std::optional<Milliseconds> keep_spam, keep_policy, keep_virus, keep_undeliverable;   // of one class; else `keep`
+  Octets max_octets = 1ULL << 30;   // of one user; above it the oldest go; 0: no limit
+  Milliseconds of(std::string_view message_class) const;
+  // Of all classes the shortest that is not for ever; 0 if there is none.
+  Milliseconds shortest() const;
+  bool operator==(const Quarantine&) const = default;
+};
+
 // [smtp]
 struct Smtp {
   Octets max_size = 50ULL << 20;
@@ -153,6 +164,7 @@ struct Config {
   Dns dns;
   std::vector<Domain> domains;   // in the file's order, at least one
   Queue queue;
+  Quarantine quarantine;
   Smtp smtp;
   Imap imap;
   Limits limits;

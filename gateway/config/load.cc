@@ -164,6 +164,26 @@ void read_queue(Section section, Queue& queue) {
   section.finish(kTopKeys);
 }
 
+// "0s": for ever.
+void keep_time(Section& section, std::string_view key, Milliseconds& into) {
+  section.duration(key, into, Milliseconds(0));
+  if (into <= std::chrono::hours(100 * 366 * 24)) return;
+  section.report().mistake(section.line(key), std::string(key) + " in [quarantine] is at most 100 years; \"0s\" is for ever");
+  into = Milliseconds(0);
+}
+
+void read_quarantine(Section section, Quarantine& quarantine) {
+  keep_time(section, "keep", quarantine.keep);
+  for (auto [key, of_class] : {std::pair("keep_spam", &quarantine.keep_spam), std::pair("keep_policy", &quarantine.keep_policy),
+                               std::pair("keep_virus", &quarantine.keep_virus), std::pair("keep_undeliverable", &quarantine.keep_undeliverable)}) {
+    auto time = quarantine.keep;
+    keep_time(section, key, time);
+    if (section.has(key)) *of_class = time;
+  }
+  section.octets("max_octets", quarantine.max_octets, 0);
+  section.finish(kTopKeys);
+}
+
 void read_smtp(Section section, Smtp& smtp) {
   section.octets("max_size", smtp.max_size, 64 * 1024);   // RFC 5321 4.5.3.1.7: at least 64 K
   section.networks("xclient", smtp.xclient);
@@ -229,6 +249,7 @@ void read_rest(Section& top, Report& report, Config& config) {
   dns.duration("timeout", config.dns.timeout, Milliseconds(10));
   dns.finish(kTopKeys);
   read_queue(Section(report, top.table("queue"), "[queue]"), config.queue);
+  read_quarantine(Section(report, top.table("quarantine"), "[quarantine]"), config.quarantine);
   read_smtp(Section(report, top.table("smtp"), "[smtp]"), config.smtp);
   read_imap(Section(report, top.table("imap"), "[imap]"), config.imap);
   read_limits(Section(report, top.table("limits"), "[limits]"), config.limits);
@@ -279,6 +300,23 @@ std::optional<std::string> read_whole(const std::string& path, std::string& prob
 
 Queue::Queue() {
   for (int minutes : {1, 5, 15, 30, 60, 120, 240}) retry.emplace_back(std::chrono::minutes(minutes));
+}
+
+Milliseconds Quarantine::of(std::string_view message_class) const {
+  if (message_class == "spam") return keep_spam.value_or(keep);
+  if (message_class == "policy") return keep_policy.value_or(keep);
+  if (message_class == "virus") return keep_virus.value_or(keep);
+  if (message_class == "undeliverable") return keep_undeliverable.value_or(keep);
+  return keep;
+}
+
+Milliseconds Quarantine::shortest() const {
+  Milliseconds out{0};
+  for (std::string_view each : {"", "spam", "policy", "virus", "undeliverable"}) {
+    auto time = of(each);
+    if (time.count() != 0 && (out.count() == 0 || time < out)) out = time;
+  }
+  return out;
 }
 
 Listen::Listen() {

@@ -271,5 +271,28 @@ class Administrators(unittest.TestCase):
         self.assertRegex(self.gateway.log_text(), rf"event=quarantine.access message={row['id']} user=bob@example.test class=spam command=show by=administrator")
 
 
+class Retention(unittest.TestCase):
+    def test_what_is_held_for_too_long_goes_with_a_line_in_the_log(self):
+        with Gateway(users=(ALICE,), sections={"quarantine": 'keep = "1ms"\nkeep_policy = "0s"'}) as gateway:
+            for subject, body in (("spam", GTUBE), ("spam", GTUBE), ("good", "hello")):
+                code, text = gateway.send(message(subject=subject, body=body), to=ALICE)
+                self.assertEqual(code, 250, text)
+            code, text = gateway.send(with_attachment(b"MZ", name="run.exe"), to=ALICE)
+            self.assertEqual(code, 250, text)
+            gateway.stop()
+            size = gateway.log_size()
+            gateway.start()
+            gateway.wait_log("event=quarantine.expired user=alice@example.test class=spam why=age messages=2 ", since=size)
+            self.assertEqual([row["class"] for row in gateway.json_lines("quarantine", "list")], ["policy"])
+            self.assertEqual(len(gateway.folder("INBOX", ALICE)), 1)
+
+    def test_wrong_times_are_named(self):
+        with Gateway(users=(), start=False, sections={"quarantine": 'keep = "soon"\nkeep_spam = "99999d"\nkeep_ham = "1d"'}) as gateway:
+            done = gateway.command("check")
+            self.assertEqual(done.returncode, 2)
+            for text in ("keep in [quarantine] must be a time", "keep_spam in [quarantine] is at most 100 years", "keep_ham"):
+                self.assertIn(text, done.stdout)
+
+
 if __name__ == "__main__":
     sys.exit(unittest.main())
