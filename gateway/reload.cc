@@ -103,6 +103,7 @@ void put_in_force(Shared& shared, config::Config now) {
   shared.routes.configure(shared.config);
   if (shared.reconfigure_queue) shared.reconfigure_queue();
   shared.main.spawn(find_postmaster(*shared.directory), "postmaster");
+  shared.main.spawn(delivery::make_release_folders(*shared.store, shared.routes), "release");
   log::set_level(now.log.level);
 }
 

@@ -186,6 +186,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.main.spawn(admin::watch_rules(shared.judging->rules, shared.workers), "rules");
   shared.main.spawn(admin::keep_counters(*shared.store, shared.judging->counters), "counters");
   shared.main.spawn(admin::keep_traces_short(*shared.store), "traces");
+  shared.main.spawn(delivery::make_release_folders(*shared.store, shared.routes), "release");
   shared.main.spawn(admin::keep_quarantine_short(*shared.store, shared.config), "retention");
   shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, shared.room), "health");
   shared.main.spawn(shared.recipients.keep(*shared.store), "recipients");

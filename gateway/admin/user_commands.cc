@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/base/log.h"
+#include "gateway/delivery/release.h"
 #include "gateway/directory/directory.h"
 #include "gateway/directory/logins.h"
 #include "gateway/directory/passwords.h"
@@ -63,6 +64,10 @@ io::Task<json> add(Context& context, std::string address, json request) {
   account.groups = request.value("groups", std::vector<std::string>());
   account.created = Clock::system().now();
   auto created = co_await context.store->create_account(std::move(account));
+  auto made = created.ok() ? context.store->account(address) : std::nullopt;
+  // Whose mail goes on has an account for his quarantine alone.
+  bool goes_on = made && delivery::Routes(*context.config).relay(address.substr(address.rfind('@') + 1)).has_value();
+  if (goes_on) co_await delivery::make_release_folder(*context.store, made->id);
   co_return outcome(created, address);
 }
 

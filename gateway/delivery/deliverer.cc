@@ -2,6 +2,7 @@
 #include "gateway/delivery/deliverer.h"
 
 #include "gateway/base/log.h"
+#include "gateway/delivery/release.h"
 
 namespace postern::delivery {
 
@@ -118,7 +119,9 @@ io::Task<store::AccountId> quarantine_account(store::Store& store, std::string a
   auto made = co_await store.create_account(std::move(account));
   auto account_now = store.account(address);
   if (!account_now) log::error("deliver.account", {{"account", address}, {"what", made.text}});
-  co_return account_now ? account_now->id : 0;
+  if (!account_now) co_return 0;
+  co_await make_release_folder(store, account_now->id);
+  co_return account_now->id;
 }
 
 }  // namespace postern::delivery

@@ -1,6 +1,7 @@
 // Out of the quarantine and on to the server of its recipient.
 #include "gateway/delivery/release.h"
 
+#include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/delivery/queue_state.h"
 
@@ -35,6 +36,24 @@ std::string released_prefix(std::string_view header_prefix) {
     out += field;
   }
   return out + "X-Postern-Why: released from the quarantine\r\n";
+}
+
+io::Task<void> make_release_folder(store::Store& store, store::AccountId account) {
+  if (store.mailbox(account, kReleaseFolder)) co_return;
+  auto made = co_await store.create_mailbox(account, std::string(kReleaseFolder), store::SpecialUse::none);
+  store::Change done = made;
+  if (made.ok()) done = co_await store.subscribe(account, std::string(kReleaseFolder), true);
+  bool failed = !done.ok() && done.outcome != store::Outcome::exists;
+  if (failed) log::warning("release.folder", {{"account", std::to_string(account)}, {"what", done.text}});
+}
+
+io::Task<void> make_release_folders(store::Store& store, const Routes& routes) {
+  auto accounts = store.accounts();
+  for (const auto& account : accounts) {
+    auto at = account.address.rfind('@');
+    bool goes_on = at != std::string::npos && routes.relay(account.address.substr(at + 1)).has_value();
+    if (goes_on) co_await make_release_folder(store, account.id);
+  }
 }
 
 std::optional<store::Onward> ReleaseToHost::onward(const store::Account& account, const std::string& header_prefix, const store::Held& held) {

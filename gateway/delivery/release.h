@@ -23,6 +23,14 @@ class ReleaseToHost : public store::ReleaseOnward {
   Deliverer::Tell tell_;
 };
 
+// The folder whose name says what a move there does, for users whose mail goes on; out of the quarantine INBOX and every
+// ordinary folder do the same.
+inline constexpr std::string_view kReleaseFolder = "Release";
+// Makes it, subscribed, where it is not there.  A failure is logged: it is made at the next start.
+io::Task<void> make_release_folder(store::Store& store, store::AccountId account);
+// For all accounts of domains whose mail goes on.
+io::Task<void> make_release_folders(store::Store& store, const Routes& routes);
+
 // The fields before a held copy as they are to stand before a released one.
 std::string released_prefix(std::string_view header_prefix);
 

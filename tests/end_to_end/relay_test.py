@@ -136,7 +136,7 @@ class Relay(unittest.TestCase):
         self.gateway.command("user", "password", "erin@corp.test", "--password-stdin", input=PASSWORD + "\n", check=True)
         client = self.gateway.imap("erin@corp.test")
         try:
-            client.create("Release")
+            self.assertTrue([row for row in client.list('""', "Release")[1] if b"Release" in row])
             client.select("Quarantine")
             status, said = client.uid("MOVE", "1", "Release")
             self.assertEqual(status, "OK", said)
@@ -144,6 +144,31 @@ class Relay(unittest.TestCase):
             client.logout()
         self.arrived("drag me", "erin")
         self.assertEqual(self.held("erin@corp.test", subject="drag me"), [])
+
+    def test_a_message_goes_on_once_however_often_it_is_released(self):
+        code, text = self.send("only once", to="dave@corp.test", body=GTUBE + "\r\n")
+        self.assertEqual(code, 250, text)
+        self.gateway.command("user", "password", "dave@corp.test", "--password-stdin", input=PASSWORD + "\n", check=True)
+        client = self.gateway.imap("dave@corp.test")
+        try:
+            client.select("Quarantine")
+            _, found = client.uid("SEARCH", "SUBJECT", '"only once"')
+            for _ in range(2):   # as old clients do it
+                self.assertEqual(client.uid("COPY", found[0].decode(), "Release")[0], "OK")
+            client.select("Release")
+            _, found = client.uid("SEARCH", "SUBJECT", '"only once"')
+            self.assertEqual(client.uid("MOVE", found[0].split()[0].decode(), "INBOX")[0], "OK")
+        finally:
+            client.logout()
+        self.arrived("only once", "dave")
+        self.assertEqual(self.waiting("dave@corp.test"), [])
+        self.arrived("only once", "dave")
+
+    def test_an_account_that_the_administrator_makes_has_the_folder_too(self):
+        self.gateway.command("user", "add", "frank@corp.test", "--password-stdin", input=PASSWORD + "\n", check=True)
+        client = self.gateway.imap("frank@corp.test")
+        self.assertTrue([row for row in client.lsub('""', "Release")[1] if b"Release" in row])
+        client.logout()
 
     def test_what_the_host_refuses_after_our_250_is_held_for_who_was_to_get_it(self):
         code, text = self.send("too big", sender="you@unproved.example", body="A line of text.\r\n" * 8000)
