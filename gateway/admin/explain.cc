@@ -249,7 +249,8 @@ std::string onward_of(const config::Config& config, const std::string& address) 
 
 std::shared_ptr<const mail::SenderList> senders_of(const json& known) {
   mail::SenderList out;
-  for (const auto& [sender, word] : known.value("senders", json::object()).items()) {
+  auto said = known.value("senders", json::object());   // items() does not keep it alive
+  for (const auto& [sender, word] : said.items()) {
     out.emplace(sender, word == mail::name(mail::SenderWord::allow) ? mail::SenderWord::allow : mail::SenderWord::block);
   }
   return std::make_shared<const mail::SenderList>(std::move(out));
