@@ -246,8 +246,9 @@ TEST_CASE("all mistakes are told at once, from top to bottom of each section") {
 
 TEST_CASE("without a certificate the services that begin with TLS are refused") {
   auto loaded = config::parse(kSmallest + "[tls]\ncertificate = \"\"\nkey = \"\"\n[listen]\npop3s = []\n", "p.toml");
-  REQUIRE(loaded.mistakes.size() == 1);
-  CHECK(loaded.mistakes[0].find("imaps in [listen] needs a certificate") != std::string::npos);
+  REQUIRE(loaded.mistakes.size() == 2);
+  CHECK(loaded.mistakes[0].find("submissions in [listen] needs a certificate") != std::string::npos);
+  CHECK(loaded.mistakes[1].find("imaps in [listen] needs a certificate") != std::string::npos);
 }
 
 TEST_CASE("a missing file is a mistake with its name") {
