@@ -47,7 +47,7 @@ std::string problems(const Dkim& dkim) {
 }
 
 std::filesystem::path dkimpy() { return *test::suites() / "dkim" / "dkimpy"; }
-std::string mail(const char* file) { return with_crlf(read_file(dkimpy() / file)); }
+std::string stored_mail(const char* file) { return with_crlf(read_file(dkimpy() / file)); }
 std::string text(const char* file) { return std::string(trimmed(read_file(dkimpy() / file))); }
 
 const char* const kGmail =
@@ -69,7 +69,7 @@ Keys all_keys() {
 Dkim sign_and_verify(const char* key_file, const std::string& record, DkimSigning how, const char* message = "test.message") {
   how.domain = "example.com";
   how.selector = "test";
-  std::string unsigned_mail = mail(message);
+  std::string unsigned_mail = stored_mail(message);
   std::string field = dkim_field(unsigned_mail, DkimTestKey::read(read_file(dkimpy() / key_file)), how);
   return verify(field + unsigned_mail, {{"test._domainkey.example.com", record}});
 }
@@ -133,7 +133,7 @@ TEST_CASE("every message of dkimpy gives what dkimpy gives, or the difference ha
   CHECK(messages == std::size(cases));
   for (const Case& c : cases) {
     CAPTURE(c.file, c.dkimpy);
-    Dkim out = verify(mail(c.file), all_keys());
+    Dkim out = verify(stored_mail(c.file), all_keys());
     CAPTURE(problems(out));
     CHECK(results(out) == c.want);
   }
@@ -186,7 +186,7 @@ TEST_CASE("the bad keys of dkimpy are refused") {
   // dkimpy's test_catch_bad_key: a key whose DER is damaged.
   Keys damaged = {{"test._domainkey.football.example.com",
                    "k=rsa; p=MFwwDQYJKoZIhvNAQEBBQADSwAwSAJBANmBe10IgY+u7h3enWTukkqtUD5PR52Tb/mPfjC0QJTocVBq6Za/PlzfV+Py92VaCak19F4WrbVTK5Gg5tW220MCAwEAAQ=="}};
-  CHECK(results(verify(mail("rfc6376.signed.rsa.msg"), damaged)) == std::vector<std::string>{"permerror"});
+  CHECK(results(verify(stored_mail("rfc6376.signed.rsa.msg"), damaged)) == std::vector<std::string>{"permerror"});
 }
 
 TEST_CASE("what dkimpy's own tests do to a signed message ends alike, but where named") {
@@ -200,7 +200,7 @@ TEST_CASE("what dkimpy's own tests do to a signed message ends alike, but where 
     how.fields = {"Message-ID", "Date", "From", "To", "Subject", "From"};
     Keys keys = {{"test._domainkey.example.com", text("test.txt")}};
     DkimTestKey key = DkimTestKey::read(read_file(dkimpy() / "test.private"));
-    std::string unsigned_mail = mail("test.message");
+    std::string unsigned_mail = stored_mail("test.message");
     std::string field = dkim_field(unsigned_mail, key, how);
     std::size_t end = unsigned_mail.find("\r\n\r\n") + 2;
 
@@ -221,18 +221,18 @@ TEST_CASE("what dkimpy's own tests do to a signed message ends alike, but where 
 
     // test_non_utf8.  DIFFERENCE: dkimpy fails on octets of Windows-1258 in From; they are signed octets like any.
     how.body_length = -1;
-    std::string vietnamese = mail("rfc6376.w1258.msg");
+    std::string vietnamese = stored_mail("rfc6376.w1258.msg");
     CHECK(results(verify(dkim_field(vietnamese, key, how) + vietnamese, keys)) == std::vector<std::string>{"pass"});
 
     // test_no_from_fails.  DIFFERENCE: dkimpy will not sign mail without From.  A verifier meets what others
     // signed: h= names From, which is there zero times, and that is what was signed.
-    std::string no_from = mail("test_nofrom.message");
+    std::string no_from = stored_mail("test_nofrom.message");
     CHECK(results(verify(dkim_field(no_from, key, how) + no_from, keys)) == std::vector<std::string>{"pass"});
 
     // test_extra_headers: fields that stand several times
     how.fields = {"Received", "Received", "From", "Subject"};
     for (const char* message : {"message.mbox", "test_extra.message"}) {
-      std::string extra = mail(message);
+      std::string extra = stored_mail(message);
       Dkim out = verify(dkim_field(extra, key, how) + extra, keys);
       REQUIRE_FALSE(out.signatures.empty());
       CHECK(name(out.signatures[0].result) == "pass");
