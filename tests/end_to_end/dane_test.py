@@ -29,7 +29,7 @@ class TlsPostfix(postfix.Postfix):
 
     def _write(self, name, text):
         if name == "master.cf":
-            text += "".join(f"{address}:25 inet n - n - - smtpd\n" for address in self.addresses)
+            text += "tlsmgr unix - - n 1000? 1 tlsmgr\n" + "".join(f"{address}:25 inet n - n - - smtpd\n" for address in self.addresses)
         super()._write(name, text)
 
 

@@ -1,5 +1,6 @@
 """A mail host that takes what it is sent: SMTP on one address, with or without TLS and AUTH.  Standard library only."""
 import base64
+import contextlib
 import socket
 import ssl
 import threading
@@ -14,6 +15,7 @@ class MailHost:
         self.got = []
         self.failed_logins = 0
         self.connections = 0
+        self.peers = []
         self.users = dict(users or {})
         self.name = name
         self.implicit = implicit
@@ -35,7 +37,15 @@ class MailHost:
         self.close()
 
     def close(self):
+        """The connections that are open end too."""
+        for each in [self.listener, *self.peers]:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)   # wakes accept(), which would keep the port
         self.listener.close()
+
+    def __del__(self):
+        for each in self.peers:
+            each.close()
 
     def subjects(self):
         return [line[9:] for message in list(self.got) for line in message["data"].splitlines() if line.startswith("Subject: ")]
@@ -47,18 +57,18 @@ class MailHost:
             except OSError:
                 return
             self.connections += 1
+            self.peers.append(peer.dup())
             threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
 
     def _serve(self, peer):
-        try:
+        session = _Session(self, peer)
+        with contextlib.suppress(OSError, ValueError, EOFError):
             peer.settimeout(60)
             if self.implicit:
-                peer = self.context.wrap_socket(peer, server_side=True)
-            _Session(self, peer).run()
-        except (OSError, ValueError, EOFError):
-            pass
-        finally:
-            peer.close()
+                session.start_tls()
+            session.run()
+        session.file.close()
+        session.peer.close()
 
 
 class _Session:
@@ -66,9 +76,15 @@ class _Session:
         self.host = host
         self.peer = peer
         self.file = peer.makefile("rb")
-        self.tls = host.implicit
+        self.tls = False
         self.login = None
         self.envelope = None
+
+    def start_tls(self):
+        self.file.close()
+        self.peer = self.host.context.wrap_socket(self.peer, server_side=True)
+        self.file = self.peer.makefile("rb")
+        self.tls = True
 
     def say(self, text):
         self.peer.sendall((text + "\r\n").encode())
@@ -106,9 +122,7 @@ class _Session:
             self.say("502 5.5.1 no")
             return
         self.say("220 2.0.0 go")
-        self.peer = self.host.context.wrap_socket(self.peer, server_side=True)
-        self.file = self.peer.makefile("rb")
-        self.tls = True
+        self.start_tls()
 
     def on_auth(self, line):
         words = line.split(" ")
