@@ -23,7 +23,9 @@ struct World {
   World() {
     config.hostname = "mx.corp.example";
     config.domains.emplace_back().name = "corp.example";
-    for (auto* services : {&config.listen.imap, &config.listen.imaps, &config.listen.pop3, &config.listen.pop3s}) *services = {};
+    auto& listen = config.listen;
+    for (auto* services : {&listen.submission, &listen.submissions, &listen.imap, &listen.imaps, &listen.pop3, &listen.pop3s}) *services = {};
+    config.smtp.trusted = {*Network::parse("10.9.0.0/16")};   // something is sent
     config.listen.imaps = {*Endpoint::parse("[::]:993")};
     auto key = signing::make_key("corp.example", "a", signing::Algorithm::ed25519, from_unix(1));
     REQUIRE(key);
