@@ -111,7 +111,8 @@ void Reports::add(store::Delivery& delivery, const QueueState& state, About abou
                   std::string_view message) const {
   mail::Dsn dsn;
   dsn.reporting_mta = hostname_;
-  dsn.to = state.sender;
+  auto sender = directory_.resolve(state.sender);
+  dsn.to = sender.kind == directory::Resolution::Kind::returned ? sender.original : state.sender;   // who wrote knows no other
   dsn.envid = state.envid;
   dsn.id = new_id();
   dsn.arrival = about.arrived;

@@ -254,7 +254,7 @@ Resolution Directory::goes_on(const Domains& domains, std::string_view base, std
 bool Directory::may_send_as(const store::Account& account, std::string_view address) const {
   auto whose = resolve(address);
   if (whose.kind == Resolution::Kind::onward) return whose.account_address == account.address;
-  if (whose.kind == Resolution::Kind::alias) {
+  if (whose.kind == Resolution::Kind::alias && whose.by != Resolution::By::catch_all) {
     auto takers = expand(whose, address).targets;
     return std::any_of(takers.begin(), takers.end(), [&](const Expansion::Target& taker) { return taker.account_address == account.address; });
   }

@@ -33,6 +33,17 @@ std::optional<Reply> refusal(directory::Resolution::Kind kind, const std::string
   return Reply(451, "4.3.0", "Try again later");
 }
 
+// ORCPT for an address that had none and leads to others, RFC 3461 4.2; "" for one that is no ASCII.
+std::string orcpt_of(std::string_view address) {
+  if (!is_ascii(address)) return "";
+  std::string out = "rfc822;";
+  for (char c : address) {
+    if (c > ' ' && c <= '~' && c != '+' && c != '=') out += c;
+    else out += "+" + ascii_uppered(hex(std::string_view(&c, 1)));
+  }
+  return out;
+}
+
 }  // namespace
 
 // Everybody who gets what is sent to an account, an alias, or an address that we made for bounces; or why nobody can.
@@ -48,6 +59,9 @@ std::optional<Reply> Session::find_all(const directory::Resolution& resolved, co
     }
     recipient.forward = std::move(target.forward);
     recipient.keep = target.keep;
+    // Of all addresses the sender knows only this one.
+    bool leads_on = !recipient.given.empty() || !recipient.forward.empty();
+    if (leads_on && recipient.orcpt.empty()) recipient.orcpt = orcpt_of(given.address);
     recipient.groups.clear();
     if (target.kind == Kind::account) {
       auto account = services_.directory->account(recipient.account);

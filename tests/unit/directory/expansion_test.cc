@@ -243,4 +243,8 @@ TEST_CASE("who takes an alias's mail may send in its name, straight or through a
   CHECK(may("ann@corp.example", "Shop+spring@corp.example"));
   CHECK_FALSE(may("bob@corp.example", "sales@corp.example"));
   CHECK_FALSE(may("bob@corp.example", "shop@corp.example"));
+  // A catch-all that is an alias makes nobody everybody.
+  CHECK(world.alias("all@corp.example", {"cid@corp.example"}).empty());
+  CHECK(may("cid@corp.example", "all@corp.example"));
+  CHECK_FALSE(may("cid@corp.example", "whoever@other.example"));
 }

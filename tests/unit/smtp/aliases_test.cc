@@ -60,6 +60,7 @@ TEST_CASE("whom an alias reaches is a recipient of his own, and stage rcpt runs 
   CHECK(envelope[2].address == "far@x.org");
   CHECK(envelope[2].onward == "x.org");
   CHECK(envelope[2].sent_by == "sales@example.test");
+  for (const auto& recipient : envelope) CHECK(recipient.orcpt == "rfc822;Sales@example.test");
   CHECK(world.in("ann@example.test") == 1);
   CHECK(world.in("bob@example.test") == 1);
   auto queue = world.queue();
