@@ -86,7 +86,7 @@ class Postfix:
             file.write(text)
 
     def _run(self, word, check=True):
-        done = subprocess.run([PROGRAM, "-c", os.path.join(self.folder, "conf"), word], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([PROGRAM, "-c", os.path.join(self.folder, "conf"), word], capture_output=True, text=True, timeout=300)
         if check and done.returncode != 0:
             raise AssertionError(f"postfix {word}: {done.stdout}{done.stderr}{self.log()}")
 
