@@ -279,11 +279,12 @@ class Judged(unittest.TestCase):
 
     def test_a_virus_is_held_in_the_senders_mailbox(self):
         text = with_attachment(EICAR.encode()).replace("you@sender.example", "alice@example.test").replace("Subject: attached", "Subject: infected")
+        waiting = self.gateway.json_lines("queue", "list")
         code, said = self.gateway.submit(text, ["bob@example.test", "you@far.example"])
         self.assertEqual(code, 250, said)
         self.assertIn("infected", self.subjects("Held", "alice@example.test"))
         self.assertEqual(self.gateway.folder("Quarantine", "bob@example.test"), [])
-        self.assertEqual(self.gateway.json_lines("queue", "list"), [])
+        self.assertEqual(len(self.gateway.json_lines("queue", "list")), len(waiting))
         done = self.gateway.command("user", "resume", "alice@example.test", "--send", check=True)
         self.assertIn("Still held, because of a virus: 1", done.stdout)
         self.assertIn("infected", self.subjects("Held", "alice@example.test"))
@@ -319,7 +320,7 @@ class Judged(unittest.TestCase):
         self.assertEqual(out["verdict"], "quarantine")
         self.assertEqual([hit["rule"] for hit in out["hits"]], ["outgoing-gtube"])
         self.assertEqual(out["recipients"]["you@far.example"]["folder"], "Held")
-        came_in = self.gateway.json("explain", path, "--ip", "127.0.0.1", "--from", "alice@example.test")
+        came_in = self.gateway.json("explain", path, "--ip", "127.0.0.1", "--from", "")
         self.assertIn("gtube", [hit["rule"] for hit in came_in["hits"]])
 
 
