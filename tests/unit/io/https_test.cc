@@ -1,6 +1,8 @@
 // libcurl on our loop, against a small server over loopback.
 #include "gateway/io/https.h"
 
+#include <optional>
+
 #include "gateway/io/listener.h"
 #include "gateway/io/loop.h"
 #include "gateway/io/socket.h"
@@ -21,7 +23,7 @@ struct Server {
   std::string heard;
   int connections = 0;
   std::shared_ptr<const io::TlsContext> tls;
-  io::Listener listener{std::move(io::listen_on(*Endpoint::parse("127.0.0.1:0")).value())};
+  std::optional<io::Listener> listener;   // only while a loop lives
 
   io::Task<void> speak(io::Stream stream) {
     if (tls) co_await stream.start_tls(tls, in(10s));
@@ -36,7 +38,7 @@ struct Server {
   }
   io::Task<void> serve(io::Loop& loop) {
     for (;;) {
-      auto stream = co_await listener.accept();
+      auto stream = co_await listener->accept();
       ++connections;
       loop.spawn(speak(std::move(stream)), "server");
     }
@@ -53,14 +55,18 @@ struct World {
     server.tls = io::TlsContext::server(directory.path() + "/tls.crt", directory.path() + "/tls.key").value();
     request.host = "mta-sts.example.test";
     request.path = "/policy.txt";
-    request.port = io::local_of(server.listener.fd()).port;
     request.addresses = {*IpAddress::parse("127.0.0.1")};
     request.trust = directory.path() + "/tls.crt";
   }
   io::HttpsAnswer get(std::chrono::milliseconds wait = 20s) {
     io::Loop loop;
+    server.listener.emplace(std::move(io::listen_on(*Endpoint::parse("127.0.0.1:0")).value()));
+    if (request.port == 443) request.port = io::local_of(server.listener->fd()).port;
     loop.spawn(server.serve(loop), "server");
-    return loop.block_on(io::get_https(request, in(wait)));
+    auto answer = loop.block_on(io::get_https(request, in(wait)));
+    loop.end_tasks();
+    server.listener.reset();
+    return answer;
   }
 };
 
