@@ -146,6 +146,16 @@ class Signing(unittest.TestCase):
         self.assertEqual(code, 250, text)
         self.assertEqual([signatures(m) for m in w.gateway.folder("INBOX", "bob@example.test") if b"for bob" in m], [[]])
 
+    def test_what_a_user_submits_is_signed_with_the_fields_that_were_added(self):
+        w = self.world()
+        w.start_signing()
+        code, text = w.gateway.submit("From: Alice <alice@example.test>\r\nTo: ann@corp.test\r\nSubject: submitted\r\n\r\nbody\r\n", to="ann@corp.test")
+        self.assertEqual(code, 250, text)
+        octets = w.sink.one(b"Subject: submitted").message
+        self.assertIn(b"\r\nMessage-ID: ", octets)
+        self.assertEqual(["Date:Date:Message-ID:Message-ID:" in "".join(each.split()) for each in signatures(octets)], [True, True])
+        self.judge(w, [octets])
+
     def test_our_reports_are_signed(self):
         w = self.world()
         w.start_signing()
