@@ -19,8 +19,6 @@ bool is_aligned(std::string_view proved, const std::string& author_domain) {
 }
 
 bool is_proved(const lua::Scene& scene) {
-  // Who has logged in may only write under his own addresses.
-  if (!scene.client.login.empty()) return iequals(scene.client.login, scene.author);
   if (scene.dmarc == nullptr) return false;
   if (scene.dmarc->result != DmarcResult::none) return scene.dmarc->result == DmarcResult::pass;
   auto domain = domain_of(scene.author);
