@@ -18,6 +18,11 @@ bool is_id(std::string_view text) {
   return !text.empty() && text.size() <= 32 && std::all_of(text.begin(), text.end(), [](char c) { return is_alpha(c) || is_digit(c); });
 }
 
+// 3.2: of any field.
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= 32 && std::all_of(text.begin(), text.end(), [](char c) { return is_alpha(c) || is_digit(c) || c == '_' || c == '-' || c == '.'; });
+}
+
 // "v=STSv1; id=...;" with further fields that mean nothing to us.
 std::optional<std::string> id_of(std::string_view record) {
   std::optional<std::string> id;
@@ -107,10 +112,12 @@ Result<StsPolicy> parse_sts_policy(std::string_view text) {
     line = trimmed(line);
     if (line.empty()) continue;
     auto colon = line.find(':');
-    if (colon == std::string_view::npos || colon > 32 || line.size() > kMaxLine) return Error("the line \"" + printable(line, 80) + "\" is no \"key: value\"");
-    auto taken = fields.take(trimmed(line.substr(0, colon)), trimmed(line.substr(colon + 1)));
+    if (colon == std::string_view::npos || !is_name(trimmed(line.substr(0, colon))) || line.size() > kMaxLine) return Error("the line \"" + printable(line, 80) + "\" is no \"key: value\"");
+    auto name = trimmed(line.substr(0, colon));
+    auto value = trimmed(line.substr(colon + 1));
+    auto taken = fields.take(name, value);
     if (!taken) return taken.error();
-    fields.policy.lines.push_back(printable(line, kMaxKept));
+    fields.policy.lines.push_back(printable(std::string(name) + ": " + std::string(value), kMaxKept));
   }
   auto done = fields.finish();
   if (!done) return done.error();

@@ -72,6 +72,7 @@ TEST_CASE("a year is the longest time") {
 TEST_CASE("what is no policy is told why") {
   CHECK(mistake_in("") == "its version is not STSv1");
   CHECK(mistake_in("<html>hello</html>").find("is no \"key: value\"") != std::string::npos);
+  CHECK(mistake_in(kSound + "\xff\xffmx: a.example\n").find("is no \"key: value\"") != std::string::npos);
   CHECK(mistake_in("version: STSv2\nmode: none\nmax_age: 1\n") == "its version is not STSv1");
   CHECK(mistake_in("version: STSv1\nmode: Enforce\nmx: a.example\nmax_age: 1\n") == "its mode is neither enforce nor testing nor none");
   CHECK(mistake_in("version: STSv1\nmode: enforce\nmax_age: 1\n") == "it names no mx");
