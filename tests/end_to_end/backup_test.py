@@ -80,7 +80,7 @@ class Reader(threading.Thread):
             client = self.gateway.imap(BOB)
             while not self.stop.is_set():
                 client.select("INBOX")
-                client.store("1:20", "+FLAGS", r"(\Seen $Work)")
+                client.uid("STORE", "1:20", "+FLAGS", r"(\Seen $Work)")   # numbers of none are no mistake then
                 client.append("Trash", r"(\Deleted)", None, b"Subject: rubbish\r\n\r\n" + b"x" * 5000)
                 client.select("Trash")
                 client.expunge()
