@@ -59,7 +59,7 @@ class Administration(unittest.TestCase):
         self.assertRegex(self.gateway.log_text(), r'event=imap.end .*why="too many errors"')
 
     def test_a_reload_names_what_waits_for_a_restart(self):
-        for name in ("imaps", "pop3s"):   # they would not be without
+        for name in ("submissions", "imaps", "pop3s"):   # they would not be without
             self.edit(f'{name} = ["127.0.0.1:{self.gateway.ports[name]}"]', f"{name} = []")
         self.edit(f'certificate = "{self.gateway.path("tls.crt")}"\nkey = "{self.gateway.path("tls.key")}"',
                   'certificate = ""\nkey = ""')
