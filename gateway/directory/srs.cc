@@ -69,7 +69,8 @@ bool Srs::is_ours(std::string_view given, std::string_view text) const {
 
 std::optional<mail::Path> Srs::rewritten(const mail::Path& sender, std::string_view domain, Time now) const {
   if (sender.is_null()) return sender;
-  if (sender.is_literal()) return std::nullopt;   // nobody could tell where it ends
+  // Nobody could tell where a literal ends, nor what an empty local part was.
+  if (sender.is_literal() || sender.local.empty()) return std::nullopt;
   mail::Path out;
   out.domain = domain;
   std::string tail;
