@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <thread>
 
 #include "gateway/backup/take.h"
 #include "gateway/store/kv.h"
@@ -50,7 +51,8 @@ class Renewal {
     auto counters = value.value[0] ? store::decode_counters(*value.value[0]) : std::optional<store::Counters>(store::Counters());
     if (!counters) return Error("the row of counters of the backup is damaged");
     // As for a new mailbox: above all before, and from the clock above those of the time that is lost.
-    next_ = std::max<std::uint32_t>(counters->last_uidvalidity + 1, static_cast<std::uint32_t>(to_unix(Clock::system().now())));
+    const Time began = Clock::system().now();
+    next_ = std::max<std::uint32_t>(counters->last_uidvalidity + 1, static_cast<std::uint32_t>(to_unix(began)));
     auto changed = change_each(rows_, 'x', [this](const store::KvRow& row, store::KvBatch& batch) { return mailbox(row, batch); });
     if (changed) changed = change_each(rows_, 'q', [this](const store::KvRow& row, store::KvBatch& batch) { return entry(row, batch); });
     if (changed) changed = change_each(rows_, 'a', [this](const store::KvRow&, store::KvBatch&) {
@@ -61,7 +63,11 @@ class Renewal {
     counters->last_uidvalidity = next_ - 1;
     store::KvBatch batch;
     batch.put(std::string(store::kCountersKey), store::encode(*counters));
-    return rows_.write(batch);
+    if (auto written = rows_.write(batch); !written) return written;
+    // The next restore knows nothing of this one but the clock: it must not begin in the same second.
+    const auto left = from_unix(to_unix(began) + 1) - Clock::system().now();
+    std::this_thread::sleep_for(std::min<Time::duration>(left, std::chrono::seconds(1)));
+    return {};
   }
 
  private:
