@@ -131,6 +131,20 @@ std::string prefix_of(const OnwardCopy& copy, const Judged& message, std::size_t
   return ours + message.signatures;
 }
 
+void add_journals(const Judged& message, const PlanAccounts& accounts, const std::string& hostname, Item& body, Onwards& onwards) {
+  for (const auto& journal : accounts.journals) {
+    if (journal.account == 0) {
+      onwards.add(journal.onward, journal_prefix(message, hostname) + message.signatures);
+      continue;
+    }
+    Target kept;
+    kept.account = journal.account;
+    kept.use = SpecialUse::inbox;
+    kept.header_prefix = "Return-Path: <" + message.sender.address + ">\r\n" + journal_prefix(message, hostname);
+    body.targets.push_back(std::move(kept));
+  }
+}
+
 }  // namespace
 
 Octets record_of(const Octets& received, const std::string& hostname) {
@@ -198,6 +212,7 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
     sent.flags.system = store::flag::seen;
     body.targets.push_back(std::move(sent));
   }
+  add_journals(message, accounts, hostname, body, onwards);
   if (!body.targets.empty()) describe(body);
   body.onward = onwards.take();
   delivery.items.push_back(std::move(body));
