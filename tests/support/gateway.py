@@ -69,6 +69,17 @@ def free_ports(names):
     return {name: next(port for port in candidates if _claim(port)) for name in names}
 
 
+def wait_for(what, timeout=90):
+    """The first value of what() that counts as true."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        value = what()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"{what} never came true")
+
+
 class Gateway:
     def __init__(self, zone=None, users=("alice@example.test", "bob@example.test"), config="", sections=None, rules=None,
                  rule_files=None, antivirus=True, program=POSTERN, start=True, dns="server", environment=None, keep=False):
