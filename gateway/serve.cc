@@ -210,7 +210,8 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.main.spawn(shared.ledger->keep(), "sent");
   shared.main.spawn(shared.recipients.keep(*shared.store), "recipients");
   admin::DkimKeeper keeper({shared.config, *shared.store, shared.keys, *shared.directory, shared.workers,
-                            [&shared]() -> std::unique_ptr<dns::Resolver> { return std::make_unique<admin::FreshResolver>(shared.config); }});
+                            [&shared]() -> std::unique_ptr<dns::Resolver> { return std::make_unique<admin::FreshResolver>(shared.config); },
+                            shared.deliverer.get()});
   shared.main.spawn(keeper.run(), "dkim");
   shared.main.spawn(shared.directory->keep_keys(), "keys");
   shared.judging->antivirus.start();

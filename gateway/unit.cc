@@ -103,13 +103,11 @@ io::Task<void> Unit::turn_away(Protocol protocol, io::Stream stream, std::string
 }
 
 void Unit::tell_postmaster(const filters::lua::RuleInfo& rule, const std::string& reason) {
-  auto postmaster = shared_.directory->resolve("postmaster");
-  if (!postmaster.found()) return;
   std::string text = "The rule \"" + rule.name + "\" at " + rule.at() + " was switched off because it fails:\r\n\r\n  " + reason +
                      "\r\n\r\nMail is judged without it, and each message says so, until the rules are loaded\r\n"
                      "anew: mend the file, and it is read again by itself.\r\n";
-  auto delivery = delivery::note_to(postmaster.account, shared_.config.hostname, "Rule \"" + rule.name + "\" is switched off", text);
-  loop_.spawn(delivery::store_note(*shared_.store, std::move(delivery)), "note");
+  auto note = delivery::note_to_postmaster(*shared_.directory, shared_.config.hostname, "Rule \"" + rule.name + "\" is switched off", text);
+  loop_.spawn(shared_.deliverer->note(std::move(note)), "note");
 }
 
 }  // namespace postern

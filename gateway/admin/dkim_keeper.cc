@@ -105,17 +105,22 @@ io::Task<void> DkimKeeper::rotate(Time now) {
 io::Task<void> DkimKeeper::apply(signing::Changes changes) {
   if (changes.empty()) co_return;
   for (const auto& key : changes.put) log_change(key);
-  auto changed = co_await parts_.keys.change(parts_.store, std::move(changes.put), std::move(changes.erase), mail(changes.notes));
+  // Into his INBOX in the same commit; what goes on to his server, after it.
+  std::vector<store::Item> here, onward;
+  for (auto& item : mail(changes.notes)) (item.onward.empty() ? here : onward).push_back(std::move(item));
+  auto changed = co_await parts_.keys.change(parts_.store, std::move(changes.put), std::move(changes.erase), std::move(here));
   if (!changed) log::error("dkim.keys", {{"what", changed.error().text}});
+  if (!changed || onward.empty() || parts_.deliverer == nullptr) co_return;
+  store::Delivery notes;
+  notes.items = std::move(onward);
+  co_await parts_.deliverer->note(std::move(notes));
 }
 
 std::vector<store::Item> DkimKeeper::mail(const std::vector<signing::Note>& notes) const {
   std::vector<store::Item> out;
-  auto postmaster = parts_.directory.resolve("postmaster");
   for (const auto& note : notes) {
     log::info("dkim.note", {{"subject", note.subject}});
-    if (!postmaster.found()) continue;
-    auto message = delivery::note_to(postmaster.account, parts_.config.hostname, note.subject, note.text);
+    auto message = delivery::note_to_postmaster(parts_.directory, parts_.config.hostname, note.subject, note.text);
     for (auto& item : message.items) out.push_back(std::move(item));
   }
   return out;

@@ -7,6 +7,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/config/config.h"
+#include "gateway/delivery/deliverer.h"
 #include "gateway/directory/directory.h"
 #include "gateway/dns/resolver.h"
 #include "gateway/io/task.h"
@@ -28,6 +29,7 @@ class DkimKeeper {
     const directory::Directory& directory;
     io::WorkerPool& workers;
     std::function<std::unique_ptr<dns::Resolver>()> resolver;   // a new one with an empty cache
+    delivery::Deliverer* deliverer = nullptr;   // of notes that leave the house
   };
   explicit DkimKeeper(Parts parts) : parts_(std::move(parts)) {}
   DkimKeeper(const DkimKeeper&) = delete;

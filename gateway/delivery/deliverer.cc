@@ -116,7 +116,9 @@ std::vector<JournalCopy> Deliverer::journals_of(Judged& message) const {
     }
     if (out.size() > before) continue;
     note_lost_journal(message, address);
-    if (auto postmaster = directory_.resolve("postmaster"); postmaster.found()) out.push_back(journal_to(postmaster.account, "", ""));
+    auto postmaster = directory_.resolve("postmaster");
+    if (postmaster.found()) out.push_back(journal_to(postmaster.account, "", ""));
+    if (postmaster.kind == directory::Resolution::Kind::onward) out.push_back(journal_to(0, postmaster.domain, directory_.postmaster_address()));
   }
   return out;
 }
@@ -279,12 +281,7 @@ io::Task<Result<SendLedger::Counted>> Deliverer::count(Judged& message, const st
 }
 
 void Deliverer::tell_postmaster(const Judged& message, const SendLedger::Counted& counted, store::Delivery& delivery) const {
-  auto postmaster = directory_.resolve("postmaster");
-  if (!postmaster.found()) {
-    log::error("submission.stopped", {{"message", message.id}, {"what", "nobody takes postmaster's mail now, so nobody is told"}});
-    return;
-  }
-  auto note = stop_note(postmaster.account, message, counted.over, hostname_);
+  auto note = stop_note(directory_, message, counted.over, hostname_);
   for (auto& item : note.items) delivery.items.push_back(std::move(item));
 }
 
@@ -365,6 +362,12 @@ void Deliverer::tell(std::vector<Queued> queued, const store::Delivered& deliver
     for (auto id : ids) queued[next++].id = id;
   }
   if (tell_) tell_(std::move(queued));
+}
+
+io::Task<void> Deliverer::note(store::Delivery note) {
+  if (note.items.empty()) co_return;
+  auto stored = co_await store_and_tell(std::move(note));
+  if (!stored.ok()) log::error("note.not_stored", {{"what", stored.text}});
 }
 
 io::Task<void> Deliverer::record(std::shared_ptr<const Judged> message, std::string reply) {

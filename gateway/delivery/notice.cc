@@ -1,10 +1,11 @@
-// The notice in place of a virus.
+// The notice in place of a virus, and notes to the postmaster.
 #include "gateway/delivery/notice.h"
 
 #include "gateway/base/log.h"
 #include "gateway/base/random.h"
 #include "gateway/base/text.h"
 #include "gateway/delivery/headers.h"
+#include "gateway/delivery/queue_state.h"
 #include "gateway/mail/envelope.h"
 #include "gateway/mail/headers.h"
 #include "gateway/mail/mime.h"
@@ -57,31 +58,42 @@ std::string virus_notice(const Judged& message, std::size_t recipient, const std
   return out;
 }
 
-store::Delivery note_to(store::AccountId account, const std::string& hostname, const std::string& subject, const std::string& text) {
+store::Delivery note_to_postmaster(const directory::Directory& directory, const std::string& hostname, const std::string& subject,
+                                   const std::string& text) {
+  using Kind = directory::Resolution::Kind;
+  auto postmaster = directory.resolve("postmaster");
+  if (!postmaster.found() && postmaster.kind != Kind::onward) {
+    log::error("note.lost", {{"subject", subject}, {"what", "nobody takes postmaster's mail now, so nobody is told"}});
+    return {};
+  }
   auto id = new_id();
   auto now = Clock::system().now();
-  std::string out = "Return-Path: <>\r\nFrom: Mail gateway <postmaster@" + hostname + ">\r\nTo: postmaster@" + hostname + "\r\n";
+  std::string out = "From: Mail gateway <postmaster@" + hostname + ">\r\nTo: postmaster@" + hostname + "\r\n";
   out += "Date: " + rfc5322_date(now) + "\r\nMessage-ID: <" + id + "@" + hostname + ">\r\nSubject: " + printable(subject) + "\r\n";
   out += "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n";
   out += "Content-Transfer-Encoding: 8bit\r\n\r\n" + text;
   store::Item item;
   item.id = id;
-  item.parts = mail::serialize(mail::parse(out));
-  item.envelope = mail::envelope_of(out);
   item.internal_date = now;
+  if (postmaster.kind == Kind::onward) {
+    auto address = directory.postmaster_address();
+    QueueState state;
+    state.recipients.push_back({address, postmaster.account_address, ""});
+    auto& onward = item.onward.emplace_back();
+    onward.destination = address.substr(address.rfind('@') + 1);
+    onward.state = encode(state);
+  } else {
+    item.parts = mail::serialize(mail::parse(out));
+    item.envelope = mail::envelope_of(out);
+    auto& target = item.targets.emplace_back();
+    target.account = postmaster.account;
+    target.use = store::SpecialUse::inbox;
+    target.header_prefix = "Return-Path: <>\r\n";
+  }
   item.pieces.emplace_back(std::move(out));
-  store::Target target;
-  target.account = account;
-  target.use = store::SpecialUse::inbox;
-  item.targets.push_back(std::move(target));
   store::Delivery delivery;
   delivery.items.push_back(std::move(item));
   return delivery;
-}
-
-io::Task<void> store_note(store::Store& store, store::Delivery note) {
-  auto stored = co_await store.deliver(std::move(note));
-  if (!stored.ok()) log::error("note.not_stored", {{"what", stored.text}});
 }
 
 }  // namespace postern::delivery

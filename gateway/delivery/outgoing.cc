@@ -117,7 +117,7 @@ void hold_outgoing(Judged& message, const std::string& why) {
   }
 }
 
-store::Delivery stop_note(store::AccountId postmaster, const Judged& message, const std::string& why, const std::string& hostname) {
+store::Delivery stop_note(const directory::Directory& directory, const Judged& message, const std::string& why, const std::string& hostname) {
   auto login = printable(message.client.login, 320);
   std::string text = login + " may send no more: " + printable(why, 500) + ".\r\n\r\n";
   text += "The message that was too much (" + message.id + ", from " + message.client.ip.to_string() + ") and what was on its way\r\n";
@@ -129,7 +129,7 @@ store::Delivery stop_note(store::AccountId postmaster, const Judged& message, co
   text += "If he may send what is held:\r\n\r\n";
   text += "  postern user resume " + login + " --send\r\n\r\n";
   text += "The limits are in [submission] of the configuration, and for one user in\r\n[submission.users.\"" + login + "\"].\r\n";
-  return note_to(postmaster, hostname, "Sending by " + login + " was stopped", text);
+  return note_to_postmaster(directory, hostname, "Sending by " + login + " was stopped", text);
 }
 
 }  // namespace postern::delivery

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gateway/delivery/plan.h"
+#include "gateway/directory/directory.h"
 #include "gateway/store/types.h"
 
 // Messages of our own users that are held on their way out, in the sender's mailbox Held.
@@ -24,6 +25,6 @@ std::optional<Judged> decode_outgoing(std::string_view text);
 void hold_outgoing(Judged& message, const std::string& why);
 
 // To the postmaster: `login` may send no more, and what to do.
-store::Delivery stop_note(store::AccountId postmaster, const Judged& message, const std::string& why, const std::string& hostname);
+store::Delivery stop_note(const directory::Directory& directory, const Judged& message, const std::string& why, const std::string& hostname);
 
 }  // namespace postern::delivery

@@ -78,11 +78,11 @@ io::Task<void> Undeliverable::add_copies(store::Delivery& delivery, const store:
 // One for all that one host refuses in some hours: the mailbox of a postmaster is no log.
 void Undeliverable::add_note(store::Delivery& delivery, const store::QueueEntry& entry, const QueueState& state, const std::vector<Fate>& failed) {
   if (told_.size() >= kMaxTold) told_.clear();
+  // A note that could not be handed on itself lies in his quarantine then; another one would go the same way.
+  if (state.sender.empty() && failed.front().who.address == directory_.postmaster_address()) return;
   auto& until = told_[entry.destination];
   if (until > in(0s)) return;
   until = in(kNoteEvery);
-  auto postmaster = directory_.resolve("postmaster");
-  if (!postmaster.found()) return;
   std::string text = "Mail for " + printable(entry.destination) + " could not be handed on.  It is not lost: each copy lies in its\r\n"
                      "recipient's quarantine, class undeliverable, or in yours where the recipient has\r\nno account here.  Its sender was not told, " +
                      std::string(untold(state)) + ".\r\n\r\n  Message:   " + entry.message_id + "\r\n";
@@ -90,7 +90,7 @@ void Undeliverable::add_note(store::Delivery& delivery, const store::QueueEntry&
     text += "  Recipient: " + printable(failed[i].who.address, 300) + "\r\n  Why:       " + printable(failed[i].why, 600) + "\r\n";
   }
   text += "\r\nWhat else fails for this domain in the next six hours is in the log\r\n(event=queue.failed) and in \"postern quarantine list\".\r\n";
-  auto note = note_to(postmaster.account, hostname_, "Mail for " + entry.destination + " could not be handed on", text);
+  auto note = note_to_postmaster(directory_, hostname_, "Mail for " + entry.destination + " could not be handed on", text);
   for (auto& item : note.items) delivery.items.push_back(std::move(item));
 }
 

@@ -111,6 +111,9 @@ io::Task<Status> Directory::set_forward(std::string account, Forward forward) {
   if (!store_.account(account)) {
     co_return Status(Error(account + " is no account; `postern alias add " + account + "` sends its mail on"));
   }
+  if (resolve(account).kind == Resolution::Kind::onward) {   // it would be kept and never asked
+    co_return Status(Error("mail for " + account + " goes on to its own server: forward it there, or let `postern alias add " + account + "` name all who get it instead"));
+  }
   Edit edit;
   edit.of = Edit::Of::forward;
   edit.address = account;

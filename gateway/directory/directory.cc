@@ -92,6 +92,11 @@ std::shared_ptr<const Directory::Domains> Directory::current() const {
 
 std::vector<std::string> Directory::domains() const { return current()->names; }
 
+std::string Directory::postmaster_address() const {
+  auto domains = current();
+  return domains->postmaster.empty() ? "postmaster@" + domains->names.front() : domains->postmaster;
+}
+
 bool Directory::is_ours(std::string_view domain) const {
   auto name = mail::domain_to_ascii(domain);
   return name && current()->catch_all.contains(*name);

@@ -115,6 +115,10 @@ class Directory {
   // The aliases and forwards that name it.
   std::vector<std::string> named_by(std::string_view address) const;
 
+  // Where our own notes to the postmaster go when the mail of his domain goes on: the configured address, or
+  // postmaster@ the first domain.
+  std::string postmaster_address() const;
+
   bool is_ours(std::string_view domain) const;
   // A-label form, in the order of the configuration; at least one.
   std::vector<std::string> domains() const;

@@ -12,6 +12,7 @@ import unittest
 
 import postfix
 from gateway import GTUBE, PASSWORD, Gateway, free_ports, message, wait_for
+from smtp_sink import Sink
 
 USERS = ("carol", "dave", "erin")
 UNPROVED = {"unproved.example A": "198.51.100.7"}   # takes mail, and says nothing of who may send it
@@ -233,6 +234,37 @@ class Down(unittest.TestCase):
             self.assertIn("longest time", row["reason"])
             wait_for(lambda: not gateway.json_lines("queue", "list"))
             self.assertEqual(gateway.json("status")["queue"]["failed"], 1)
+
+
+class Postmaster(unittest.TestCase):
+    """Where the first domain's mail goes on, so do our notes to its postmaster."""
+
+    def gateway_before(self, sink, config=""):
+        gateway = Gateway(config=config, sections={'domains."example.test"': f'deliver = "smtp://127.0.0.1:{sink.port}"', "queue": 'retry = ["1s"]\nexpire = "3s"',
+                                                   "submission": "messages_per_hour = 1"})
+        self.addCleanup(gateway.close)
+        return gateway
+
+    def stop_alice(self, gateway):
+        for subject in ("one", "two"):
+            code, text = gateway.submit(message(subject=subject, sender="alice@example.test"), ["bob@example.test"])
+            self.assertEqual(code, 250, text)
+        gateway.wait_log("event=submission.stopped")
+
+    def test_he_is_told_whom_the_limits_stopped(self):
+        for config, address in (("", "postmaster@example.test"), ('postmaster = "boss@example.test"', "boss@example.test")):
+            with self.subTest(config), Sink() as sink:
+                self.stop_alice(self.gateway_before(sink, config))
+                note = sink.one(b"Subject: Sending by alice@example.test was stopped")
+                self.assertEqual((note.sender, note.recipients), ("", [address]))
+
+    def test_a_note_that_his_server_refuses_lies_in_his_quarantine(self):
+        with Sink(refused=["postmaster@example.test"]) as sink:
+            gateway = self.gateway_before(sink)
+            self.stop_alice(gateway)
+            row = wait_for(lambda: gateway.json_lines("quarantine", "list", "--user", "postmaster@example.test"))[0]
+            self.assertEqual((row["class"], row["subject"]), ("undeliverable", "Sending by alice@example.test was stopped"))
+            self.assertEqual(gateway.json_lines("queue", "list"), [])
 
 
 class Outward(unittest.TestCase):

@@ -189,6 +189,15 @@ TEST_CASE("a forward to outside leaves the owner in place, one to inside does no
   CHECK(world.leads_to("sales@corp.example") == Words{"bob@corp.example > far@x.org (keep)", "cid@corp.example"});
 }
 
+TEST_CASE("whose mail goes on to its own server cannot have it forwarded here") {
+  World world;
+  world.store.add("eve@behind.example");
+  CHECK(world.forward("eve@behind.example", {"far@x.org"}).find("goes on to its own server") != std::string::npos);
+  CHECK(world.directory.addresses()->forwards.empty());
+  CHECK(world.alias("eve@behind.example", {"far@x.org"}) == "");
+  CHECK(world.leads_to("eve@behind.example") == Words{"far@x.org by eve@behind.example"});
+}
+
 TEST_CASE("whose forwards lead only to himself keeps his mail") {
   World world;
   Forward to_bob{{"bob@corp.example"}, false};
