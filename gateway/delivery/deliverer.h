@@ -60,6 +60,9 @@ class Deliverer {
   // Fills in the signatures of a message that goes on, if it is of a user or a trusted server and has none yet.
   io::Task<void> sign(Judged& message);
 
+  // A delivery of our own, made by own_item() say: what goes on is signed, and the queue hears of it.
+  io::Task<store::Change> send_own(store::Delivery delivery);
+
   // The trace of a message that was refused or deferred; a failure is logged, the refusal stands.
   io::Task<void> record(std::shared_ptr<const Judged> message, std::string reply);
 
