@@ -97,6 +97,7 @@ io::Task<json> run_digest_command(Context& context, json request) {
   if (!prepared) co_return failure(prepared.error().text);
   const auto& mail = prepared->mail;
   auto count = mail.lines.size() + mail.more;
+  log::info("quarantine.access", {{"user", *address}, {"messages", std::to_string(count)}, {"command", "digest"}, {"by", "administrator"}});
   json answer{{"ok", true}, {"user", *address}, {"new", count}};
   answer["text"] = count > 0 ? delivery::digest_text(mail) : "";
   co_return answer;

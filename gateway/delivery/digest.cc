@@ -192,7 +192,9 @@ io::Task<Result<std::size_t>> Digests::send_to_all(Time due) {
   auto accounts = parts_.store.accounts();
   for (const auto& account : accounts) {
     auto quarantine = parts_.store.mailbox(account.id, store::SpecialUse::quarantine);
-    bool user = account.address.find('@') != std::string::npos;
+    auto at = account.address.find('@');
+    // Of a domain that is not ours any more the mail would go to whoever has it now, and the tokens with it.
+    bool user = at != std::string::npos && parts_.directory.is_ours(account.address.substr(at + 1));
     if (!user || !quarantine || quarantine->messages == 0) continue;
     Busy busy(busy_, account.id);
     if (!busy.alone()) continue;   // the administrator sends it this very moment

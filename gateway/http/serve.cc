@@ -64,7 +64,8 @@ io::Task<void> serve_one(io::Stream& stream, Handle handle, ServeLimits limits, 
   std::string octets = wire(answer, without_body);
   co_await stream.write(octets, in(limits.answer));
   co_await stream.shutdown(in(1s));
-  if (refused) co_await drain(stream);
+  bool unread = refused || !stream.is_quiet();
+  if (unread) co_await drain(stream);
 }
 
 }  // namespace postern::http

@@ -45,7 +45,7 @@ io::Task<std::optional<Reply>> Session::release_held() {
   auto wanted = transaction_->releases;
   std::size_t released = 0;
   for (const auto& each : wanted) {
-    auto done = co_await services_.releases->release(each, "mail", client_.ip.to_string());
+    auto done = co_await services_.releases->release(each, "mail", origin().ip.to_string());
     // Sent again, it finds the ones that were released gone, which is no mistake.
     if (done.kind == delivery::LinkReleases::Done::Kind::failed) co_return Reply(451, "4.3.0", "This cannot be released now, try again later");
     if (done.kind == delivery::LinkReleases::Done::Kind::released) ++released;

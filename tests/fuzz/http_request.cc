@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (request.method.empty() || !request.path.starts_with('/') || request.fields.size() > http::kMaxFields) std::abort();
     if (request.path.find_first_of(" \r\n\t?") != std::string::npos) std::abort();
     for (const auto& [name, value] : request.fields) {
-      if (name.empty() || (name + value).find_first_of("\r\n\0") != std::string::npos) std::abort();
+      if (name.empty() || (name + value).find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) std::abort();
     }
   }
   http::Request form;
