@@ -210,6 +210,22 @@ class Digest(Base):
         self.assertEqual(self.curl(link)[0], 200)
         self.assertIn("Released", self.curl(link, "--data", "do=yes")[2])
 
+    def test_whenever_the_program_is_killed_each_message_stands_in_one_digest(self):
+        subjects = [f"gtube kill {number}" for number in range(6)]
+        for number, subject in enumerate(subjects):
+            self.hold(subject, to=BOB)
+            command = subprocess.Popen([self.gateway.program, "--config", self.gateway.path("postern.toml"), "quarantine", "digest", BOB, "--now"],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.02 * number)
+            self.gateway.stop(9)
+            command.wait(60)
+            self.gateway.start()
+        self.gateway.command("quarantine", "digest", BOB, "--now", check=True)
+        mails = [email.message_from_bytes(octets, policy=email.policy.default) for octets in self.gateway.folder("INBOX", BOB)]
+        told = [subject for mail in mails if mail["Auto-Submitted"] for subject in self.offers(mail)]
+        for subject in subjects:
+            self.assertEqual(told.count(subject), 1, told)
+
     def test_who_is_invited_sets_his_password_once(self):
         self.gateway.command("user", "add", "carol@example.test", "--password-stdin", input="first password\n", check=True)
         link = self.gateway.command("user", "invite", "carol@example.test", check=True).stdout.strip()

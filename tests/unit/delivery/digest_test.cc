@@ -310,6 +310,23 @@ TEST_CASE("who is in none of our domains any more hears nothing: his mail would 
   CHECK(w.queued.empty());
 }
 
+TEST_CASE("a full disk puts the digest off and loses nothing of it") {
+  World w;
+  w.due();
+  w.hold("one");
+  w.options.low_space_octets = 1ULL << 62;
+  w.restart();
+  w.at(13, 0);
+  for (int i = 0; i < 2; ++i) CHECK_FALSE(w.run(w.digests->send_due()));
+  CHECK(w.inbox() == 0);
+  w.options.low_space_octets = 0;
+  w.restart();
+  w.at(16, 0);
+  CHECK(w.due() == 1);
+  CHECK(w.due() == 0);
+  CHECK(has(w.newest(), "one"));
+}
+
 TEST_CASE("no time of day, no digest") {
   World w;
   w.due();
