@@ -20,6 +20,8 @@ struct CommandLine {
   admin::ExplainArguments explain;
   admin::SpfArguments spf;
   admin::UserArguments user;
+  admin::InviteArguments invite;
+  admin::DigestArguments digest;
   admin::AliasArguments alias;
   admin::ForwardArguments forward;
   admin::QuarantineArguments quarantine;
@@ -109,6 +111,11 @@ void add_user(CLI::App& app, CommandLine& line) {
   auto* resume = of_user("resume", "Let a user send again who was stopped");
   auto* send = resume->add_flag("--send", line.user.send, "Send what is held in his mailbox Held");
   resume->add_flag("--discard", line.user.discard, "Move what is held to his Trash")->excludes(send);
+  auto* invite = add(*user, "invite", "Print, or send, a link with which a user sets his password");
+  invite->add_option("ADDRESS", line.invite.address, "user@domain; whose mail goes on gets an account for his quarantine")->required();
+  invite->add_flag("--send", line.invite.send, "Send it to the user instead, at the server that has his mail");
+  invite->add_option("--to", line.invite.to, "Send it to this address instead");
+  invite->callback([&line] { line.run = [&line] { return admin::invite_command(line.global, line.invite); }; });
   of_user("lists", "Show whom a user always allows and whom he blocks");
   auto* list = add(*user, "list", "List the mailboxes, and who may send no more");
   list->callback([&line] {
@@ -185,6 +192,11 @@ void add_quarantine(CLI::App& app, CommandLine& line) {
       line.run = [&line] { return admin::quarantine_command(line.global, line.quarantine); };
     });
   }
+  auto* digest = add(*quarantine, "digest", "What is new in a user's quarantine, as the digest mail would tell him");
+  digest->add_option("USER", line.digest.user, "user@domain")->required();
+  auto* now = digest->add_flag("--now", line.digest.now, "Send it to him now");
+  digest->add_flag("--print", line.digest.print, "Only print it, with links that work; this is the default")->excludes(now);
+  digest->callback([&line] { line.run = [&line] { return admin::digest_command(line.global, line.digest); }; });
   add_senders(*quarantine, line);
 }
 

@@ -52,12 +52,27 @@ Result<std::vector<std::vector<Socket>>> bind_for_loops(config::Listen& listen, 
   return out;
 }
 
-Status listen_on_all(const std::vector<std::vector<Socket>>& sockets, const io::Fd& admin_socket) {
+Result<std::vector<io::Fd>> bind_links(config::Listen& listen) {
+  std::vector<io::Fd> out;
+  for (auto& endpoint : listen.links) {
+    auto fd = io::bind_to(endpoint);
+    if (!fd) return fd.error();
+    endpoint.port = io::local_of(fd->get()).port;
+    out.push_back(std::move(*fd));
+  }
+  return out;
+}
+
+Status listen_on_all(const std::vector<std::vector<Socket>>& sockets, const io::Fd& admin_socket, const std::vector<io::Fd>& link_sockets) {
   for (const auto& of_loop : sockets) {
     for (const auto& socket : of_loop) {
       auto listening = io::start_listening(socket.fd);
       if (!listening) return listening;
     }
+  }
+  for (const auto& socket : link_sockets) {
+    auto listening = io::start_listening(socket);
+    if (!listening) return listening;
   }
   return admin_socket.valid() ? io::start_listening(admin_socket) : Status();
 }

@@ -22,8 +22,11 @@ admin::Service service_of(Protocol protocol);
 // A set of bound sockets for each loop.  Port 0 in `listen` becomes the port that was found.
 Result<std::vector<std::vector<Socket>>> bind_for_loops(config::Listen& listen, std::size_t loops);
 
+// Those of [listen] links, which one loop serves.  Likewise with port 0.
+Result<std::vector<io::Fd>> bind_links(config::Listen& listen);
+
 // The ports are bound while we may still be root, but nobody is let in before the store is ours: SO_REUSEPORT
 // would give a second server its share of the first one's connections.
-Status listen_on_all(const std::vector<std::vector<Socket>>& sockets, const io::Fd& admin_socket);
+Status listen_on_all(const std::vector<std::vector<Socket>>& sockets, const io::Fd& admin_socket, const std::vector<io::Fd>& link_sockets);
 
 }  // namespace postern

@@ -50,7 +50,7 @@ bool same_endpoints(const std::vector<Endpoint>& in_force, const std::vector<End
 bool same_ports(const config::Listen& old, const config::Listen& now) {
   auto same = [&](auto services) { return same_endpoints(old.*services, now.*services); };
   return same(&config::Listen::smtp) && same(&config::Listen::submission) && same(&config::Listen::submissions) && same(&config::Listen::lmtp) && same(&config::Listen::imap) && same(&config::Listen::imaps) &&
-         same(&config::Listen::pop3) && same(&config::Listen::pop3s) && old.admin == now.admin;
+         same(&config::Listen::pop3) && same(&config::Listen::pop3s) && same(&config::Listen::links) && old.admin == now.admin;
 }
 
 // Names what a reload cannot change.
@@ -64,6 +64,7 @@ std::string restart_needed(const config::Config& old, const config::Config& now)
   look("rules", old.rules == now.rules);
   look("user", old.user == now.user && old.group == now.group);
   look("[listen]", same_ports(old.listen, now.listen));
+  look("public_url", old.public_url == now.public_url);
   look("[dns]", old.dns.servers == now.dns.servers && old.dns.timeout == now.dns.timeout && old.dns.validating == now.dns.validating);
   look("[tls] certificate", !old.tls.configured() || now.tls.configured());   // sessions may be on their way into TLS
   look("[tls] trust", old.tls.trust == now.tls.trust);
@@ -115,6 +116,8 @@ void put_in_force(Shared& shared, config::Config now) {
   shared.config.postmaster = std::move(now.postmaster);
   shared.config.queue = std::move(now.queue);
   shared.config.quarantine = now.quarantine;
+  shared.config.digest = std::move(now.digest);
+  shared.config.language = now.language;
   shared.config.dkim = now.dkim;
   shared.config.forward = std::move(now.forward);
   apply_settings(shared);

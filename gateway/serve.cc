@@ -21,10 +21,12 @@
 #include "gateway/admin/retention.h"
 #include "gateway/base/log.h"
 #include "gateway/config/config.h"
+#include "gateway/delivery/digest.h"
 #include "gateway/delivery/originals.h"
 #include "gateway/io/readiness.h"
 #include "gateway/io/socket.h"
 #include "gateway/io/together.h"
+#include "gateway/links_port.h"
 #include "gateway/ports.h"
 #include "gateway/reload.h"
 #include "gateway/sender.h"
@@ -77,6 +79,9 @@ Status build(Shared& shared) {
   if (!stopped) return stopped.error();
   shared.deliverer->count_by(*shared.ledger);
   shared.judging = std::make_unique<admin::Judging>(shared.config, shared.config.rules, shared.main, shared.workers);
+  auto link_keys = shared.main.block_on(shared.link_keys.prepare(*shared.store));
+  if (!link_keys) return link_keys.error();
+  shared.releases = std::make_unique<delivery::LinkReleases>(*shared.store, shared.link_keys);
   auto keys = shared.main.block_on(shared.keys.load(*shared.store));
   if (!keys) return keys.error();
   auto known = shared.main.block_on(shared.recipients.load(*shared.store));
@@ -144,6 +149,7 @@ void take_apart(Shared& shared, std::vector<std::unique_ptr<Unit>>& units, std::
   shared.main.end_tasks();
   shared.authenticator.reset();
   shared.logins.reset();
+  shared.releases.reset();
   shared.deliverer.reset();
   shared.ledger.reset();
   shared.directory.reset();
@@ -170,10 +176,10 @@ int complain(const Error& error) {
   return 1;
 }
 
-int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_socket, io::Fd signals) {
+int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_socket, std::vector<io::Fd> link_sockets, io::Fd signals) {
   auto control = io::listen_on_path(admin::control_path(shared.config.data));
   if (!control) return complain(control.error());
-  auto listening = listen_on_all(sockets, admin_socket);
+  auto listening = listen_on_all(sockets, admin_socket, link_sockets);
   if (!listening) return complain(listening.error());
   std::vector<std::unique_ptr<Unit>> units;
   for (std::size_t i = 0; i < sockets.size(); ++i) units.push_back(std::make_unique<Unit>(shared));
@@ -183,6 +189,8 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   auto last_backup = shared.main.block_on(admin::load_last_backup(*shared.store));
   if (!last_backup) return complain(last_backup.error());
   admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), sender->tls_results(), *last_backup, shared.started, shared.keys, shared.signer.figures()};
+  delivery::Digests digests({*shared.store, *shared.directory, shared.deliverer.get(), shared.link_keys, shared.config});
+  LinksPort links(shared);
   admin::Context context;
   context.config = &shared.config;
   context.store = shared.store.get();
@@ -192,6 +200,8 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   context.queue = &sender->queue();
   context.keys = &shared.keys;
   context.ledger = shared.ledger.get();
+  context.link_keys = &shared.link_keys;
+  context.digests = &digests;
   context.deliverer = shared.deliverer.get();
   context.last_backup = &*last_backup;
   context.status = [&figures] { return figures.status(); };
@@ -214,6 +224,9 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
                             shared.deliverer.get()});
   shared.main.spawn(keeper.run(), "dkim");
   shared.main.spawn(shared.directory->keep_keys(), "keys");
+  shared.main.spawn(shared.link_keys.keep(*shared.store), "link keys");
+  shared.main.spawn(digests.run(), "digest");
+  links.start(std::move(link_sockets));
   shared.judging->antivirus.start();
   sender->start();
   for (std::size_t i = 0; i < units.size(); ++i) units[i]->start(std::move(sockets[i]));
@@ -246,6 +259,8 @@ int serve(const std::string& config_file) {
     if (!bound) return complain(bound.error());
     admin_socket = std::move(*bound);
   }
+  auto link_sockets = bind_links(loaded.config.listen);
+  if (!link_sockets) return complain(link_sockets.error());
   auto dropped = admin::drop_privileges(loaded.config);
   if (!dropped) return complain(dropped.error());
   auto files = config::check_files(loaded.config);
@@ -262,7 +277,7 @@ int serve(const std::string& config_file) {
   auto built = build(shared);
   if (!built) return complain(built.error());
   if (!admin::load_rules_at_start(shared.judging->rules)) return 2;
-  return run(shared, std::move(*sockets), std::move(admin_socket), std::move(signals));
+  return run(shared, std::move(*sockets), std::move(admin_socket), std::move(*link_sockets), std::move(signals));
 }
 
 }  // namespace postern

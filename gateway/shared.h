@@ -13,11 +13,13 @@
 #include "gateway/base/clock.h"
 #include "gateway/config/config.h"
 #include "gateway/delivery/deliverer.h"
+#include "gateway/delivery/link_release.h"
 #include "gateway/delivery/recipient_memory.h"
 #include "gateway/delivery/release.h"
 #include "gateway/delivery/route.h"
 #include "gateway/delivery/send_ledger.h"
 #include "gateway/directory/directory.h"
+#include "gateway/directory/link_keys.h"
 #include "gateway/directory/logins.h"
 #include "gateway/imap/services.h"
 #include "gateway/io/loop.h"
@@ -68,6 +70,8 @@ struct Shared {
   std::unique_ptr<store::Store> store;
   std::unique_ptr<directory::Directory> directory;
   std::unique_ptr<directory::Logins> logins;
+  directory::LinkKeys link_keys;
+  std::unique_ptr<delivery::LinkReleases> releases;
   std::unique_ptr<delivery::SendLedger> ledger;
   std::unique_ptr<delivery::Deliverer> deliverer;
   std::unique_ptr<admin::Judging> judging;

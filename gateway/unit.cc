@@ -30,6 +30,7 @@ void Unit::fill_services() {
   smtp_.routes = &shared_.routes;
   smtp_.recipients = recipients_.get();
   smtp_.through = through_.get();
+  smtp_.releases = shared_.releases.get();
   smtp_.judge = &judging_->judge;
   smtp_.logins = shared_.logins.get();
   smtp_.allow_plaintext_login = shared_.config.tls.allow_plaintext_login;

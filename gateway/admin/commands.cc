@@ -6,6 +6,7 @@
 #include "gateway/admin/context.h"
 #include "gateway/admin/dkim_commands.h"
 #include "gateway/admin/dns_commands.h"
+#include "gateway/admin/link_commands.h"
 #include "gateway/admin/quarantine_commands.h"
 #include "gateway/admin/queue_commands.h"
 #include "gateway/admin/sender_commands.h"
@@ -47,6 +48,10 @@ io::Task<json> run_command(Context& context, json request) {
     answer = co_await context.reload();
   } else if (is_sender_command(command)) {
     answer = co_await run_sender_command(context, std::move(request));
+  } else if (command == "user invite") {
+    answer = co_await run_invite_command(context, std::move(request));
+  } else if (command == "quarantine digest") {
+    answer = co_await run_digest_command(context, std::move(request));
   } else if (command.starts_with("user ")) {
     answer = co_await run_user_command(context, std::move(request));
   } else if (command.starts_with("alias ")) {

@@ -17,10 +17,12 @@ struct Account;
 }
 namespace postern::directory {
 class Directory;
+class LinkKeys;
 class Logins;
 }
 namespace postern::delivery {
 class Deliverer;
+class Digests;
 class Queue;
 class SendLedger;
 }
@@ -47,6 +49,8 @@ struct Context {
   signing::KeyRing* keys = nullptr;                      // null: no server runs
   delivery::SendLedger* ledger = nullptr;                // null: no server runs
   delivery::Deliverer* deliverer = nullptr;              // null: no server runs
+  directory::LinkKeys* link_keys = nullptr;              // null: no server runs
+  delivery::Digests* digests = nullptr;                  // null: no server runs
   LastBackup* last_backup = nullptr;                     // null: no server runs
   std::function<nlohmann::json()> status;                // empty: no server runs
   std::function<io::Task<nlohmann::json>()> reload;      // empty: no server runs

@@ -1,19 +1,15 @@
 #pragma once
 
 #include <functional>
-#include <string>
 #include <string_view>
 
+#include "gateway/http/message.h"
 #include "gateway/io/fd.h"
 #include "gateway/io/task.h"
 
 namespace postern::admin {
 
-struct HttpAnswer {
-  int status = 200;
-  std::string type = "text/plain; charset=utf-8";
-  std::string body;
-};
+using HttpAnswer = http::Answer;
 
 // Serves GET and HEAD for /metrics and /healthz on this loop until it is cancelled; one request a
 // connection.  `answer` gets the path; an answer of status 404 for what it does not know.

@@ -51,6 +51,13 @@ struct UserArguments {
 };
 int user_command(const Global& global, const UserArguments& arguments);
 
+struct InviteArguments {
+  std::string address;
+  bool send = false;          // else the link is printed
+  std::string to;             // "": to the user himself
+};
+int invite_command(const Global& global, const InviteArguments& arguments);
+
 struct AliasArguments {
   std::string action;         // add, remove, list, show
   std::string address;
@@ -74,6 +81,13 @@ struct QuarantineArguments {
   bool raw = false, text = false;
 };
 int quarantine_command(const Global& global, const QuarantineArguments& arguments);
+
+struct DigestArguments {
+  std::string user;
+  bool now = false;           // send it
+  bool print = false;         // the other way, and the default
+};
+int digest_command(const Global& global, const DigestArguments& arguments);
 
 struct QueueArguments {
   std::string action;         // list, summary, show, retry, hold, thaw, delete, bounce

@@ -29,6 +29,7 @@ struct Rate {
 struct Listen {
   std::vector<Endpoint> smtp, submission, submissions, lmtp, imap, imaps, pop3, pop3s;
   std::optional<Endpoint> admin;   // /metrics, /healthz
+  std::vector<Endpoint> links;     // the pages behind links that we send; HTTPS, or HTTP where public_url says so
   Listen();
 };
 
@@ -73,11 +74,15 @@ struct Relay {
   bool operator==(const Relay&) const = default;
 };
 
+// What we write to users in.
+enum class Language { english, vietnamese };
+
 // [domains."corp.example"]
 struct Domain {
   std::string name;        // lower case, A-labels, without a final dot
   std::string catch_all;   // the account that takes unknown local parts; "": they are refused
   Relay relay;
+  std::optional<Language> language;   // of its users; else that above the sections
   int line = 0;            // of its table
 };
 
@@ -118,6 +123,14 @@ struct Quarantine {
   // Of all classes the shortest that is not for ever; 0 if there is none.
   Milliseconds shortest() const;
   bool operator==(const Quarantine&) const = default;
+};
+
+// [digest]: the mail that tells a user what is new in his quarantine.
+struct Digest {
+  std::vector<int> at;   // minutes of the day in local time, ascending; empty: there is none
+  std::vector<std::string> classes{"spam", "policy", "undeliverable"};
+  Milliseconds valid{14LL * 24 * 3'600'000};   // how long what it offers can be done
+  bool operator==(const Digest&) const = default;
 };
 
 // [forward]
@@ -210,6 +223,8 @@ struct Config {
   std::string rules = "/etc/postern/rules";
   std::string user;               // whom root becomes once the ports are bound; "": "postern", where that user exists
   std::string group;              // "": the user's own
+  std::string public_url;         // how others reach [listen] links: "https://mx.corp.example:8443", without a final '/'; "": they do not
+  Language language = Language::english;
   std::string postmaster;         // account for postmaster@ of all domains; "": see directory::Directory
   Listen listen;
   Tls tls;
@@ -219,6 +234,7 @@ struct Config {
   std::vector<Route> senders;    // by the sender's domain
   Queue queue;
   Quarantine quarantine;
+  Digest digest;
   Forward forward;
   Smtp smtp;
   Submission submission;
@@ -228,6 +244,9 @@ struct Config {
   Budgets budgets;
   Dkim dkim;
   Log log;
+
+  // Of the user with this address.
+  Language language_of(std::string_view address) const;
 };
 
 // What reading gave.  `mistakes` and `warnings` are whole lines, "FILE:LINE: text" or, for what has

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "gateway/base/text.h"
+#include "gateway/config/links.h"
 #include "gateway/config/relay.h"
 #include "gateway/config/routes.h"
 #include "gateway/config/section.h"
@@ -22,7 +23,7 @@ constexpr std::size_t kMaxFile = 4U << 20;   // a configuration, not a list of s
 constexpr std::uint64_t kMany = 1'000'000;
 
 // The names that people write below a [section] by mistake: TOML then puts them into it.
-const std::vector<std::string_view> kTopKeys = {"hostname", "data", "rules", "user", "group", "postmaster"};
+const std::vector<std::string_view> kTopKeys = {"hostname", "data", "rules", "user", "group", "postmaster", "public_url", "language"};
 
 // In the form in which accounts are kept; nothing when it is no address.
 std::optional<std::string> canonical_address(std::string_view text) {
@@ -98,6 +99,9 @@ void read_listen(Section section, Config& config) {
   }
   section.endpoint("admin", listen.admin);
   if (listen.admin) take(*listen.admin, "admin");
+  section.endpoints("links", listen.links, 8443);
+  for (const auto& endpoint : listen.links) take(endpoint, "links");
+  check_links(section, config);
   section.finish(kTopKeys);
 }
 
@@ -142,6 +146,7 @@ void read_domains(Section& top, Config& config) {
     Section section(report, &member.value, title);
     read_relay(section, title, domain);
     section.text("catch_all", domain.catch_all);
+    domain.language = read_language(section);
     auto catch_all = canonical_address(domain.catch_all);
     if (!domain.catch_all.empty() && !catch_all) {
       report.mistake(section.line("catch_all"), "catch_all in " + title + " must be the address of an account, such as \"office@corp.example\"");
@@ -291,6 +296,7 @@ void read_rest(Section& top, Report& report, Config& config) {
   dns.finish(kTopKeys);
   read_queue(Section(report, top.table("queue"), "[queue]"), config.queue);
   read_quarantine(Section(report, top.table("quarantine"), "[quarantine]"), config.quarantine);
+  read_digest(Section(report, top.table("digest"), "[digest]"), config);
   read_forward(Section(report, top.table("forward"), "[forward]"), config.domains, config.forward);
   read_smtp(Section(report, top.table("smtp"), "[smtp]"), config.smtp);
   read_submission(Section(report, top.table("submission"), "[submission]"), config.submission);
@@ -390,6 +396,8 @@ Loaded parse(std::string_view text, const std::string& name) {
   Section top(report, &document.root, "");
   auto& config = out.config;
   read_top(top, config);
+  read_public_url(top, config);
+  config.language = read_language(top).value_or(config.language);
   read_tls(Section(report, top.table("tls"), "[tls]"), config);
   read_listen(Section(report, top.table("listen"), "[listen]"), config);
   read_domains(top, config);

@@ -47,7 +47,7 @@ void read_submission(Section section, Submission& submission) {
     if (!submission.users.emplace(address, limits).second) report.mistake(member.line, title + " is there twice");
     submission.lines.emplace(address, member.line);
   }
-  section.finish({"hostname", "data", "rules", "user", "group", "postmaster"});
+  section.finish({"hostname", "data", "rules", "user", "group", "postmaster", "public_url", "language"});
 }
 
 }  // namespace postern::config

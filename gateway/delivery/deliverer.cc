@@ -346,6 +346,12 @@ io::Task<store::Change> Deliverer::keep_rest(store::Delivery plan, std::shared_p
   co_return stored;
 }
 
+io::Task<store::Change> Deliverer::send_own(store::Delivery delivery) {
+  if (signer_ != nullptr) co_await signer_->sign(delivery);
+  auto stored = co_await store_and_tell(std::move(delivery));
+  co_return stored;
+}
+
 io::Task<store::Change> Deliverer::store_and_tell(store::Delivery delivery) {
   std::vector<Queued> queued;
   for (const auto& item : delivery.items) {
@@ -366,7 +372,7 @@ void Deliverer::tell(std::vector<Queued> queued, const store::Delivered& deliver
 
 io::Task<void> Deliverer::note(store::Delivery note) {
   if (note.items.empty()) co_return;
-  auto stored = co_await store_and_tell(std::move(note));
+  auto stored = co_await send_own(std::move(note));
   if (!stored.ok()) log::error("note.not_stored", {{"what", stored.text}});
 }
 

@@ -60,7 +60,10 @@ class Deliverer {
   // Fills in the signatures of a message that goes on, if it is of a user or a trusted server and has none yet.
   io::Task<void> sign(Judged& message);
 
-  // A note of ours; a failure is logged.
+  // A delivery of our own, made by own_item() say: what goes on is signed, and the queue hears of it.
+  io::Task<store::Change> send_own(store::Delivery delivery);
+
+  // The same for a note to the postmaster; a failure is logged.
   io::Task<void> note(store::Delivery note);
 
   // The trace of a message that was refused or deferred; a failure is logged, the refusal stands.

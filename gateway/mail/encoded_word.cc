@@ -2,6 +2,7 @@
 // later ones are, so the search is given up.
 #include "gateway/mail/encoded_word.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "gateway/base/text.h"
@@ -92,6 +93,20 @@ std::string decode_words(std::string_view text) {
   }
   pending.flush(out);
   out += to_utf8(text.substr(plain), {});
+  return out;
+}
+
+std::string encode_words(std::string_view text) {
+  if (is_ascii(text)) return std::string(text);
+  constexpr std::size_t kOctets = 45;   // 60 letters: the word stays below 75, RFC 2047 2
+  std::string out;
+  while (!text.empty()) {
+    auto cut = std::min(kOctets, text.size());
+    while (cut < text.size() && cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;   // RFC 2047 5: whole characters
+    if (cut == 0) cut = std::min(kOctets, text.size());
+    out += (out.empty() ? "=?utf-8?B?" : "\r\n =?utf-8?B?") + base64(text.substr(0, cut)) + "?=";
+    text.remove_prefix(cut);
+  }
   return out;
 }
 

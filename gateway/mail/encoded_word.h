@@ -11,4 +11,7 @@ namespace postern::mail {
 // The result is valid UTF-8 and at most three times as long as the input.
 std::string decode_words(std::string_view text);
 
+// UTF-8 text as the value of an unstructured field: as it is where it is ASCII, else encoded words in base 64, folded.
+std::string encode_words(std::string_view text);
+
 }  // namespace postern::mail

@@ -259,4 +259,19 @@ std::string html_to_text(std::string_view html, std::size_t limit) {
   return Stripper(valid_utf8(html), limit).run();
 }
 
+std::string html_escaped(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
 }  // namespace postern::mail

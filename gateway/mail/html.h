@@ -14,4 +14,7 @@ namespace postern::mail {
 // costs no more than its length.
 std::string html_to_text(std::string_view html, std::size_t limit = static_cast<std::size_t>(-1));
 
+// Text of any kind so that it is no markup, neither in content nor inside quotes.
+std::string html_escaped(std::string_view text);
+
 }  // namespace postern::mail

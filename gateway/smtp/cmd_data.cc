@@ -59,7 +59,7 @@ io::Task<Reply> Session::cmd_data(std::string argument) {
   if (!argument.empty()) co_return reply::syntax("DATA takes no argument");
   if (!transaction_) co_return reply::bad_sequence("MAIL first");
   if (transaction_->draft) co_return reply::bad_sequence("BDAT was begun; finish it or RSET");
-  if (transaction_->recipients.empty()) co_return reply::bad_sequence("RCPT first");
+  if (!has_recipients()) co_return reply::bad_sequence("RCPT first");
   stream_.enqueue(Reply(354, "", "End with a line that holds a single dot").wire());
   co_await stream_.flush(reply_deadline());
   io::Draft draft(settings_->draft_directory);
@@ -89,7 +89,7 @@ io::Task<Reply> Session::cmd_bdat(std::string argument) {
     co_return Reply(501, "5.5.4", "Syntax: BDAT size [LAST]").then_close();
   }
   io::Draft nowhere(settings_->draft_directory);
-  bool wanted = transaction_ && !transaction_->recipients.empty();
+  bool wanted = transaction_ && has_recipients();
   auto limits = body_limits();
   if (wanted && !transaction_->draft) {
     transaction_->draft = std::make_unique<io::Draft>(settings_->draft_directory);
@@ -129,6 +129,7 @@ io::Task<Reply> Session::cmd_bdat(std::string argument) {
 // An alias that has a foreign target has sent it out, and nobody but that alias is to get it now.
 bool Session::has_come_back(std::string_view message) const {
   const auto& all = transaction_->recipients;
+  if (all.empty()) return false;   // it only releases something
   bool aliases = std::all_of(all.begin(), all.end(), [](const Recipient& recipient) { return !recipient.given.empty(); });
   if (!aliases) return false;
   auto been = mail::delivered_to(message);
@@ -163,6 +164,7 @@ io::Task<Reply> Session::finish_body(BodyEnd end, io::Draft& draft) {
   }
   if (!trouble && account_) trouble = complete_submitted(received);
   if (!trouble && has_come_back(received.view())) trouble = Reply(554, "5.4.6", "This message was sent on from here before: it goes round in circles");
+  if (!trouble && !transaction_->releases.empty()) trouble = co_await release_held();
   if (!trouble) trouble = co_await judge_and_deliver(std::move(received));
   forget_transaction();
   idle_commands_ = 0;

@@ -122,6 +122,7 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   // RFC 5321 4.5.3.1.10: who names too many hears 452 for the rest, but not without end.
   if (too_many(transaction_->rcpt_commands++, 10 * limit)) co_return reply::too_many_commands();
   if (limit != 0 && transaction_->accepted.size() >= limit) co_return Reply(452, "4.5.3", "Too many recipients");
+  if (names_release(parsed->path)) co_return rcpt_release(parsed->path);
   auto address = parsed->path.text();
   auto resolved = services_.directory->resolve(parsed->path.local, parsed->path.domain);
   // A server or a user of ours may send to the world through us.

@@ -17,6 +17,7 @@ class Logins;
 }
 namespace postern::delivery {
 class Deliverer;
+class LinkReleases;
 class RecipientCheck;
 class Routes;
 class SendLedger;
@@ -46,6 +47,7 @@ struct Services {
   const delivery::SendLedger* ledger = nullptr;          // of submission: who was stopped; nullptr: nobody
   const delivery::Routes* routes = nullptr;              // nullptr: nothing goes on
   delivery::RecipientCheck* recipients = nullptr;        // with routes
+  const delivery::LinkReleases* releases = nullptr;      // nullptr: no address releases anything
   delivery::Through* through = nullptr;                  // nullptr: nothing is handed on before its 250
   Judge* judge = nullptr;
   ConnectionLimits* limits = nullptr;

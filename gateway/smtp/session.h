@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/delivery/link_release.h"
 #include "gateway/io/stream.h"
 #include "gateway/smtp/body_reader.h"
 #include "gateway/smtp/command.h"
@@ -32,6 +33,7 @@ struct Transaction {
   Sender sender;
   std::vector<Recipient> recipients;      // aliases and forwards are followed: these get the message
   std::set<std::string> reached;          // their addresses: whatever leads there, it is one copy
+  std::vector<delivery::Releasable> releases;   // named by addresses that bear a token: the message itself goes nowhere for them
   std::vector<std::string> accepted;      // the recipient of each RCPT that had 250; LMTP answers each, RFC 2033 4.2
   std::uint64_t rcpt_commands = 0;
   std::unique_ptr<io::Draft> draft;       // between BDAT chunks
@@ -67,6 +69,10 @@ class Session {
   std::optional<Reply> find_all(const directory::Resolution& resolved, const Recipient& given, std::vector<Recipient>& all) const;
   io::Task<std::optional<Reply>> find_onward(const directory::Resolution& resolved, Recipient& recipient);
   io::Task<Reply> cmd_data(std::string argument);
+  bool names_release(const mail::Path& path) const;
+  Reply rcpt_release(const mail::Path& path);
+  io::Task<std::optional<Reply>> release_held();
+  bool has_recipients() const;
   io::Task<Reply> cmd_bdat(std::string argument);
   io::Task<std::optional<Reply>> cmd_starttls(std::string argument);
   io::Task<Reply> cmd_auth(std::string argument);

@@ -181,3 +181,17 @@ TEST_CASE("what decides is read behind any number of other parameters") {
   CHECK(parse_content_type("multipart/mixed" + pieces + "; boundary=b").parameters.plain("boundary") == "b");
   CHECK(parse_content_type("multipart/mixed" + same + "; boundary=b").parameters.plain("boundary") == "b");
 }
+
+TEST_CASE("text that is no ASCII becomes encoded words that are short enough and split no character") {
+  CHECK(mail::encode_words("plain text") == "plain text");
+  CHECK(mail::encode_words("\xc4\x91\xe1\xba\xb7" "c") == "=?utf-8?B?xJHhurdj?=");
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += i % 3 == 0 ? "\xe1\xba\xb7" : i % 3 == 1 ? "\xf0\x9f\x93\xa7" : "a ";
+  auto words = mail::encode_words(text);
+  CHECK(mail::readable(words) == text);
+  for (auto line : split(words, '\n')) {
+    line = trimmed(line);
+    CHECK(line.size() <= 75);
+    CHECK(is_utf8(mail::decode_words(line)));
+  }
+}
