@@ -42,6 +42,16 @@ admin::Service service_of(Protocol protocol) {
   return admin::Service::smtp;
 }
 
+Status check_ports_free(const config::Listen& listen) {
+  auto all = {&listen.smtp, &listen.submission, &listen.submissions, &listen.lmtp, &listen.imap, &listen.imaps, &listen.pop3, &listen.pop3s, &listen.links};
+  for (const auto* endpoints : all) {
+    for (const auto& endpoint : *endpoints) {
+      if (auto free = io::check_free(endpoint); !free) return free;
+    }
+  }
+  return listen.admin ? io::check_free(*listen.admin) : Status();
+}
+
 Result<std::vector<std::vector<Socket>>> bind_for_loops(config::Listen& listen, std::size_t loops) {
   std::vector<std::vector<Socket>> out;
   for (std::size_t i = 0; i < loops; ++i) {

@@ -19,6 +19,9 @@ struct Socket {
 
 admin::Service service_of(Protocol protocol);
 
+// An Error names the first port of [listen] that another program has.
+Status check_ports_free(const config::Listen& listen);
+
 // A set of bound sockets for each loop.  Port 0 in `listen` becomes the port that was found.
 Result<std::vector<std::vector<Socket>>> bind_for_loops(config::Listen& listen, std::size_t loops);
 

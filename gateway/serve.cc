@@ -251,6 +251,7 @@ int serve(const std::string& config_file) {
   std::filesystem::create_directories(loaded.config.data, failure);
   if (failure) return complain(Error(loaded.config.data + ": cannot be made: " + failure.message()));
 
+  auto free = check_ports_free(loaded.config.listen);
   auto sockets = bind_for_loops(loaded.config.listen, std::max(1U, std::thread::hardware_concurrency()));
   if (!sockets) return complain(sockets.error());
   io::Fd admin_socket;
@@ -276,6 +277,7 @@ int serve(const std::string& config_file) {
   shared.outward_tls = std::move(*outward);
   auto built = build(shared);
   if (!built) return complain(built.error());
+  if (!free) return complain(free.error());   // of two servers on one store, the store says more: it names the other one
   if (!admin::load_rules_at_start(shared.judging->rules)) return 2;
   return run(shared, std::move(*sockets), std::move(admin_socket), std::move(*link_sockets), std::move(signals));
 }

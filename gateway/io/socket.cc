@@ -75,6 +75,18 @@ Result<Fd> bind_to(const Endpoint& endpoint) {
   return fd;
 }
 
+Status check_free(const Endpoint& endpoint) {
+  sockaddr_storage address{};
+  auto size = to_sockaddr(endpoint, address);
+  Fd fd(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  int on = 1;
+  int off = 0;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);   // what an ended program left behind does not count
+  if (address.ss_family == AF_INET6) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0 || errno != EADDRINUSE) return {};
+  return Error(endpoint.to_string() + ": another program listens there already");
+}
+
 Status start_listening(const Fd& socket, int backlog) {
   if (::listen(socket.get(), backlog) == 0) return {};
   int problem = errno;

@@ -245,6 +245,7 @@ TEST_CASE("a bound socket takes no connection from one that listens beside it") 
   auto first = io::listen_on(*Endpoint::parse("127.0.0.1:0"));
   REQUIRE(first);
   auto endpoint = io::local_of(first->get());
+  CHECK(io::check_free(endpoint).error().text.find("another program listens there already") != std::string::npos);
   auto second = io::bind_to(endpoint);
   REQUIRE(second);
   for (int i = 0; i < 40; ++i) {
