@@ -39,7 +39,9 @@ int ask(const Global& global, const json& request, const std::vector<std::string
   if (!ok && global.json) print_json(answer);
   if (!ok) return 1;
   if (!global.json) {
-    print_rows(answer.value("rows", json::array()), columns);
+    auto rows = answer.value("rows", json::array());
+    if (rows.empty() && !columns.empty()) print("There is none.\n");
+    print_rows(rows, columns);
   } else if (columns.empty()) {
     print_json({{"address", answer["address"]}});
   } else {

@@ -78,7 +78,10 @@ Status on_store(const config::Config& config, const std::function<void(io::Loop&
 
 Status become_owner(const std::string& data) {
   struct stat info{};
-  if (::stat(data.c_str(), &info) != 0) return Error(data + ": " + std::strerror(errno));
+  if (::stat(data.c_str(), &info) != 0) {
+    bool is_new = errno == ENOENT;
+    return Error("the data folder " + data + ": " + std::strerror(errno) + (is_new ? "; the first start of `postern serve` makes it" : ""));
+  }
   if (::geteuid() != 0 || info.st_uid == 0) return {};
   if (::setgroups(1, &info.st_gid) != 0 || ::setgid(info.st_gid) != 0 || ::setuid(info.st_uid) != 0) {
     return Error(data + ": cannot become its owner: " + std::strerror(errno));

@@ -197,9 +197,8 @@ int quarantine_command(const Global& global, const QuarantineArguments& argument
   }
   if (changes) {
     auto word = std::string(dry ? "would be " : "") + (arguments.action == "release" ? "released" : "deleted");
-    bool count_only = arguments.id.empty();
-    if (count_only) print(std::to_string(rows.size()) + (rows.size() == 1 ? " message " : " messages ") + word + (dry ? "; with --yes they are" : "") + ".\n");
-    if (count_only) return 0;
+    print(std::to_string(rows.size()) + (rows.size() == 1 ? " message " : " messages ") + word + (dry ? "; with --yes they are" : "") + ".\n");
+    return 0;
   }
   bool edits = arguments.action == "allow" || arguments.action == "block" || arguments.action == "forget";
   if (edits) return 0;

@@ -129,7 +129,7 @@ io::Task<json> run_user_command(Context& context, json request) {
   auto problem = address_in_use(directory, command, *address);
   if (!problem.empty()) co_return failure(problem);
   if (adding && account) co_return failure(*address + ": there is such a user already");
-  if (!adding && !account) co_return failure(*address + ": no such user");
+  if (!adding && !account) co_return failure(*address + ": no such user; `postern user add` makes one");
   json answer;
   if (adding) {
     answer = co_await add(context, *address, std::move(request));

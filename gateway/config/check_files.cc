@@ -30,6 +30,7 @@ struct Question {
   int answer = 0;               // errno, or kOpenToOthers
 };
 
+constexpr std::string_view kSignatures = "the virus signatures";
 constexpr int kOpenToOthers = -1;
 
 int asked(const Question& question) {
@@ -141,7 +142,7 @@ std::vector<Question> questions_of(const Config& config) {
   }
   add_folder(out, config.rules, "the rules", false, kMaxDepth);
   // Without signatures the gateway runs, says so, and the attachment policy still holds.
-  if (config.antivirus.scanners > 0) add_folder(out, config.antivirus.database, "the virus signatures", true, 1);
+  if (config.antivirus.scanners > 0) add_folder(out, config.antivirus.database, std::string(kSignatures), true, 1);
   struct stat state{};
   if (::stat(config.data.c_str(), &state) == 0) {
     out.push_back(made(config.data, Question::Want::write_folder, "the data folder", false));
@@ -154,7 +155,10 @@ std::string sentence(const Question& question, const std::string& who) {
   if (question.answer == kOpenToOthers) {
     return question.what + ": others may read or change " + question.path + ": chmod 600 for the service user, or chgrp it to its group and chmod 640";
   }
-  if (question.answer == ENOENT) return question.what + ": " + question.path + " does not exist";
+  if (question.answer == ENOENT) {
+    auto out = question.what + ": " + question.path + " does not exist";
+    return question.what == kSignatures ? out + "; until it is filled (clamav-freshclam does it) the shipped rules defer all mail" : out;
+  }
   return question.what + ": " + who + " cannot " + verb + " " + question.path + ": " + std::strerror(question.answer);
 }
 

@@ -111,6 +111,7 @@ io::Task<Status> Directory::prepare() {
   if (postmaster(*domains, domains->names.front())) co_return Status();
   store::Account account;
   account.address = "postmaster@" + domains->names.front();
+  account.created = clock_.now();
   auto made = co_await store_.create_account(account);
   if (!made.ok() && made.outcome != store::Outcome::exists) {
     co_return Status(Error("the account " + account.address + " cannot be made: " + made.text));
