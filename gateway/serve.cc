@@ -22,6 +22,7 @@
 #include "gateway/base/log.h"
 #include "gateway/config/config.h"
 #include "gateway/delivery/originals.h"
+#include "gateway/directory/own_hosts.h"
 #include "gateway/io/readiness.h"
 #include "gateway/io/socket.h"
 #include "gateway/io/together.h"
@@ -64,6 +65,10 @@ Status build(Shared& shared) {
   shared.store = std::move(*store);
   auto quarantine = shared.main.block_on(quarantine_account(*shared.store));
   if (!quarantine) return quarantine.error();
+  shared.routes.ask_users([&store = *shared.store](std::string_view address) {
+    auto account = store.account(address);
+    return account && directory::has_own_hosts(*account) ? account->deliver : "";
+  });
   shared.directory = std::make_unique<directory::Directory>(shared.config, *shared.store);
   auto prepared = shared.main.block_on(shared.directory->prepare());
   if (!prepared) return prepared.error();

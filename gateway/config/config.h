@@ -59,6 +59,8 @@ struct Host {
 };
 // Nothing when it is none of them; without a port 25, 465 for smtps, 24 for LMTP.
 std::optional<Host> parse_host(std::string_view text);
+// Several, with commas between them; nothing when one of them is none, or there is none at all.
+std::optional<std::vector<Host>> parse_hosts(std::string_view text);
 
 enum class TlsUse { never, may, must, verify };
 std::string_view name(TlsUse use);

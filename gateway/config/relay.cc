@@ -79,6 +79,16 @@ std::optional<Host> parse_host(std::string_view text) {
   return out;
 }
 
+std::optional<std::vector<Host>> parse_hosts(std::string_view text) {
+  std::vector<Host> out;
+  for (auto each : split(text, ',')) {
+    auto host = parse_host(trimmed(each));
+    if (!host) return std::nullopt;
+    out.push_back(std::move(*host));
+  }
+  return out;
+}
+
 std::string_view name(TlsUse use) {
   switch (use) {
     case TlsUse::never: return "never";

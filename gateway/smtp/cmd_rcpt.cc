@@ -63,11 +63,13 @@ std::optional<Reply> Session::find_all(const directory::Resolution& resolved, co
     bool leads_on = !recipient.given.empty() || !recipient.forward.empty();
     if (leads_on && recipient.orcpt.empty()) recipient.orcpt = orcpt_of(given.address);
     recipient.groups.clear();
-    if (target.kind == Kind::account) {
-      auto account = services_.directory->account(recipient.account);
-      if (!account) continue;
+    auto account = target.kind != Kind::not_ours ? services_.directory->account(recipient.account) : std::nullopt;
+    if (account) {
       recipient.groups = account->groups;
       recipient.senders = services_.directory->senders(account->id);
+    }
+    if (target.kind == Kind::account) {
+      if (!account) continue;
     } else {
       if (services_.routes == nullptr) return Reply(451, "4.3.0", "Try again later");
       recipient.onward = std::move(target.domain);
@@ -147,7 +149,7 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   }
   recipient.address = std::move(address);
   std::vector<Recipient> all;
-  if (resolved.kind == directory::Resolution::Kind::onward) {
+  if (resolved.kind == directory::Resolution::Kind::onward && !resolved.has_own_hosts()) {
     auto unfit = co_await find_onward(resolved, recipient);
     if (unfit) {
       if (unfit->code() == 550) ++services_.counters->recipients_refused;
