@@ -55,6 +55,12 @@ io::Task<Result<store::AccountId>> quarantine_account(store::Store& store) {
   co_return account->id;
 }
 
+// Whose mail goes on has none until a message is held for him, or he comes to see whether one is.
+io::Task<std::optional<store::Account>> quarantine_of(store::Store& store, std::string address) {
+  auto made = co_await delivery::quarantine_account(store, std::move(address));
+  co_return store.account(made);
+}
+
 Status build(Shared& shared) {
   store::StoreOptions options;
   options.directory = shared.config.data;
@@ -73,6 +79,7 @@ Status build(Shared& shared) {
   auto prepared = shared.main.block_on(shared.directory->prepare());
   if (!prepared) return prepared.error();
   shared.logins = std::make_unique<directory::Logins>(*shared.directory);
+  shared.logins->ask(shared.ldap, [&store = *shared.store](std::string address) { return quarantine_of(store, std::move(address)); });
   shared.authenticator = std::make_unique<admin::Authenticator>(*shared.logins);
   shared.deliverer = std::make_unique<delivery::Deliverer>(*shared.store, *shared.directory, shared.config.hostname, *quarantine,
                                                            [&shared](std::vector<delivery::Queued> queued) { shared.tell(std::move(queued)); },
@@ -147,6 +154,7 @@ void take_apart(Shared& shared, std::vector<std::unique_ptr<Unit>>& units, std::
   for (auto& unit : units) unit->end_tasks();
   sender->end_tasks();
   shared.main.end_tasks();
+  shared.ldap.stop();
   shared.authenticator.reset();
   shared.logins.reset();
   shared.deliverer.reset();
@@ -187,7 +195,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.reconfigure_queue = [&shared, &queue = sender->queue()] { queue.configure(shared.config.queue); };
   auto last_backup = shared.main.block_on(admin::load_last_backup(*shared.store));
   if (!last_backup) return complain(last_backup.error());
-  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), sender->tls_results(), *last_backup, shared.started, shared.keys, shared.signer.figures()};
+  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), sender->tls_results(), *last_backup, shared.started, shared.keys, shared.signer.figures(), shared.ldap};
   admin::Context context;
   context.config = &shared.config;
   context.store = shared.store.get();
