@@ -82,6 +82,7 @@ void add_user(CLI::App& app, CommandLine& line) {
     bool password;
   };
   for (auto action : {Action{"add", "Make a mailbox", true}, Action{"password", "Set a new password", true},
+                      Action{"set", "Change where a user's mail goes, or take his password away", false},
                       Action{"remove", "Remove a mailbox with all its mail", false},
                       Action{"unban", "Forget failed logins of a mailbox or address", false}}) {
     auto* sub = add(*user, action.name, action.description);
@@ -91,6 +92,12 @@ void add_user(CLI::App& app, CommandLine& line) {
     if (std::string_view(action.name) == "add") {
       sub->add_flag("--admin", line.user.admin, "An administrator: may see and release what others' quarantines hold");
       sub->add_option("--group", line.user.groups, "Group that rules see as rcpt.groups; may be repeated");
+    }
+    if (std::string_view(action.name) == "add" || std::string_view(action.name) == "set") {
+      sub->add_option("--deliver", line.user.deliver, "Where his good mail goes: mailboxes, domain (as the domain says), or smtp://HOST:PORT or\n"
+                      "lmtp://HOST:PORT, several with commas between them");
+      auto* none = sub->add_flag("--no-password", line.user.no_password, "He has no password here: he logs in by his domain's directory, or not at all");
+      if (action.password) none->excludes("--password-stdin");
     }
     sub->callback([&line, action] {
       line.user.action = action.name;

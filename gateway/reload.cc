@@ -94,6 +94,11 @@ std::vector<std::string> unreadable_passwords(const config::Config& config) {
       if (!secret) out.push_back(config.file + ":" + std::to_string(route.line) + ": " + secret.error().text + "; mail by this route waits");
     }
   }
+  for (const auto& ldap : config.ldap) {
+    if (ldap.bind_dn.empty()) continue;
+    auto secret = config::read_secret(ldap.password_file);
+    if (!secret) out.push_back(config.file + ":" + std::to_string(ldap.line) + ": " + secret.error().text + "; the directory cannot be asked");
+  }
   return out;
 }
 
@@ -111,6 +116,7 @@ void put_in_force(Shared& shared, config::Config now) {
   shared.config.smtp = std::move(now.smtp);
   shared.config.submission = std::move(now.submission);
   shared.config.domains = std::move(now.domains);
+  shared.config.ldap = std::move(now.ldap);
   shared.config.routes = std::move(now.routes);
   shared.config.senders = std::move(now.senders);
   shared.config.postmaster = std::move(now.postmaster);
@@ -123,6 +129,7 @@ void put_in_force(Shared& shared, config::Config now) {
   apply_settings(shared);
   shared.directory->configure(shared.config);
   shared.routes.configure(shared.config);
+  shared.ldap.configure(shared.config);
   if (shared.reconfigure_queue) shared.reconfigure_queue();
   shared.main.spawn(find_postmaster(*shared.directory), "postmaster");
   shared.main.spawn(delivery::make_release_folders(*shared.store, shared.routes), "release");

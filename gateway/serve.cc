@@ -23,6 +23,7 @@
 #include "gateway/config/config.h"
 #include "gateway/delivery/digest.h"
 #include "gateway/delivery/originals.h"
+#include "gateway/directory/own_hosts.h"
 #include "gateway/io/readiness.h"
 #include "gateway/io/socket.h"
 #include "gateway/io/together.h"
@@ -56,6 +57,12 @@ io::Task<Result<store::AccountId>> quarantine_account(store::Store& store) {
   co_return account->id;
 }
 
+// Whose mail goes on has none until a message is held for him, or he comes to see whether one is.
+io::Task<std::optional<store::Account>> quarantine_of(store::Store& store, std::string address) {
+  auto made = co_await delivery::quarantine_account(store, std::move(address));
+  co_return store.account(made);
+}
+
 Status build(Shared& shared) {
   store::StoreOptions options;
   options.directory = shared.config.data;
@@ -66,10 +73,15 @@ Status build(Shared& shared) {
   shared.store = std::move(*store);
   auto quarantine = shared.main.block_on(quarantine_account(*shared.store));
   if (!quarantine) return quarantine.error();
+  shared.routes.ask_users([&store = *shared.store](std::string_view address) {
+    auto account = store.account(address);
+    return account && directory::has_own_hosts(*account) ? account->deliver : "";
+  });
   shared.directory = std::make_unique<directory::Directory>(shared.config, *shared.store);
   auto prepared = shared.main.block_on(shared.directory->prepare());
   if (!prepared) return prepared.error();
   shared.logins = std::make_unique<directory::Logins>(*shared.directory);
+  shared.logins->ask(shared.ldap, [&store = *shared.store](std::string address) { return quarantine_of(store, std::move(address)); });
   shared.authenticator = std::make_unique<admin::Authenticator>(*shared.logins);
   shared.deliverer = std::make_unique<delivery::Deliverer>(*shared.store, *shared.directory, shared.config.hostname, *quarantine,
                                                            [&shared](std::vector<delivery::Queued> queued) { shared.tell(std::move(queued)); },
@@ -147,6 +159,7 @@ void take_apart(Shared& shared, std::vector<std::unique_ptr<Unit>>& units, std::
   for (auto& unit : units) unit->end_tasks();
   sender->end_tasks();
   shared.main.end_tasks();
+  shared.ldap.stop();
   shared.authenticator.reset();
   shared.logins.reset();
   shared.releases.reset();
@@ -188,7 +201,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.reconfigure_queue = [&shared, &queue = sender->queue()] { queue.configure(shared.config.queue); };
   auto last_backup = shared.main.block_on(admin::load_last_backup(*shared.store));
   if (!last_backup) return complain(last_backup.error());
-  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), sender->tls_results(), *last_backup, shared.started, shared.keys, shared.signer.figures()};
+  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), sender->tls_results(), *last_backup, shared.started, shared.keys, shared.signer.figures(), shared.ldap};
   delivery::Digests digests({*shared.store, *shared.directory, shared.deliverer.get(), shared.link_keys, shared.config});
   LinksPort links(shared);
   admin::Context context;

@@ -19,6 +19,7 @@
 #include "gateway/delivery/route.h"
 #include "gateway/delivery/send_ledger.h"
 #include "gateway/directory/directory.h"
+#include "gateway/directory/ldap.h"
 #include "gateway/directory/link_keys.h"
 #include "gateway/directory/logins.h"
 #include "gateway/imap/services.h"
@@ -61,7 +62,8 @@ struct Shared {
   io::WorkerPool workers{std::max(2U, std::thread::hardware_concurrency())};
   io::Loop main;                             // signals, control socket, metrics, antivirus
   delivery::Routes routes{config};
-  delivery::RecipientMemory recipients;      // of the hosts behind
+  delivery::RecipientMemory recipients;      // of the hosts behind and of directories
+  directory::LdapDirectories ldap{config};
   std::function<void(std::vector<delivery::Queued>)> tell_queue;   // set before the first session begins
   std::function<void()> reconfigure_queue;                         // likewise; after a reload
   delivery::ReleaseToHost release{routes, [this](std::vector<delivery::Queued> queued) { tell(std::move(queued)); }};

@@ -29,6 +29,8 @@ void Unit::fill_services() {
   smtp_.ledger = shared_.ledger.get();
   smtp_.routes = &shared_.routes;
   smtp_.recipients = recipients_.get();
+  smtp_.directories = &shared_.ldap;
+  smtp_.ldap_recipients = ldap_recipients_.get();
   smtp_.through = through_.get();
   smtp_.releases = shared_.releases.get();
   smtp_.judge = &judging_->judge;

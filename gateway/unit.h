@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gateway/delivery/connector.h"
+#include "gateway/delivery/ldap_check.h"
 #include "gateway/delivery/recipient_check.h"
 #include "gateway/delivery/through.h"
 #include "gateway/io/listener.h"
@@ -26,6 +27,7 @@ class Unit {
                                    shared_.config.dns.validating};
     connector_ = std::make_unique<delivery::Connector>(judging_->resolver, std::move(self));
     recipients_ = std::make_unique<delivery::RecipientCheck>(*connector_, shared_.recipients);
+    ldap_recipients_ = std::make_unique<delivery::LdapCheck>(shared_.recipients);
     delivery::Connector::Self sends{shared_.config.hostname, {}, delivery::Through::timeouts()};
     sender_ = std::make_unique<delivery::Connector>(judging_->resolver, std::move(sends));
     through_ = std::make_unique<delivery::Through>(*sender_, shared_.routes);
@@ -72,6 +74,7 @@ class Unit {
   std::unique_ptr<admin::LoopJudging> judging_;
   std::unique_ptr<delivery::Connector> connector_;          // for questions to hosts behind
   std::unique_ptr<delivery::RecipientCheck> recipients_;
+  std::unique_ptr<delivery::LdapCheck> ldap_recipients_;
   std::unique_ptr<delivery::Connector> sender_;             // for messages that are handed through
   std::unique_ptr<delivery::Through> through_;
   io::Signal drain_;

@@ -59,6 +59,8 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> kThirdParty{
     {"toml++/", {"gateway/config/"}},
     {"CLI/", {"gateway/main.cc"}},
     {"argon2.h", {"gateway/directory/"}},
+    {"ldap.h", {"gateway/directory/ldap_connection.cc"}},
+    {"lber.h", {"gateway/directory/ldap_connection.cc"}},
     {"unicode/", {"gateway/mail/"}},
 };
 

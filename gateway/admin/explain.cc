@@ -268,6 +268,9 @@ std::vector<smtp::Recipient> recipients_of(const config::Config& config, const E
     recipient.account = known ? known->value("user", address) : address;
     recipient.onward = onward_of(config, address);
     if (known) {
+      auto deliver = known->value("deliver", "");
+      if (deliver == "mailboxes") recipient.onward.clear();
+      else if (!deliver.empty()) recipient.onward = recipient.account;
       recipient.groups = known->value("groups", std::vector<std::string>());
       recipient.senders = senders_of(*known);
     }

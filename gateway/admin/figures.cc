@@ -47,6 +47,15 @@ json dkim_status(const signing::Keys& keys, const signing::SignerFigures& figure
   return {{"signed", figures.signed_.load()}, {"no_key", figures.no_key.load()}, {"failed", figures.failed.load()}, {"keys", std::move(states)}};
 }
 
+json ldap_status(const directory::LdapDirectories& directories) {
+  json out = json::object();
+  for (const auto& directory : directories.all()) {
+    auto state = directory->state();
+    out[directory->name()] = {{"questions", state.questions}, {"troubles", state.troubles}, {"problem", state.problem}};
+  }
+  return out;
+}
+
 class Metrics {
  public:
   void counter(const char* name, const char* help, double value, std::vector<prometheus::ClientMetric::Label> labels = {}) {
@@ -77,6 +86,18 @@ class Metrics {
   std::vector<prometheus::MetricFamily> families_;
 };
 
+void add_ldap(Metrics& out, const directory::LdapDirectories& directories) {
+  auto all = directories.all();
+  for (const auto& directory : all) {
+    out.gauge("postern_ldap_troubled", "1: the directory did not answer the last question", directory->state().problem.empty() ? 0 : 1,
+              {{"directory", directory->name()}});
+  }
+  for (const auto& directory : all) {
+    out.counter("postern_ldap_questions_total", "Questions to directories", static_cast<double>(directory->state().questions),
+                {{"directory", directory->name()}});
+  }
+}
+
 }  // namespace
 
 json Figures::status() const {
@@ -94,6 +115,7 @@ json Figures::status() const {
   out["queue"] = {{"waiting", queue.waiting.load()}, {"connections", queue.connections.load()}, {"sent", queue.sent.load()},
                   {"deferred", queue.deferred.load()}, {"failed", queue.failed.load()}};
   out["dkim"] = dkim_status(*keys.keys(), signing);
+  out["ldap"] = ldap_status(ldap);
   auto& outward = out["tls_outward"] = json::object();
   for (auto type : kTlsTypes) {
     outward[std::string(delivery::name(type))] = {{"successful", tls.total(type, false)}, {"failed", tls.total(type, true)}};
@@ -173,6 +195,7 @@ std::string Figures::metrics() const {
                   static_cast<double>(tls.total(type, failed)), {{"policy", std::string(delivery::name(type))}, {"result", failed ? "failure" : "success"}});
     }
   }
+  add_ldap(out, ldap);
   auto antivirus = judging.antivirus.state();
   out.gauge("postern_antivirus_ready", "1: scanning, and the self-test passed",
             antivirus.phase == filters::AntivirusState::Phase::ready ? 1 : 0);

@@ -30,6 +30,7 @@ struct Figures {
   Time started;
   const signing::KeyRing& keys;
   const signing::SignerFigures& signing;
+  const directory::LdapDirectories& ldap;
 
   nlohmann::json status() const;
   // "/metrics": the text format of Prometheus; "/healthz": 200 or 503 with the reason.

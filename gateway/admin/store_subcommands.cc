@@ -146,8 +146,9 @@ int user_command(const Global& global, const UserArguments& arguments) {
   if (!config) return 2;
   json request{{"command", "user " + arguments.action}, {"address", arguments.address},
                {"admin", arguments.admin}, {"groups", arguments.groups}, {"reason", arguments.reason},
+               {"deliver", arguments.deliver}, {"no_password", arguments.no_password},
                {"held", arguments.send ? "send" : arguments.discard ? "discard" : ""}};
-  if (arguments.action == "add" || arguments.action == "password") {
+  if ((arguments.action == "add" && !arguments.no_password) || arguments.action == "password") {
     auto password = ask_password(arguments.password_stdin);
     if (!password) return 2;
     request["password"] = *password;
@@ -165,7 +166,7 @@ int user_command(const Global& global, const UserArguments& arguments) {
     for (const auto& row : answer["rows"]) print_json(row);
   } else {
     const auto columns = senders ? std::vector<std::string>{"list", "sender"}
-                                 : std::vector<std::string>{"user", "admin", "groups", "messages", "octets", "created", "held", "stopped"};
+                                 : std::vector<std::string>{"user", "admin", "groups", "messages", "octets", "created", "deliver", "held", "stopped"};
     print_table(columns, answer["rows"]);
   }
   return 0;

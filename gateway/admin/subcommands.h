@@ -40,8 +40,10 @@ struct SpfArguments {
 int spf_command(const Global& global, const SpfArguments& arguments);
 
 struct UserArguments {
-  std::string action;         // add, password, remove, list, lists, unban, stop, resume
+  std::string action;         // add, set, password, remove, list, lists, unban, stop, resume
   std::string address;
+  std::string deliver;        // of add and set, as directory::deliver_of() takes it; "": as it is
+  bool no_password = false;   // of add and set: logs in by a directory, or not at all
   bool password_stdin = false;
   bool admin = false;
   std::vector<std::string> groups;

@@ -9,6 +9,7 @@
 #include "gateway/base/text.h"
 #include "gateway/directory/directory.h"
 #include "gateway/directory/logins.h"
+#include "gateway/directory/own_hosts.h"
 #include "gateway/directory/passwords.h"
 #include "gateway/io/worker_pool.h"
 #include "gateway/store/store.h"
@@ -34,7 +35,7 @@ io::Task<json> list(Context& context) {
       octets += mailbox.octets;
     }
     rows.push_back({{"user", account.address}, {"admin", account.admin}, {"groups", account.groups},
-                    {"messages", messages}, {"octets", octets}, {"created", rfc3339(account.created)}});
+                    {"messages", messages}, {"octets", octets}, {"created", rfc3339(account.created)}, {"deliver", account.deliver}});
   }
   auto answer = co_await with_sending(context, std::move(rows));
   co_return answer;
@@ -47,11 +48,12 @@ json resolve(const Context& context, const directory::Directory& directory, cons
     auto leads_to = directory.expand(found, address).targets;
     if (!leads_to.empty() && leads_to.front().account != 0) found = directory.resolve(leads_to.front().address);
   }
-  auto account = found.found() ? context.store->account(found.account) : std::nullopt;
+  bool known = found.found() || found.has_own_hosts();
+  auto account = known ? context.store->account(found.account_address) : std::nullopt;
   if (!account) return failure(address + ": no such user");
   json senders = json::object();
   for (const auto& [sender, word] : *context.store->senders(account->id)) senders[sender] = mail::name(word);
-  return {{"ok", true}, {"user", account->address}, {"groups", account->groups}, {"senders", std::move(senders)}};
+  return {{"ok", true}, {"user", account->address}, {"groups", account->groups}, {"senders", std::move(senders)}, {"deliver", account->deliver}};
 }
 
 // Argon2id and SCRAM take a tenth of a second: on a worker.
@@ -61,21 +63,55 @@ io::Task<Result<std::string>> password_row(Context& context, std::string passwor
   co_return row;
 }
 
+// What --deliver says; nothing where it is not given.
+Result<std::optional<std::string>> deliver_in(const json& request) {
+  auto text = request.value("deliver", "");
+  if (text.empty()) return std::optional<std::string>();
+  auto deliver = directory::deliver_of(text);
+  if (!deliver) return deliver.error();
+  return std::optional(std::move(*deliver));
+}
+
+// Whose mail goes on has an account for his quarantine, with the folder that a release goes to.
+io::Task<void> make_folders(Context& context, std::string address) {
+  auto account = context.store->account(address);
+  bool goes_on = account && !delivery::goes_on_to(delivery::Routes(*context.config), *account).empty();
+  if (goes_on) co_await delivery::make_release_folder(*context.store, account->id);
+}
+
 io::Task<json> add(Context& context, std::string address, json request) {
-  auto row = co_await password_row(context, request.value("password", ""));
-  if (!row) co_return failure(row.error().text);
+  auto deliver = deliver_in(request);
+  if (!deliver) co_return failure(deliver.error().text);
   store::Account account;
   account.address = address;
-  account.password_row = std::move(*row);
+  account.deliver = deliver->value_or("");
+  if (!request.value("no_password", false)) {
+    auto row = co_await password_row(context, request.value("password", ""));
+    if (!row) co_return failure(row.error().text);
+    account.password_row = std::move(*row);
+  }
   account.admin = request.value("admin", false);
   account.groups = request.value("groups", std::vector<std::string>());
   account.created = Clock::system().now();
   auto created = co_await context.store->create_account(std::move(account));
-  auto made = created.ok() ? context.store->account(address) : std::nullopt;
-  // Whose mail goes on has an account for his quarantine alone.
-  bool goes_on = made && delivery::Routes(*context.config).relay(address.substr(address.rfind('@') + 1)).has_value();
-  if (goes_on) co_await delivery::make_release_folder(*context.store, made->id);
+  if (created.ok()) co_await make_folders(context, address);
   co_return outcome(created, address);
+}
+
+io::Task<json> set(Context& context, store::Account account, json request) {
+  auto deliver = deliver_in(request);
+  if (!deliver) co_return failure(deliver.error().text);
+  bool no_password = request.value("no_password", false);
+  if (!*deliver && !no_password) co_return failure("nothing is to be changed: give --deliver or --no-password");
+  if (no_password) account.password_row.clear();
+  if (*deliver) account.deliver = std::move(**deliver);
+  auto address = account.address;
+  if (directory::has_own_hosts(account) && context.directory->addresses()->forwards.contains(address)) {
+    co_return failure("the good mail of " + address + " is sent on already; `postern forward remove " + address + "` ends that first");
+  }
+  auto updated = co_await context.store->update_account(std::move(account));
+  if (updated.ok()) co_await make_folders(context, address);
+  co_return outcome(updated, address);
 }
 
 io::Task<json> set_password(Context& context, store::Account account, json request) {
@@ -135,6 +171,8 @@ io::Task<json> run_user_command(Context& context, json request) {
     answer = co_await add(context, *address, std::move(request));
   } else if (command == "user password") {
     answer = co_await set_password(context, std::move(*account), std::move(request));
+  } else if (command == "user set") {
+    answer = co_await set(context, std::move(*account), std::move(request));
   } else if (command == "user stop") {
     answer = co_await stop_sending(context, std::move(*account), request.value("reason", ""));
   } else if (command == "user resume") {

@@ -6,7 +6,7 @@
 
 namespace postern::admin {
 
-// "user add", "user password", "user remove", "user list", "user unban".
+// "user add", "user set", "user password", "user remove", "user list", "user unban".
 io::Task<nlohmann::json> run_user_command(Context& context, nlohmann::json request);
 
 }  // namespace postern::admin

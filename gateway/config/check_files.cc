@@ -140,6 +140,10 @@ std::vector<Question> questions_of(const Config& config) {
       out.push_back(made(route.password_file, Question::Want::read_secret, "the password for " + route.hosts.front().to_string(), false));
     }
   }
+  for (const auto& ldap : config.ldap) {
+    if (!ldap.password_file.empty()) out.push_back(made(ldap.password_file, Question::Want::read_secret, "the password for [ldap." + ldap.name + "]", false));
+    if (!ldap.ca_file.empty()) out.push_back(made(ldap.ca_file, Question::Want::read_file, "the authorities of [ldap." + ldap.name + "]", false));
+  }
   add_folder(out, config.rules, "the rules", false, kMaxDepth);
   // Without signatures the gateway runs, says so, and the attachment policy still holds.
   if (config.antivirus.scanners > 0) add_folder(out, config.antivirus.database, std::string(kSignatures), true, 1);

@@ -60,6 +60,8 @@ struct Host {
 };
 // Nothing when it is none of them; without a port 25, 465 for smtps, 24 for LMTP.
 std::optional<Host> parse_host(std::string_view text);
+// Several, with commas between them; nothing when one of them is none, or there is none at all.
+std::optional<std::vector<Host>> parse_hosts(std::string_view text);
 
 enum class TlsUse { never, may, must, verify };
 std::string_view name(TlsUse use);
@@ -69,6 +71,7 @@ struct Relay {
   std::vector<Host> hosts;        // in order of trial; empty: mailboxes here
   TlsUse tls = TlsUse::may;
   bool ask_recipients = true;     // at RCPT; false: every address is taken
+  bool ask_ldap = false;          // with ask_recipients: not of the hosts but of the domain's directory
   bool queue_when_down = false;   // an address of which nothing is known while no host answers: taken, not 450
   bool through = false;           // handed on before the sender's 250; the one host's refusal is passed back
   bool operator==(const Relay&) const = default;
@@ -81,9 +84,25 @@ enum class Language { english, vietnamese };
 struct Domain {
   std::string name;        // lower case, A-labels, without a final dot
   std::string catch_all;   // the account that takes unknown local parts; "": they are refused
+  std::string ldap;        // the directory that its users log in by, and is asked where relay.ask_ldap; "": none
   Relay relay;
   std::optional<Language> language;   // of its users; else that above the sections
   int line = 0;            // of its table
+};
+
+// [ldap.NAME]: an LDAP server, or one with replicas, that knows the users of a domain.
+struct Ldap {
+  std::string name;
+  std::vector<std::string> urls;    // "ldaps://dc1.corp.example:636", in order of trial
+  std::string bind_dn;              // as whom we ask; "": anonymous
+  std::string password_file;        // read for each connection, see read_secret()
+  std::string base;
+  std::string recipient_filter;     // with %a, %u, %d, see ldap_filter.h
+  std::string login_filter;
+  TlsUse tls = TlsUse::verify;      // never, must (by STARTTLS, where the URL is none of ldaps://) or verify
+  std::string ca_file;              // PEM; "": the authorities of the system
+  Milliseconds timeout{5000};       // to connect, and for each answer
+  int line = 0;
 };
 
 // [routes."example.org"]: how the mail for a domain that is not ours goes on; [senders."corp.example"]: that of a sender.
@@ -230,6 +249,7 @@ struct Config {
   Tls tls;
   Dns dns;
   std::vector<Domain> domains;   // in the file's order, at least one
+  std::vector<Ldap> ldap;
   std::vector<Route> routes;     // by destination
   std::vector<Route> senders;    // by the sender's domain
   Queue queue;

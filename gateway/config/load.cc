@@ -10,6 +10,7 @@
 #include <map>
 
 #include "gateway/base/text.h"
+#include "gateway/config/ldap.h"
 #include "gateway/config/links.h"
 #include "gateway/config/relay.h"
 #include "gateway/config/routes.h"
@@ -402,6 +403,8 @@ Loaded parse(std::string_view text, const std::string& name) {
   read_listen(Section(report, top.table("listen"), "[listen]"), config);
   read_domains(top, config);
   read_routes(top, config);
+  read_ldap(top, config);
+  check_ldap(report, config);
   read_rest(top, report, config);
   check_accounts(report, top, config);
   top.finish();

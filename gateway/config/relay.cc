@@ -79,6 +79,16 @@ std::optional<Host> parse_host(std::string_view text) {
   return out;
 }
 
+std::optional<std::vector<Host>> parse_hosts(std::string_view text) {
+  std::vector<Host> out;
+  for (auto each : split(text, ',')) {
+    auto host = parse_host(trimmed(each));
+    if (!host) return std::nullopt;
+    out.push_back(std::move(*host));
+  }
+  return out;
+}
+
 std::string_view name(TlsUse use) {
   switch (use) {
     case TlsUse::never: return "never";
@@ -93,7 +103,14 @@ void read_relay(Section& section, const std::string& title, Domain& domain) {
   auto& relay = domain.relay;
   read_deliver(section, title, relay);
   if (auto tls = section.word("tls", {"never", "may", "must", "verify"})) relay.tls = static_cast<TlsUse>(*tls);
-  if (auto recipients = section.word("recipients", {"ask", "any"})) relay.ask_recipients = *recipients == 0;
+  if (auto recipients = section.word("recipients", {"ask", "any", "ldap"})) {
+    relay.ask_recipients = *recipients != 1;
+    relay.ask_ldap = *recipients == 2;
+  }
+  section.text("ldap", domain.ldap);
+  if (relay.ask_ldap && domain.ldap.empty()) {
+    section.report().mistake(section.line("recipients"), "recipients = \"ldap\" in " + title + " needs ldap = \"NAME\", the directory of [ldap.NAME]");
+  }
   if (auto down = section.word("when_down", {"defer", "queue"})) relay.queue_when_down = *down == 1;
   if (auto mode = section.word("deliver_mode", {"queue", "through"})) relay.through = *mode == 1;
   if (!relay.hosts.empty()) {

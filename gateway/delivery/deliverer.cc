@@ -50,7 +50,10 @@ Deliverer::Redirected Deliverer::redirected(Judged& message, std::size_t recipie
   out.account = to.found() ? to.account : 0;
   // Its server's reports on success would tell the sender where his message went.
   auto notify = message.recipients[recipient].notify.without_success();
-  if (to.kind == directory::Resolution::Kind::onward) out.onward = {to.domain, copy.redirect, to.account_address, notify, {}};
+  using By = directory::Resolution::By;
+  // Hosts of a user know him, and not what else leads to him.
+  bool by_name = !to.has_own_hosts() || to.by == By::address || to.by == By::tag;
+  if (to.kind == directory::Resolution::Kind::onward) out.onward = {to.domain, by_name ? copy.redirect : to.account_address, to.account_address, notify, {}};
   if (out.account != 0 || !out.onward.domain.empty()) return out;
   smtp::Hit wrong;
   wrong.kind = "error";
@@ -253,7 +256,7 @@ io::Task<store::Change> Deliverer::find_accounts(Judged& message, PlanAccounts& 
 std::vector<std::string> Deliverer::strangers_of(const Judged& message) const {
   std::vector<std::string> out;
   for (const auto& recipient : message.recipients) {
-    if (!recipient.onward.empty() && recipient.sent_by.empty() && !directory_.is_ours(recipient.onward)) out.push_back(recipient.address);
+    if (!recipient.onward.empty() && recipient.sent_by.empty() && !directory_.is_ours(domain_of(recipient.onward))) out.push_back(recipient.address);
   }
   return out;
 }

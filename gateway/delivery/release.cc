@@ -4,6 +4,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/delivery/queue_state.h"
+#include "gateway/directory/own_hosts.h"
 
 namespace postern::delivery {
 namespace {
@@ -38,6 +39,14 @@ std::string released_prefix(std::string_view header_prefix) {
   return out + "X-Postern-Why: released from the quarantine\r\n";
 }
 
+std::string goes_on_to(const Routes& routes, const store::Account& account) {
+  if (directory::has_own_hosts(account)) return account.address;
+  auto at = account.address.rfind('@');
+  if (at == std::string::npos || account.deliver == directory::kMailboxes) return "";
+  auto domain = account.address.substr(at + 1);
+  return routes.relay(domain) ? domain : "";
+}
+
 io::Task<void> make_release_folder(store::Store& store, store::AccountId account) {
   if (store.mailbox(account, kReleaseFolder)) co_return;
   auto made = co_await store.create_mailbox(account, std::string(kReleaseFolder), store::SpecialUse::none);
@@ -50,21 +59,19 @@ io::Task<void> make_release_folder(store::Store& store, store::AccountId account
 io::Task<void> make_release_folders(store::Store& store, const Routes& routes) {
   auto accounts = store.accounts();
   for (const auto& account : accounts) {
-    auto at = account.address.rfind('@');
-    bool goes_on = at != std::string::npos && routes.relay(account.address.substr(at + 1)).has_value();
-    if (goes_on) co_await make_release_folder(store, account.id);
+    if (!goes_on_to(routes, account).empty()) co_await make_release_folder(store, account.id);
   }
 }
 
 std::optional<store::Onward> ReleaseToHost::onward(const store::Account& account, const std::string& header_prefix, const store::Held& held) {
-  auto domain = account.address.substr(account.address.rfind('@') + 1);
-  if (!routes_.relay(domain)) return std::nullopt;
+  auto destination = goes_on_to(routes_, account);
+  if (destination.empty()) return std::nullopt;
   QueueState state;
   state.sender = held.sender;
   state.recipients.push_back({account.address, account.address, ""});
   state.eight_bit = true;   // unknown here, and harmless where it is not so
   store::Onward out;
-  out.destination = domain;
+  out.destination = destination;
   out.header_prefix = released_prefix(header_prefix);
   out.state = encode(state);
   return out;

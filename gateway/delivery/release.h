@@ -8,6 +8,9 @@
 
 namespace postern::delivery {
 
+// Where the good mail of an account goes on to, as OnwardCopy::domain; "": it has a mailbox here.
+std::string goes_on_to(const Routes& routes, const store::Account& account);
+
 // What is released to somebody whose mail goes on is sent on: as it was received, under our fields, but without the
 // ones that called it spam, or his server would put it away again.
 class ReleaseToHost : public store::ReleaseOnward {
@@ -28,7 +31,7 @@ class ReleaseToHost : public store::ReleaseOnward {
 inline constexpr std::string_view kReleaseFolder = "Release";
 // Makes it, subscribed, where it is not there.  A failure is logged: it is made at the next start.
 io::Task<void> make_release_folder(store::Store& store, store::AccountId account);
-// For all accounts of domains whose mail goes on.
+// For all accounts whose mail goes on.
 io::Task<void> make_release_folders(store::Store& store, const Routes& routes);
 
 // The fields before a held copy as they are to stand before a released one.

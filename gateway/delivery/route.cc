@@ -92,14 +92,30 @@ std::shared_ptr<const Routes::Table> Routes::current() const {
   return table_;
 }
 
+// Nothing: it is no user, or he has hosts of his own no more.
+RoutePtr Routes::of_user(const Table& table, std::string_view destination) const {
+  auto at = destination.rfind('@');
+  if (at == std::string_view::npos || !deliver_of_) return nullptr;
+  auto hosts = config::parse_hosts(deliver_of_(destination));
+  if (!hosts) return nullptr;
+  config::Relay relay;
+  relay.hosts = std::move(*hosts);
+  auto domain = table.relays.find(destination.substr(at + 1));
+  if (domain != table.relays.end()) relay.tls = domain->second.tls;
+  return route_of(relay);
+}
+
 RoutePtr Routes::find(const Lane& lane) const {
   auto table = current();
-  if (auto found = table->own.find(lane.destination); found != table->own.end()) return found->second;
-  const auto* named = table->named(lane.destination);
+  if (auto own = of_user(*table, lane.destination)) return own;
+  // What waits for hosts that a user had goes the way of his domain.
+  std::string destination(domain_of(lane.destination));
+  if (auto found = table->own.find(destination); found != table->own.end()) return found->second;
+  const auto* named = table->named(destination);
   if (named == nullptr && !lane.sender.empty()) named = at(table->senders, domain_of(lane.sender));
   if (named == nullptr) named = at(table->routes, "*");
   const config::Route by_mx;
-  return route_of(named != nullptr ? *named : by_mx, lane.destination);
+  return route_of(named != nullptr ? *named : by_mx, destination);
 }
 
 RoutePtr Routes::find(std::string_view destination) const { return find(Lane{std::string(destination), ""}); }
@@ -107,7 +123,7 @@ RoutePtr Routes::find(std::string_view destination) const { return find(Lane{std
 Lane Routes::narrowed(Lane lane) const {
   auto table = current();
   std::string domain(domain_of(lane.sender));
-  bool matters = !domain.empty() && table->senders.contains(domain) && !table->own.contains(lane.destination) && table->named(lane.destination) == nullptr;
+  bool matters = !domain.empty() && table->senders.contains(domain) && lane.destination.find('@') == std::string::npos && !table->own.contains(lane.destination) && table->named(lane.destination) == nullptr;
   lane.sender = matters ? domain : "";
   return lane;
 }

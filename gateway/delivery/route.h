@@ -1,6 +1,7 @@
 #pragma once
 
 #include <compare>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -30,22 +31,24 @@ using RoutePtr = std::shared_ptr<const Route>;
 
 // What decides over the route of a message.
 struct Lane {
-  std::string destination;   // a domain in A-label form, or an address literal
+  std::string destination;   // a domain in A-label form, an address literal, or the address of a user who has hosts of his own
   std::string sender;        // the envelope's address, "": the null reverse-path; in the queue's memory only its domain
   auto operator<=>(const Lane&) const = default;
 };
 
 // Which mail goes where, by the configuration.  Safe from any thread.
 //
-// In this order: deliver of a domain of ours; [routes] by the destination, by the longest ".domain" above it;
+// In this order: deliver of a user of ours; deliver of a domain of ours; [routes] by the destination, by the longest ".domain" above it;
 // [senders] by the sender's domain; [routes."*"]; the mail hosts of the destination.
 class Routes {
  public:
   explicit Routes(const config::Config& config) { configure(config); }
   void configure(const config::Config& config);   // after a reload
+  // Before the first question: who knows Account::deliver of an address; "" for who has none.  Called on any thread.
+  void ask_users(std::function<std::string(std::string_view)> deliver_of) { deliver_of_ = std::move(deliver_of); }
 
   RoutePtr find(const Lane& lane) const;
-  // Of a domain of ours, or of any without regard to the sender.
+  // Of a domain or a user of ours, or of any without regard to the sender.
   RoutePtr find(std::string_view destination) const;
   // With the sender's domain where a route depends on it, else without: what the queue keeps in memory.
   Lane narrowed(Lane lane) const;
@@ -55,8 +58,10 @@ class Routes {
  private:
   struct Table;
   std::shared_ptr<const Table> current() const;
+  RoutePtr of_user(const Table& table, std::string_view destination) const;
   mutable std::mutex mutex_;
   std::shared_ptr<const Table> table_;
+  std::function<std::string(std::string_view)> deliver_of_;
 };
 
 }  // namespace postern::delivery

@@ -5,6 +5,7 @@
 #include "gateway/base/text.h"
 #include "gateway/directory/directory.h"
 #include "gateway/directory/domains.h"
+#include "gateway/directory/own_hosts.h"
 #include "gateway/io/loop.h"
 #include "gateway/mail/address.h"
 
@@ -108,8 +109,10 @@ io::Task<Status> Directory::set_alias(std::string address, std::vector<std::stri
 
 io::Task<Status> Directory::set_forward(std::string account, Forward forward) {
   drop_doubles(forward.targets);
-  if (!store_.account(account)) {
-    co_return Status(Error(account + " is no account; `postern alias add " + account + "` sends its mail on"));
+  auto owner = store_.account(account);
+  if (!owner) co_return Status(Error(account + " is no account; `postern alias add " + account + "` sends its mail on"));
+  if (has_own_hosts(*owner)) {
+    co_return Status(Error("the mail of " + account + " goes on to " + owner->deliver + "; `postern user set " + account + " --deliver mailboxes` keeps it here first"));
   }
   if (resolve(account).kind == Resolution::Kind::onward) {   // it would be kept and never asked
     co_return Status(Error("mail for " + account + " goes on to its own server: forward it there, or let `postern alias add " + account + "` name all who get it instead"));

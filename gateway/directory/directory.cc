@@ -6,6 +6,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/directory/domains.h"
+#include "gateway/directory/own_hosts.h"
 #include "gateway/mail/idna.h"
 
 namespace postern::directory {
@@ -44,8 +45,21 @@ Resolution taken_by(const store::Account& account, Resolution::By by) {
   Resolution out;
   out.kind = Resolution::Kind::account;
   out.by = by;
-  out.account = account.id;
   out.account_address = account.address;
+  bool goes_on = has_own_hosts(account);
+  if (goes_on) {
+    out.kind = Resolution::Kind::onward;
+    out.domain = account.address;
+  }
+  if (!goes_on || by == Resolution::By::postmaster) out.account = account.id;
+  return out;
+}
+
+// `base` is `local` without its tag.
+Resolution taken_by(const store::Account& account, std::string_view base, std::string_view local) {
+  bool tagged = base.size() < local.size();
+  auto out = taken_by(account, tagged ? Resolution::By::tag : Resolution::By::address);
+  if (tagged) out.tag = local.substr(base.size() + 1);
   return out;
 }
 
@@ -209,6 +223,8 @@ Resolution Directory::resolve_in(const View& view, std::string_view local, std::
   auto plus = local.find('+');
   auto base = plus == std::string_view::npos || plus == 0 ? local : local.substr(0, plus);
   if (domains.onward.contains(domain)) {
+    auto account = store_.account(std::string(base) + "@" + std::string(domain));
+    if (account && !account->deliver.empty()) return taken_by(*account, base, local);
     auto alias = alias_in(view, local, base, domain);
     return alias ? *alias : goes_on(domains, base, domain);
   }
@@ -223,11 +239,7 @@ Resolution Directory::resolve_in(const View& view, std::string_view local, std::
   auto alias = alias_in(view, local, base, domain);
   if (alias && alias->by == Resolution::By::address) return *alias;
   if (base.size() < local.size()) {
-    if (auto tagged = store_.account(std::string(base) + behind)) {
-      auto out = taken_by(*tagged, Resolution::By::tag);
-      out.tag = local.substr(base.size() + 1);
-      return out;
-    }
+    if (auto tagged = store_.account(std::string(base) + behind)) return taken_by(*tagged, base, local);
   }
   if (alias) return *alias;
   if (!ours->second.empty()) {
@@ -259,7 +271,7 @@ Resolution Directory::goes_on(const Domains& domains, std::string_view base, std
 
 bool Directory::may_send_as(const store::Account& account, std::string_view address) const {
   auto whose = resolve(address);
-  if (whose.kind == Resolution::Kind::onward) return whose.account_address == account.address;
+  if (whose.kind == Resolution::Kind::onward) return whose.account_address == account.address && whose.by != Resolution::By::catch_all;
   if (whose.kind == Resolution::Kind::alias && whose.by != Resolution::By::catch_all) {
     auto takers = expand(whose, address).targets;
     return std::any_of(takers.begin(), takers.end(), [&](const Expansion::Target& taker) { return taker.account_address == account.address; });

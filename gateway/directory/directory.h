@@ -24,7 +24,7 @@ struct Resolution {
     returned,       // a bounce to what we sent on: `original` is whom it is for, expand() says so too
     forged,         // looks like such an address, and none of our keys made it: 550
     expired,        // one of ours, but too old: 550
-    onward,         // of a domain whose mail goes on; its server says whether there is such a recipient
+    onward,         // of a domain whose mail goes on; its server says whether there is such a recipient.  Or of a user whose mail goes on to hosts of his own
     unknown_user,   // our domain, nobody there: 550 5.1.1
     not_ours,       // relay denied, unless the client is trusted: 550 5.7.1
     malformed,      // no local part, no domain, no valid domain name: 553 5.1.3
@@ -36,11 +36,13 @@ struct Resolution {
   store::AccountId account = 0;
   std::string account_address;
   std::string tag;                 // of user+tag@: "tag"; the folder stays INBOX
-  std::string domain;              // of onward and not_ours, in A-label form or an address literal
+  std::string domain;              // of onward and not_ours, in A-label form or an address literal; the user's address where he has hosts of his own
   std::string original;            // of returned
   // Of onward: under `account_address` the user has an account for his quarantine once he needs one; `account` is
   // that of the postmaster, who is ours whatever that server says, and 0 for everybody else.
   bool found() const { return kind == Kind::account; }
+  // Of onward: to hosts that the administrator named for this user, who is known therefore.
+  bool has_own_hosts() const { return kind == Kind::onward && domain.find('@') != std::string::npos; }
 };
 
 // Where an address leads in the end.

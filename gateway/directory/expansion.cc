@@ -51,10 +51,16 @@ class Directory::Walk {
       case Kind::account: return take_account(resolution, step, first);
       case Kind::alias: return take_alias(resolution, resolution.tag.empty() ? step.tag : resolution.tag);
       case Kind::returned: return todo_.push_back({resolution.original, "", step.address});
-      case Kind::onward: return add(resolution, step.address, "");
+      case Kind::onward: return add(resolution, known_there(resolution, step.address), "");
       case Kind::not_ours: return add(resolution, step.address, step.sent_by);
       default: out_.lost.push_back(step.address);
     }
+  }
+
+  // Hosts of a user know him, and not what else leads to him.
+  static const std::string& known_there(const Resolution& resolution, const std::string& address) {
+    bool otherwise = resolution.by == Resolution::By::catch_all || resolution.by == Resolution::By::postmaster;
+    return resolution.has_own_hosts() && otherwise ? resolution.account_address : address;
   }
 
   void take_alias(const Resolution& alias, const std::string& tag) {

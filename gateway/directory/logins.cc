@@ -12,6 +12,8 @@
 namespace postern::directory {
 namespace {
 
+using Said = LdapAnswer::Kind;
+
 constexpr std::size_t kRemembered = 20'000;
 constexpr std::size_t kMaxWaiting = 200;   // hashes in the queue: some seconds
 constexpr std::chrono::hours kKnownPlace{30 * 24};
@@ -43,6 +45,13 @@ Login busy() {
   return out;
 }
 
+Login unavailable() {
+  Login out;
+  out.kind = Login::Kind::busy;
+  out.text = "The directory of your domain cannot be asked now, try again later";
+  return out;
+}
+
 Login success(store::Account account) {
   Login out;
   out.kind = Login::Kind::good;
@@ -70,6 +79,7 @@ Logins::Logins(const Directory& directory, LoginOptions options)
       networks_(options.network),
       good_(kRemembered, options.remember_good),
       bad_(kRemembered, kSameMistake),
+      bad_ldap_(kRemembered, options.remember_bad_ldap),
       places_(kRemembered, kKnownPlace),
       hashers_(threads(options.hashes_at_once)) {
   // The first unknown user must not pay for the making of the dummy hash.
@@ -103,7 +113,7 @@ Logins::Memory Logins::recall(const std::string& token) const {
   auto now = std::chrono::steady_clock::now();
   std::lock_guard lock(mutex_);
   if (good_.knows(token, now)) return Memory::good;
-  return bad_.knows(token, now) ? Memory::bad : Memory::nothing;
+  return bad_.knows(token, now) || bad_ldap_.knows(token, now) ? Memory::bad : Memory::nothing;
 }
 
 // The row is part of it: a changed password makes the old tokens worthless at once.
@@ -117,11 +127,12 @@ std::string Logins::token_of(const Names& names, std::string_view row, std::stri
   return hmac_sha256(key_, text);
 }
 
-void Logins::count_failure(const Names& names, const std::string& token) {
+void Logins::count_failure(const Names& names, const std::string& token, bool by_ldap) {
   auto now = std::chrono::steady_clock::now();
   std::lock_guard lock(mutex_);
-  if (bad_.knows(token, now)) return;
-  bad_.remember(token, now);
+  auto& bad = by_ldap ? bad_ldap_ : bad_;
+  if (bad.knows(token, now)) return;
+  bad.remember(token, now);
   accounts_.add(names.account, now);
   addresses_.add(names.address, now);
   networks_.add(names.network, now);
@@ -157,12 +168,17 @@ io::Task<Login> Logins::check(Attempt attempt) {
   if (before.delay.count() > 0) co_await io::sleep_until(in(before.delay));
 
   auto account = directory_.account(names.account);
-  std::string row = account ? account->password_row : std::string();
+  auto ldap = ldap_of(names.account, account);
+  std::string row = ldap != nullptr ? ldap->key() : account ? account->password_row : std::string();
   auto token = token_of(names, row, attempt.password);
   auto memory = recall(token);
   if (memory == Memory::good && account) co_return finish(attempt, names, success(std::move(*account)));
   if (memory == Memory::bad) co_return finish(attempt, names, failure());
 
+  if (ldap != nullptr) {
+    auto login = co_await check_by_ldap(std::move(ldap), attempt, names, std::move(token));
+    co_return finish(attempt, names, std::move(login));
+  }
   if (waiting_ >= kMaxWaiting) co_return finish(attempt, names, busy());
   auto matches = co_await hash(names, row, attempt.password);
   if (!matches) co_return finish(attempt, names, refusal(standing(names).refused_for));
@@ -172,6 +188,50 @@ io::Task<Login> Logins::check(Attempt attempt) {
   }
   count_failure(names, token);
   co_return finish(attempt, names, failure());
+}
+
+void Logins::ask(const LdapDirectories& directories, MakeAccount make_account) {
+  directories_ = &directories;
+  make_account_ = std::move(make_account);
+}
+
+// Nothing: it is his password here that counts, or nobody's.
+Logins::LdapPtr Logins::ldap_of(const std::string& name, const std::optional<store::Account>& account) const {
+  if (directories_ == nullptr || (account && !account->password_row.empty())) return nullptr;
+  auto at = name.rfind('@');
+  if (at == std::string::npos || !directory_.account_address(name)) return nullptr;
+  return directories_->of_domain(std::string_view(name).substr(at + 1));
+}
+
+io::Task<Login> Logins::check_by_ldap(LdapPtr ldap, Attempt attempt, Names names, std::string token) {
+  auto still = [this, names] { return standing(names).refused_for.count() == 0; };
+  auto said = co_await ldap->check_password(names.account, attempt.password, std::move(still));
+  if (said.kind == Said::too_late) co_return refusal(standing(names).refused_for);
+  if (said.kind == Said::unsure) {
+    log::debug("login.ldap", {{"account", names.account}, {"directory", ldap->name()}, {"what", said.words}});
+    co_return unavailable();
+  }
+  if (said.kind == Said::no) {
+    log::debug("login.ldap", {{"account", names.account}, {"directory", ldap->name()}, {"what", said.words}});
+    count_failure(names, token, true);
+    co_return failure();
+  }
+  auto account = co_await account_of(names.account);
+  if (!account) {
+    log::warning("login.ldap", {{"account", names.account}, {"directory", ldap->name()}, {"what", "the directory knows him, but he has no mailbox here"}});
+    co_return failure();
+  }
+  note_success(names, token);
+  co_return success(std::move(*account));
+}
+
+io::Task<std::optional<store::Account>> Logins::account_of(std::string name) {
+  auto account = directory_.account(name);
+  if (account || !make_account_) co_return account;
+  auto whose = directory_.resolve(name);
+  if (whose.kind != Resolution::Kind::onward || whose.account_address != name) co_return std::nullopt;
+  auto made = co_await make_account_(name);
+  co_return made;
 }
 
 Login Logins::finish(const Attempt& attempt, const Names& names, Login login) const {

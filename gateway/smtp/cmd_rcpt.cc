@@ -3,6 +3,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/delivery/ldap_check.h"
 #include "gateway/delivery/recipient_check.h"
 #include "gateway/delivery/route.h"
 #include "gateway/directory/directory.h"
@@ -63,11 +64,13 @@ std::optional<Reply> Session::find_all(const directory::Resolution& resolved, co
     bool leads_on = !recipient.given.empty() || !recipient.forward.empty();
     if (leads_on && recipient.orcpt.empty()) recipient.orcpt = orcpt_of(given.address);
     recipient.groups.clear();
-    if (target.kind == Kind::account) {
-      auto account = services_.directory->account(recipient.account);
-      if (!account) continue;
+    auto account = target.kind != Kind::not_ours ? services_.directory->account(recipient.account) : std::nullopt;
+    if (account) {
       recipient.groups = account->groups;
       recipient.senders = services_.directory->senders(account->id);
+    }
+    if (target.kind == Kind::account) {
+      if (!account) continue;
     } else {
       if (services_.routes == nullptr) return Reply(451, "4.3.0", "Try again later");
       recipient.onward = std::move(target.domain);
@@ -87,7 +90,12 @@ io::Task<std::optional<Reply>> Session::find_onward(const directory::Resolution&
   auto relay = services_.routes != nullptr ? services_.routes->relay(resolved.domain) : std::nullopt;
   if (!relay) co_return Reply(451, "4.3.0", "Try again later");   // a reload came between
   delivery::RecipientAnswer answer;
-  if (relay->ask_recipients) {
+  auto directory = relay->ask_ldap && services_.directories != nullptr ? services_.directories->of_domain(resolved.domain) : nullptr;
+  if (directory != nullptr) {
+    // A directory knows people, not their tags.
+    auto whom = resolved.account != 0 ? "postmaster@" + resolved.domain : resolved.account_address;
+    answer = co_await services_.ldap_recipients->ask(std::move(directory), std::move(whom));
+  } else if (relay->ask_recipients && !relay->ask_ldap) {
     auto route = services_.routes->find(resolved.domain);
     auto local = recipient.address.substr(0, recipient.address.rfind('@'));
     answer = co_await services_.recipients->ask(std::move(route), local + "@" + resolved.domain);
@@ -106,7 +114,8 @@ io::Task<std::optional<Reply>> Session::find_onward(const directory::Resolution&
   }
   if (answer.kind == Kind::unknown) co_return Reply(550, "5.1.1", shown + ": no such user here");
   if (relay->queue_when_down) co_return std::nullopt;
-  co_return Reply(450, "4.4.1", shown + ": the server of this domain cannot be asked now, try again later");
+  std::string who = relay->ask_ldap ? "the directory" : "the server";
+  co_return Reply(450, "4.4.1", shown + ": " + who + " of this domain cannot be asked now, try again later");
 }
 
 io::Task<Reply> Session::cmd_rcpt(std::string argument) {
@@ -148,7 +157,7 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   }
   recipient.address = std::move(address);
   std::vector<Recipient> all;
-  if (resolved.kind == directory::Resolution::Kind::onward) {
+  if (resolved.kind == directory::Resolution::Kind::onward && !resolved.has_own_hosts()) {
     auto unfit = co_await find_onward(resolved, recipient);
     if (unfit) {
       if (unfit->code() == 550) ++services_.counters->recipients_refused;

@@ -13,10 +13,12 @@
 
 namespace postern::directory {
 class Directory;
+class LdapDirectories;
 class Logins;
 }
 namespace postern::delivery {
 class Deliverer;
+class LdapCheck;
 class LinkReleases;
 class RecipientCheck;
 class Routes;
@@ -48,6 +50,8 @@ struct Services {
   const delivery::Routes* routes = nullptr;              // nullptr: nothing goes on
   delivery::RecipientCheck* recipients = nullptr;        // with routes
   const delivery::LinkReleases* releases = nullptr;      // nullptr: no address releases anything
+  const directory::LdapDirectories* directories = nullptr;   // nullptr: who is to be asked there is not known now
+  delivery::LdapCheck* ldap_recipients = nullptr;        // with directories
   delivery::Through* through = nullptr;                  // nullptr: nothing is handed on before its 250
   Judge* judge = nullptr;
   ConnectionLimits* limits = nullptr;

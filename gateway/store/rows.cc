@@ -25,6 +25,7 @@ std::uint64_t number_at(std::string_view key, std::size_t offset, std::size_t oc
 
 constexpr std::uint64_t kMax32 = 0xffffffff;
 constexpr std::uint64_t kReleased = 1, kNotice = 2, kHasRecipient = 4, kOutgoing = 8;   // bits of Held
+constexpr std::uint64_t kAdmin = 1, kHasDeliver = 2;                                    // bits of Account
 
 }  // namespace
 
@@ -69,10 +70,11 @@ std::string encode(const Account& account) {
   out.number(account.id);
   out.text(account.address);
   out.text(account.password_row);
-  out.number(account.admin ? 1 : 0);
+  out.number((account.admin ? kAdmin : 0) | (account.deliver.empty() ? 0 : kHasDeliver));
   out.number(account.groups.size());
   for (const auto& group : account.groups) out.text(group);
   out.signed_number(account.created.time_since_epoch().count());
+  if (!account.deliver.empty()) out.text(account.deliver);
   return out.take();
 }
 
@@ -82,9 +84,11 @@ std::optional<Account> decode_account(std::string_view value) {
   account.id = in.number();
   account.address = in.text();
   account.password_row = in.text();
-  account.admin = in.number_up_to(1) == 1;
+  auto bits = in.number_up_to(kAdmin | kHasDeliver);
+  account.admin = (bits & kAdmin) != 0;
   for (auto left = in.count(); left > 0; --left) account.groups.push_back(in.text());
   account.created = Time(std::chrono::microseconds(in.signed_number()));
+  if ((bits & kHasDeliver) != 0) account.deliver = in.text();
   if (!in.done()) return {};
   return account;
 }

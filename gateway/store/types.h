@@ -41,6 +41,7 @@ struct Account {
   bool admin = false;
   std::vector<std::string> groups;
   Time created{};
+  std::string deliver;          // opaque to the store: "" as the domain says, "mailboxes", "smtp://HOST:PORT,..."
 };
 
 struct MailboxInfo {

@@ -19,12 +19,12 @@ class Authority:
                  "-addext", "basicConstraints=critical,CA:TRUE", "-keyout", self.key, "-out", self.file)
 
     def certificate(self, *names, days=30):
-        """Paths of a certificate for `names` and of its key."""
+        """Paths of a certificate for `names`, or IPv4 addresses, and of its key."""
         stem = os.path.join(self.folder, names[0])
         _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={names[0]}",
                  "-keyout", stem + ".key", "-out", stem + ".csr")
         with open(stem + ".ext", "w", encoding="ascii") as file:
-            file.write("subjectAltName=" + ",".join("DNS:" + name for name in names) + "\n")
+            file.write("subjectAltName=" + ",".join(("IP:" if name[0].isdigit() else "DNS:") + name for name in names) + "\n")
         _openssl("x509", "-req", "-in", stem + ".csr", "-CA", self.file, "-CAkey", self.key, "-CAcreateserial", "-days", str(days),
                  "-extfile", stem + ".ext", "-out", stem + ".crt")
         return stem + ".crt", stem + ".key"

@@ -63,6 +63,26 @@ TEST_CASE("a sender is only remembered where a route depends on him") {
   CHECK(routes.find(routes.narrowed({"far.test", "me@corp.test"}))->key == routes.find(Lane{"far.test", "me@corp.test"})->key);
 }
 
+TEST_CASE("a user's own hosts come first, and when he has them no more his mail goes his domain's way") {
+  World w;
+  w.config.domains.front().relay.tls = config::TlsUse::must;
+  std::string hosts = "smtp://10.0.0.8:25,lmtp://10.0.0.9:24";
+  Routes routes(w.config);
+  CHECK(routes.find("ann@own.test")->hosts.front().to_string() == "smtp://10.0.0.1:25");   // nobody is asked yet
+  routes.ask_users([&](std::string_view address) { return address == "ann@own.test" || address == "bob@box.test" ? hosts : std::string(); });
+  auto ann = routes.find("ann@own.test");
+  REQUIRE(ann->hosts.size() == 2);
+  CHECK(ann->hosts[1].to_string() == "lmtp://10.0.0.9:24");
+  CHECK(ann->own);
+  CHECK(ann->tls == config::TlsUse::must);   // as her domain's
+  CHECK(routes.find("bob@box.test")->tls == config::TlsUse::may);
+  CHECK(routes.narrowed({"ann@own.test", "me@corp.test"}) == Lane{"ann@own.test", ""});
+  CHECK(routes.find("eve@own.test")->hosts.front().to_string() == "smtp://10.0.0.1:25");
+  CHECK_FALSE(routes.relay("ann@own.test").has_value());
+  hosts.clear();
+  CHECK(routes.find("ann@own.test")->hosts.front().to_string() == "smtp://10.0.0.1:25");
+}
+
 TEST_CASE("what shares connections logs in as the same user under the same policy") {
   World w;
   auto key = [&] { return Routes(w.config).find("far.test")->key; };

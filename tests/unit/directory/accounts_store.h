@@ -26,6 +26,12 @@ class AccountsStore : public store::Store {
     }
   }
 
+  void set_deliver(store::AccountId id, std::string deliver) {
+    for (auto& account : accounts_) {
+      if (account.id == id) account.deliver = deliver;
+    }
+  }
+
   std::optional<store::Account> account(std::string_view address) const override {
     for (const auto& account : accounts_) {
       if (account.address == address) return account;

@@ -1,6 +1,7 @@
 // Whose an address is.
 #include "gateway/directory/directory.h"
 
+#include "gateway/directory/own_hosts.h"
 #include "gateway/io/loop.h"
 #include "tests/support/catch.h"
 #include "tests/unit/directory/accounts_store.h"
@@ -184,6 +185,72 @@ TEST_CASE("a domain whose mail goes on leaves it to its server who exists, but f
   CHECK(postmaster.account == office);
   CHECK(postmaster.account_address == "office@corp.example");
   CHECK(world.directory.is_ours("onward.example"));
+}
+
+TEST_CASE("a user of a domain with mailboxes may have hosts of his own") {
+  World world;
+  auto ann = world.store.add("ann@corp.example");
+  world.store.add("bob@corp.example");
+  world.store.set_deliver(ann, "smtp://10.0.0.9:25");
+  for (const auto* address : {"ann@corp.example", "Ann@corp.example", "ann+tag@corp.example"}) {
+    INFO(address);
+    auto found = world.directory.resolve(address);
+    CHECK(found.kind == Kind::onward);
+    CHECK(found.has_own_hosts());
+    CHECK(found.domain == "ann@corp.example");
+    CHECK(found.account_address == "ann@corp.example");
+    CHECK(found.account == 0);
+  }
+  CHECK(world.directory.resolve("ann+tag@corp.example").by == By::tag);
+  CHECK(world.kind("bob@corp.example") == Kind::account);
+  auto whole = *world.store.account(ann);
+  CHECK(world.directory.may_send_as(whole, "ann@corp.example"));
+  CHECK_FALSE(world.directory.may_send_as(whole, "bob@corp.example"));
+  world.store.set_deliver(ann, "mailboxes");
+  CHECK(world.kind("ann@corp.example") == Kind::account);
+}
+
+TEST_CASE("who takes a domain's other mail has it at his own hosts, under his own address") {
+  World world("postmaster = \"office@corp.example\"\n");
+  auto office = world.store.add("office@corp.example");
+  world.store.set_deliver(office, "lmtp://10.0.0.9:24");
+  auto by_catch_all = world.directory.resolve("whoever@other.example");
+  CHECK(by_catch_all.has_own_hosts());
+  CHECK_FALSE(world.directory.may_send_as(*world.store.account(office), "whoever@other.example"));
+  auto targets = world.directory.expand(by_catch_all, "whoever@other.example").targets;
+  REQUIRE(targets.size() == 1);
+  CHECK(targets[0].kind == Kind::onward);
+  CHECK(targets[0].domain == "office@corp.example");
+  CHECK(targets[0].address == "office@corp.example");
+  auto postmaster = world.directory.resolve("postmaster@corp.example");
+  CHECK(postmaster.has_own_hosts());
+  CHECK(postmaster.account == office);   // what we write to him ourselves lies here
+  CHECK(world.directory.expand(postmaster, "postmaster@corp.example").targets.at(0).address == "office@corp.example");
+}
+
+TEST_CASE("a user of a domain whose mail goes on may have a mailbox here, or other hosts") {
+  World world("", "[domains.\"onward.example\"]\ndeliver = \"smtp://10.0.0.5\"\n");
+  auto ann = world.store.add("ann@onward.example");
+  CHECK(world.kind("ann@onward.example") == Kind::onward);
+  CHECK_FALSE(world.directory.resolve("ann@onward.example").has_own_hosts());
+  world.store.set_deliver(ann, "mailboxes");
+  auto tagged = world.directory.resolve("ann+tag@onward.example");
+  CHECK(tagged.kind == Kind::account);
+  CHECK(tagged.account == ann);
+  CHECK(tagged.tag == "tag");
+  world.store.set_deliver(ann, "smtp://10.0.0.9:25,smtp://10.0.0.10:25");
+  CHECK(world.directory.resolve("ann@onward.example").domain == "ann@onward.example");
+  CHECK(world.directory.resolve("bob@onward.example").domain == "onward.example");
+}
+
+TEST_CASE("what an administrator writes for a user's delivery is kept in one form") {
+  CHECK(*directory::deliver_of("domain") == "");
+  CHECK(*directory::deliver_of("mailboxes") == "mailboxes");
+  CHECK(*directory::deliver_of("smtp://Mail.Corp.Example, lmtp://10.0.0.5:2003") == "smtp://mail.corp.example:25,lmtp://10.0.0.5:2003");
+  for (const auto* wrong : {"", "mailbox", "10.0.0.5", "smtp://", "smtp://a.example,", "smtp://10.0.0.999"}) {
+    INFO(wrong);
+    CHECK_FALSE(directory::deliver_of(wrong).has_value());
+  }
 }
 
 TEST_CASE("an address that is not ours says in which domain it is") {

@@ -29,6 +29,32 @@ TEST_CASE("keys lie in the order of their numbers") {
   CHECK(first_number("x") == 0);
 }
 
+TEST_CASE("an account's row of before users had hosts of their own is read, and written as it was") {
+  Account account;
+  account.id = 7;
+  account.address = "ann@corp.example";
+  account.password_row = "row";
+  account.admin = true;
+  account.groups = {"a", "b"};
+  account.created = from_unix(1'795'492'742);
+  // id, address, password, admin, groups, time
+  auto old = std::string("\x01\x07\x10" "ann@corp.example\x03" "row\x01\x02\x01" "a\x01" "b", 1 + 1 + 17 + 4 + 1 + 1 + 4);
+  CHECK(encode(account).starts_with(old));
+  auto read = decode_account(encode(account));
+  REQUIRE(read);
+  CHECK(read->admin);
+  CHECK(read->deliver.empty());
+  account.deliver = "smtp://10.0.0.5:25";
+  account.admin = false;
+  read = decode_account(encode(account));
+  REQUIRE(read);
+  CHECK_FALSE(read->admin);
+  CHECK(read->deliver == "smtp://10.0.0.5:25");
+  CHECK(read->created == account.created);
+  auto whole = encode(account);
+  for (std::size_t cut = 0; cut < whole.size(); ++cut) CHECK_FALSE(decode_account(std::string_view(whole).substr(0, cut)));
+}
+
 TEST_CASE("a value cut short at any octet, or with one too many, is damaged and not a smaller value") {
   MailboxState mailbox;
   mailbox.info.name = "INBOX";
