@@ -75,18 +75,19 @@ store::Delivery note_to_postmaster(const directory::Directory& directory, const 
   store::Item item;
   item.id = id;
   item.internal_date = now;
-  if (postmaster.kind == Kind::onward) {
-    auto address = directory.postmaster_address();
+  auto address = directory.postmaster_address();
+  auto way = postmaster.kind == Kind::onward ? directory.resolve(address) : postmaster;   // he may have a way of his own
+  if (!way.found()) {
     QueueState state;
     state.recipients.push_back({address, postmaster.account_address, ""});
     auto& onward = item.onward.emplace_back();
-    onward.destination = address.substr(address.rfind('@') + 1);
+    onward.destination = way.kind == Kind::onward ? way.domain : address.substr(address.rfind('@') + 1);
     onward.state = encode(state);
   } else {
     item.parts = mail::serialize(mail::parse(out));
     item.envelope = mail::envelope_of(out);
     auto& target = item.targets.emplace_back();
-    target.account = postmaster.account;
+    target.account = way.account;
     target.use = store::SpecialUse::inbox;
     target.header_prefix = "Return-Path: <>\r\n";
   }
