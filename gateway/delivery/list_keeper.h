@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,8 @@ class ListKeeper {
     std::function<void(const store::Delivered&)> queued;      // new entries of the queue
     std::string hostname;
     const Clock& clock = Clock::system();
+    // By which this member leaves the list with one click, RFC 8058; "" or no function: there are no such links.
+    std::function<std::string(const std::string& list, const std::string& member)> unsubscribe_link = {};
   };
   explicit ListKeeper(Parts parts) : parts_(std::move(parts)), reports_(parts_.directory, parts_.hostname) {}
 
@@ -56,8 +59,11 @@ class ListKeeper {
   Reach reach(const Work& work) const;
   void reach_member(const Work& work, const directory::ListMember& member, Reach& out) const;
   io::Task<Made> made_of(const Work& work) const;
+  std::string link_of(const Work& work, const std::string& member) const;
+  io::Task<std::string> sign(const Work& work, const Made& made, std::string before) const;
+  io::Task<void> add_links(const Work& work, Reach& members, const Made& made) const;
   store::Item item_of(const Work& work, const Reach& reach, const Made& made) const;
-  store::Target copy_for(const Work& work, const std::string& address, store::AccountId account) const;
+  store::Target copy_for(const Work& work, const std::string& address, store::AccountId account, const std::string& fields) const;
   store::Onward nested(const Work& work, const std::string& list, const Made& made) const;
   void tell_of_expansion(const Work& work, store::Delivery& delivery) const;
   io::Task<Done> ask_moderators(Work work, std::string why);
@@ -95,6 +101,34 @@ struct ListKeeper::Work {
   ListPost post;
   ListPtr list;
   Octets record;
+};
+
+// Whom a post reaches.
+struct ListKeeper::Reach {
+  struct Here {
+    std::string address, member;
+    store::AccountId account = 0;
+    std::string fields;     // before his copy
+  };
+  struct Outside {
+    std::string address, domain, account, member;
+    std::string fields;     // before his copy, with our signatures
+  };
+  std::vector<Here> here;
+  std::vector<Outside> outside;
+  std::vector<std::string> lists;
+  std::set<std::string, std::less<>> seen;
+  bool cut = false;
+  std::size_t size() const { return here.size() + outside.size() + lists.size(); }
+};
+
+// What the members get.
+struct ListKeeper::Made {
+  Octets octets;
+  std::string signatures;
+  bool rewritten = false;
+  bool by_author = false;     // signed in the name of his domain
+  bool has_links = false;     // each copy has a List-Unsubscribe of its own, which is signed with it (RFC 8058 4)
 };
 
 }  // namespace postern::delivery

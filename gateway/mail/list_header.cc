@@ -40,12 +40,7 @@ std::string own_fields(const ListHeader& list) {
   out += field("List-Post", list.takes_posts ? mailto(list.address) : "NO");
   out += field("List-Help", mailto(list.request, "?subject=help"));
   if (!list.subscribe.empty()) out += field("List-Subscribe", mailto(list.subscribe));
-  auto unsubscribe = mailto(list.unsubscribe);
-  if (!list.unsubscribe_link.empty()) {
-    unsubscribe = "<" + list.unsubscribe_link + ">,\r\n " + unsubscribe;
-    out += field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click");
-  }
-  out += field("List-Unsubscribe", unsubscribe);
+  if (!list.unsubscribe_apart) out += unsubscribe_fields(list.unsubscribe, "");
   out += field("List-Owner", mailto(list.owner));
   out += field("Precedence", "list");
   if (list.set_sender) out += field("Sender", "<" + list.bounces + ">");
@@ -133,6 +128,12 @@ std::string phrase(std::string_view name) {
     rest.remove_prefix(piece.size());
   }
   return out;
+}
+
+// RFC 8058 3.1: both fields, the link before the address.
+std::string unsubscribe_fields(const std::string& address, const std::string& link) {
+  if (link.empty()) return field("List-Unsubscribe", mailto(address));
+  return field("List-Unsubscribe", "<" + link + ">,\r\n " + mailto(address)) + field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click");
 }
 
 std::string list_message(std::string_view message, const ListHeader& list) {

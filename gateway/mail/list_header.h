@@ -12,9 +12,9 @@ struct ListHeader {
   std::string address;         // "team@corp.example"
   std::string name;            // for people; ASCII or UTF-8, "": the address
   std::string request, subscribe, unsubscribe, owner, bounces;   // its other addresses; subscribe "": it is closed
-  std::string unsubscribe_link;   // https; "": there is none, and one click is not promised
   std::string prefix;          // of the subject, ASCII; "": none
   bool takes_posts = true;     // from its members
+  bool unsubscribe_apart = false;   // unsubscribe_fields() stand before the message, for each member his own
   bool reply_to_list = false;
   bool set_sender = true;
   bool rewrite_from = false;   // "Ann via Team" <team@...>, with the author in Reply-To
@@ -23,6 +23,9 @@ struct ListHeader {
 // The message as its members get it: RFC 2369, RFC 2919, RFC 8058 3.1, Precedence and Sender before its own fields.  What
 // other lists wrote there goes, and what asks for receipts: hundreds would answer.  The body is the same octet for octet.
 std::string list_message(std::string_view message, const ListHeader& list);
+
+// List-Unsubscribe with the list's address for it, and with `link` (https; "": none) by one click too.
+std::string unsubscribe_fields(const std::string& address, const std::string& link);
 
 // A DKIM signature that a message came with.
 struct Seal {

@@ -178,7 +178,7 @@ io::Task<Reply> Session::finish_body(BodyEnd end, io::Draft& draft) {
   }
   if (!trouble && account_) trouble = complete_submitted(received);
   if (!trouble && has_come_back(received.view())) trouble = Reply(554, "5.4.6", "This message was sent on from here before: it goes round in circles");
-  if (!trouble) trouble = refuse_for_lists(received.view());
+  if (!trouble && !is_lmtp()) trouble = refuse_for_lists(received.view());   // by LMTP it is held
   if (!trouble) trouble = co_await judge_and_deliver(std::move(received));
   forget_transaction();
   idle_commands_ = 0;

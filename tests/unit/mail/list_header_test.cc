@@ -40,8 +40,9 @@ TEST_CASE("a list's fields stand before the message, whose body stays") {
 TEST_CASE("one click is promised only where there is a link") {
   auto list = team();
   CHECK(list_message(kMessage, list).find("One-Click") == std::string::npos);
-  list.unsubscribe_link = "https://mx.corp.example/u/1";
-  auto out = list_message(kMessage, list);
+  list.unsubscribe_apart = true;
+  CHECK(HeaderBlock(list_message(kMessage, list)).count("List-Unsubscribe") == 0);
+  auto out = unsubscribe_fields(list.unsubscribe, "https://mx.corp.example/u/1") + list_message(kMessage, list);
   CHECK(field(out, "List-Unsubscribe-Post") == "List-Unsubscribe=One-Click");
   CHECK(field(out, "List-Unsubscribe") == "<https://mx.corp.example/u/1>, <mailto:team-unsubscribe@corp.example>");
 }
