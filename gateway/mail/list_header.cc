@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "gateway/base/text.h"
 #include "gateway/mail/address.h"
@@ -51,7 +52,7 @@ std::string own_fields(const ListHeader& list) {
 std::string subject(const HeaderField& given, std::string_view whole, const std::string& prefix) {
   if (prefix.empty() || readable(given.raw).find(prefix) != std::string::npos) return std::string(whole);
   auto value = trimmed(given.raw);
-  bool fits = value.find('\n') + prefix.size() < kSubjectLine || (value.find('\n') == std::string_view::npos && value.size() + prefix.size() < kSubjectLine);
+  bool fits = value.substr(0, value.find('\n')).size() + prefix.size() < kSubjectLine;
   return "Subject: " + prefix + (fits ? " " : "\r\n ") + std::string(value) + "\r\n";
 }
 
@@ -138,7 +139,7 @@ std::string unsubscribe_fields(const std::string& address, const std::string& li
 
 std::string list_message(std::string_view message, const ListHeader& list) {
   std::string kept;
-  bool has_subject = false, has_reply_to = false;
+  bool has_subject = false, has_reply_to = false, has_from = false;
   std::string_view from;
   HeaderReader reader(message);
   HeaderField each;
@@ -149,7 +150,7 @@ std::string list_message(std::string_view message, const ListHeader& list) {
       kept += subject(each, whole, has_subject ? "" : list.prefix);
       has_subject = true;
     } else if (list.rewrite_from && iequals(each.name, "From")) {
-      if (!from.empty()) continue;   // two of them are two authors to some readers
+      if (std::exchange(has_from, true)) continue;   // two of them are two authors to some readers
       from = each.raw;
       kept += from_via(each, list) + "X-Original-From:" + std::string(from) + "\r\n";
     } else if (iequals(each.name, "Reply-To")) {
@@ -163,7 +164,7 @@ std::string list_message(std::string_view message, const ListHeader& list) {
   if (!kept.empty() && !kept.ends_with('\n')) kept += "\r\n";
   if (!has_subject && !list.prefix.empty()) kept += field("Subject", list.prefix + " (no subject)");
   if (list.reply_to_list) kept += field("Reply-To", "<" + list.address + ">");
-  else if (!from.empty() && !has_reply_to) kept += "Reply-To:" + std::string(from) + "\r\n";
+  else if (has_from && !has_reply_to) kept += "Reply-To:" + std::string(from) + "\r\n";
   std::string out = own_fields(list) + kept;
   auto rest = message.substr(reader.fields_end());
   if (rest.empty()) out += "\r\n";   // a header alone

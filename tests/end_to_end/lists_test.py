@@ -7,8 +7,11 @@ import signal
 import time
 import unittest
 
+import dkim_judges
 from dkim_sign import Signer
+from dns_server import DnsServer
 from gateway import GTUBE, PASSWORD, Gateway, message
+from gateway import ZONE as GATEWAY_ZONE
 from smtp_sink import Sink
 
 HERE = "198.51.100.7"       # where SPF of the authors below allows mail from
@@ -409,6 +412,34 @@ class Dmarc(Base):
             file.write(raw)
         return self.gateway.json("explain", path, "--ip", ELSEWHERE, "--helo", "mail.elsewhere.example", "--from", "x@elsewhere.example",
                                  "--rcpt", "bob@example.test")["facts"]
+
+
+@unittest.skipIf(dkim_judges.missing(), f"no {dkim_judges.missing()} here")
+class Signed(unittest.TestCase):
+    def test_what_the_list_passes_on_is_signed_for_its_domain_and_verified_by_others(self):
+        with Sink() as sink:
+            base = "\n".join(f"{key} {value}" for key, value in dict(GATEWAY_ZONE, **ZONE).items())
+            dns = DnsServer(base).start()
+            self.addCleanup(dns.stop)
+            with Gateway(dns=dns.port, sections={'routes."*"': f'via = "smtp://127.0.0.1:{sink.port}"'}) as gateway:
+                records = {row["record"]["name"]: row["record"]["text"] for row in gateway.json_lines("dkim", "new", "example.test")}
+                dns.replace(base + "".join(f"\n{name} TXT {text}" for name, text in records.items()))
+                self.assertEqual({row["state"] for row in gateway.json_lines("dkim", "check", "example.test")}, {"active"})
+                gateway.command("list", "add", "team@example.test", "--owner", "alice@example.test", check=True)
+                gateway.command("list", "subscribe", "team@example.test", "alice@example.test", "out@far.example", "you@signed.example", "you@strict.example", check=True)
+                posts = {"ours": ("alice@example.test", None), "rewritten": ("you@strict.example", "strict"), "theirs": ("you@signed.example", "signed")}
+                for subject, (author, outside) in posts.items():
+                    text = message(subject=f"signed {subject}", sender=author, to="team@example.test")
+                    if outside == "signed":
+                        text = DKIM.sign(text, "signed.example")
+                    answer = gateway.send(text, to="team@example.test", sender=author) if outside else gateway.submit(text, to="team@example.test")
+                    self.assertEqual(answer[0], 250, answer[1])
+                    raw = wait_for(lambda: [m.message for m in sink.got if f"Subject: signed {subject}\r\n".encode() in m.message and "out@far.example" in m.recipients])[0]
+                    fields = email.message_from_bytes(raw).get_all("DKIM-Signature")
+                    self.assertEqual([re.search(r"d=([^;]+);", field).group(1) for field in fields], ["example.test"] * 2 + ["signed.example"] * (outside == "signed"))
+                    self.assertIn("list-id", fields[0].lower())
+                    known = dict(records, **{"s1._domainkey.signed.example": DKIM.record})
+                    self.assertEqual(dkim_judges.dkimpy([raw], known), [["pass"] * len(fields)])
 
 
 class Commands(Base):

@@ -106,6 +106,32 @@ TEST_CASE("a post is one body, a copy for each member here and an entry for each
   }
 }
 
+TEST_CASE("each member has a link of his own where there are links") {
+  World world;
+  world.make(kTeam, {"bob@home.test", "far@x.org"});
+  ListKeeper keeper({world.store, *world.directory, nullptr, {}, "gate.test", world.clock,
+                     [](const std::string& list, const std::string& member) { return "https://gate.test/u/" + list + "/" + member; }});
+  auto entry = world.put(world.post());
+  CHECK(world.loop.block_on(keeper.take(entry, *decode_state(entry.state))).failed.empty());
+  auto out = world.entries().at(0);
+  CHECK(out.header_prefix == "List-Unsubscribe: <https://gate.test/u/team@home.test/far@x.org>,\r\n <mailto:team-unsubscribe@home.test>\r\n"
+                             "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n");
+  auto record = *world.loop.block_on(world.store.record(out));
+  CHECK(record.view().find("List-Unsubscribe") == std::string_view::npos);
+  auto rows = *world.loop.block_on(world.store.messages(world.store.mailbox(2, "INBOX")->id, 1, 10, 10));
+  CHECK(rows.at(0).header_prefix.find("/bob@home.test>") != std::string::npos);
+  CHECK(world.store.bodies() == 1);
+}
+
+TEST_CASE("whom a member blocks he need not read on the list") {
+  World world;
+  world.make(kTeam, {"bob@home.test"});
+  world.loop.block_on(world.store.set_sender(2, "ann@home.test", mail::SenderWord::block));
+  world.take(world.put(world.post()));
+  CHECK(world.count(2, "INBOX") == 0);
+  CHECK(world.count(2, "Quarantine") == 1);
+}
+
 TEST_CASE("while the disk takes nothing a post waits, and nothing of it is done") {
   World world;
   world.make(kTeam, {"bob@home.test", "far@x.org"});

@@ -84,6 +84,7 @@ TEST_CASE("a rewritten From names the author and answers go to him") {
   CHECK(field(list_message("Reply-To: other@x.org\r\n" + kMessage, list), "Reply-To") == "other@x.org");
   auto two = list_message("From: a@x.org\r\nFrom: b@y.org\r\n\r\n", list);
   CHECK(HeaderBlock(two).count("From") == 1);
+  CHECK(HeaderBlock(list_message("From:\r\nFrom: b@y.org\r\n\r\n", list)).count("From") == 1);
   CHECK(field(list_message("From: =?utf-8?Q?=C4=90=C3=A1p?= <d@x.org>\r\n\r\n", list), "From") == "=?utf-8?B?xJDDoXAgdmlhIFRoZSB0ZWFt?= <team@corp.example>");
   CHECK(field(list_message("From: \"x\\\" <evil@y.org>, \\\"\" <d@x.org>\r\n\r\n", list), "From").ends_with(" via The team\" <team@corp.example>"));
   list.reply_to_list = true;
