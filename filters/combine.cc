@@ -48,8 +48,16 @@ void Combined::quarantine(smtp::RecipientVerdict& copy, std::string_view quarant
   copy.redirect.clear();
 }
 
+void Combined::add_journals(const std::vector<std::string>& addresses) {
+  for (const auto& address : addresses) {
+    bool there = std::any_of(journals_.begin(), journals_.end(), [&](const auto& other) { return iequals(other, address); });
+    if (!there) journals_.push_back(address);
+  }
+}
+
 void Combined::take_message(const StageOutcome& outcome, const std::vector<bool>& allowing) {
   add_hits(outcome.hits);
+  add_journals(outcome.journals);
   score += outcome.points;
   for (auto& copy : recipients) {
     copy.score += outcome.points;
@@ -92,6 +100,7 @@ void Combined::take_for_allowing(const Decided& decided, const std::vector<bool>
 
 void Combined::take_beyond(const StageOutcome& outcome, const std::vector<bool>& allowing) {
   add_hits(outcome.hits);
+  add_journals(outcome.journals);
   Decided own{outcome.action, outcome.quarantine_class, outcome.why, outcome.error};
   take_for_allowing(outcome.spam_only ? outcome.beyond : own, allowing);
 }
@@ -99,6 +108,7 @@ void Combined::take_beyond(const StageOutcome& outcome, const std::vector<bool>&
 void Combined::take_allowed(std::size_t recipient, const StageOutcome& outcome) {
   if (outcome.action != Action::accept) {
     add_hits(outcome.hits);
+    add_journals(outcome.journals);
     return;
   }
   recipients[recipient] = before_[recipient];
@@ -107,6 +117,7 @@ void Combined::take_allowed(std::size_t recipient, const StageOutcome& outcome) 
 
 void Combined::take_recipient(std::size_t recipient, const StageOutcome& outcome) {
   add_hits(outcome.hits);
+  add_journals(outcome.journals);
   auto& copy = recipients[recipient];
   if (outcome.folder) copy.folder = *outcome.folder;
   copy.redirect = outcome.redirect;
@@ -198,6 +209,8 @@ smtp::MessageVerdict Combined::finish(std::string_view id) {
   if (verdict.verdict == "reject" || verdict.verdict == "defer") {
     std::string why = reply_.empty() ? verdict.recipients.front().reply : reply_;
     verdict.reply = why + " (id " + std::string(id) + ")";
+  } else {
+    verdict.journals = std::move(journals_);   // of what is taken
   }
   return verdict;
 }

@@ -51,12 +51,15 @@ class Combined {
   void settle_mixed();
   void take_for_allowing(const Decided& decided, const std::vector<bool>& allowing);
   void hold_tagged();
+  // Said of the message or of one of its recipients: one copy an address.
+  void add_journals(const std::vector<std::string>& addresses);
 
   smtp::Action action_ = smtp::Action::none;      // never accept
   std::string class_;
   std::string reply_;
   bool error_ = false;
   std::vector<bool> recipient_errors_;
+  std::vector<std::string> journals_;
   std::vector<smtp::RecipientVerdict> before_;    // only_spam(): as the copies were before
 };
 

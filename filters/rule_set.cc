@@ -94,6 +94,8 @@ fs::path scripts_folder() {
   return "/usr/share/postern/scripts";
 }
 
+fs::path shipped_rules_folder() { return scripts_folder().parent_path() / "rules"; }
+
 LoadReport RuleSet::reload() {
   std::string seen = fingerprint();
   LoadReport report = load_rules(options_);

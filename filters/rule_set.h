@@ -44,6 +44,8 @@ LoadReport load_rules(std::shared_ptr<lua::Generation> generation, bool run_test
 
 // Where Postern's own scripts lie: $POSTERN_SCRIPTS, beside the installed program, or in the sources.
 std::filesystem::path scripts_folder();
+// Beside it lie the rules as this version ships them; an update lays them down there alone.
+std::filesystem::path shipped_rules_folder();
 
 // The rule set in force.  A reload puts a new edition in its place when it loads, checks and passes
 // its tests; else the old one stays and the reason is shown.  Safe from any thread.

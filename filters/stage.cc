@@ -78,6 +78,10 @@ class Reading : public lua::Reader {
   }
 
   bool apply(const lua::RuleInfo& rule, const lua::Spoken& spoken) {
+    if (spoken.word == Word::journal) {   // spam or not, it is kept
+      outcome.journals.push_back(spoken.argument);
+      return true;
+    }
     if (outcome.spam_only) return apply_beyond(rule, spoken);
     if (spoken.word == Word::score) outcome.points += spoken.points;
     if (spoken.word == Word::tag && !outcome.folder) outcome.folder = spoken.argument;

@@ -32,6 +32,7 @@ struct StageOutcome {
   double points = 0;
   std::optional<std::string> folder; // of the first tag
   std::string redirect;
+  std::vector<std::string> journals;  // addresses
   bool error = false;                // the action is a defer because a rule failed
   std::vector<smtp::Hit> hits;
 };

@@ -1,4 +1,4 @@
-// score, tag, accept, defer, quarantine, reject, redirect: verdicts are values that a rule returns.
+// score, tag, accept, defer, quarantine, reject, redirect, journal: verdicts are values that a rule returns.
 #include <cmath>
 
 #include "filters/lua/bind.h"
@@ -69,15 +69,19 @@ int quarantine(lua_State* lua) {
   return make(lua, std::move(spoken));
 }
 
-int redirect(lua_State* lua) {
+// redirect and journal.
+template <Word word>
+int to_address(lua_State* lua) {
+  std::string call(name(word));
   if (lua_type(lua, 1) != LUA_TSTRING || view(lua, 1).find('@') == std::string_view::npos || view(lua, 1).size() > 254 ||
       view(lua, 1).find_first_of(" \t\r\n<>") != std::string_view::npos) {
-    raise(lua, "redirect(address, \"why\"): address is like \"anna@example.org\"");
+    raise(lua, call + "(address, \"why\"): address is like \"anna@example.org\"");
   }
   Spoken spoken;
-  spoken.word = Word::redirect;
+  spoken.word = word;
   spoken.argument = view(lua, 1);
-  spoken.why = reason(lua, 2, "redirect(\"anna@example.org\", \"why\")");
+  call += "(\"anna@example.org\", \"why\")";
+  spoken.why = reason(lua, 2, call.c_str());
   return make(lua, std::move(spoken));
 }
 
@@ -115,7 +119,7 @@ void open_verdicts(lua_State* lua) {
   lua_setfield(lua, -2, "__metatable");
   lua_pop(lua, 1);
   const std::pair<const char*, lua_CFunction> words[] = {
-      {"score", score}, {"tag", tag}, {"quarantine", quarantine}, {"redirect", redirect},
+      {"score", score}, {"tag", tag}, {"quarantine", quarantine}, {"redirect", to_address<Word::redirect>}, {"journal", to_address<Word::journal>},
       {"accept", plain<Word::accept>}, {"defer", plain<Word::defer>}, {"reject", plain<Word::reject>}};
   for (auto [word, function] : words) {
     lua_pushcfunction(lua, function);

@@ -28,7 +28,7 @@ std::string kind_of_field(const std::string& kind, const std::string& field) {
 }
 
 std::optional<Word> verdict_word(std::string_view text) {
-  for (Word word : {Word::score, Word::tag, Word::accept, Word::defer, Word::quarantine, Word::reject, Word::redirect}) {
+  for (Word word : {Word::score, Word::tag, Word::accept, Word::defer, Word::quarantine, Word::reject, Word::redirect, Word::journal}) {
     if (name(word) == text) return word;
   }
   return std::nullopt;

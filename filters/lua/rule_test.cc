@@ -18,7 +18,7 @@ namespace {
 struct Fate {
   std::string verdict = "ham";
   double score = 0;
-  std::string folder, quarantine_class, redirect;
+  std::string folder, quarantine_class, redirect, journal;
   std::vector<smtp::Hit> hits;
 };
 
@@ -65,6 +65,7 @@ io::Task<Fate> live_through(smtp::Judge& judge, const TestCase& test) {
   fate.folder = verdict.recipients.front().folder;
   fate.quarantine_class = verdict.recipients.front().quarantine_class;
   fate.redirect = verdict.recipients.front().redirect;
+  if (!verdict.journals.empty()) fate.journal = verdict.journals.front();
   fate.hits = std::move(verdict.hits);
   co_return fate;
 }
@@ -128,6 +129,7 @@ std::string difference(const TestCase::Want& want, const Fate& fate) {
   if (!same(want.folder, fate.folder)) return "wanted folder \"" + *want.folder + "\", found \"" + fate.folder + "\"; " + tell(fate);
   if (!same(want.quarantine_class, fate.quarantine_class)) return "wanted class \"" + *want.quarantine_class + "\", found \"" + fate.quarantine_class + "\"; " + tell(fate);
   if (!same(want.redirect, fate.redirect)) return "wanted redirect to \"" + *want.redirect + "\", found \"" + fate.redirect + "\"; " + tell(fate);
+  if (!same(want.journal, fate.journal)) return "wanted a journal copy to \"" + *want.journal + "\", found \"" + fate.journal + "\"; " + tell(fate);
   return "";
 }
 

@@ -192,12 +192,13 @@ void read_before(lua_State* lua, int table, TestCase& test) {
 void read_want(lua_State* lua, int table, TestCase& test) {
   lua_getfield(lua, table, "want");
   int want = lua_gettop(lua);
-  only(lua, want, "want", {"verdict", "rule", "score", "folder", "class", "redirect", "why", "error"});
+  only(lua, want, "want", {"verdict", "rule", "score", "folder", "class", "redirect", "journal", "why", "error"});
   test.want.verdict = text(lua, want, "verdict");
   test.want.rule = text(lua, want, "rule");
   test.want.folder = text(lua, want, "folder");
   test.want.quarantine_class = text(lua, want, "class");
   test.want.redirect = text(lua, want, "redirect");
+  test.want.journal = text(lua, want, "journal");
   test.want.why = text(lua, want, "why");
   test.want.error = text(lua, want, "error");
   if (field(lua, want, "score")) {

@@ -41,7 +41,7 @@ struct TestCase {
   bool all = false;                     // with the rules of all files, not only of its own
 
   struct Want {
-    std::optional<std::string> verdict, rule, folder, quarantine_class, redirect, why, error;
+    std::optional<std::string> verdict, rule, folder, quarantine_class, redirect, journal, why, error;
     std::optional<double> score;
   } want;
 };

@@ -6,7 +6,7 @@
 namespace postern::filters::lua {
 namespace {
 
-constexpr std::array kWords = {Word::accept, Word::defer, Word::reject, Word::score, Word::quarantine, Word::tag, Word::redirect};
+constexpr std::array kWords = {Word::accept, Word::defer, Word::reject, Word::score, Word::quarantine, Word::tag, Word::redirect, Word::journal};
 
 }  // namespace
 
@@ -19,6 +19,7 @@ std::string_view name(Word word) {
     case Word::quarantine: return "quarantine";
     case Word::reject: return "reject";
     case Word::redirect: return "redirect";
+    case Word::journal: return "journal";
   }
   return "score";
 }
@@ -39,7 +40,8 @@ bool allowed(Word word, smtp::Stage stage) {
     case Word::accept: return stage != Stage::verdict;
     case Word::score: return stage != Stage::verdict && stage != Stage::deliver;
     case Word::quarantine:
-    case Word::tag: return stage == Stage::message || stage == Stage::verdict || stage == Stage::deliver;
+    case Word::tag:
+    case Word::journal: return stage == Stage::message || stage == Stage::verdict || stage == Stage::deliver;
     case Word::redirect: return stage == Stage::deliver;
   }
   return false;

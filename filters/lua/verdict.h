@@ -10,7 +10,7 @@
 // What a rule may say, at which stage.
 namespace postern::filters::lua {
 
-enum class Word { score, tag, accept, defer, quarantine, reject, redirect };
+enum class Word { score, tag, accept, defer, quarantine, reject, redirect, journal };
 std::string_view name(Word word);
 std::optional<smtp::Stage> stage_named(std::string_view text);
 
@@ -27,7 +27,7 @@ constexpr bool decides(Word word) {
 struct Spoken {
   Word word = Word::score;
   double points = 0;
-  std::string argument;   // folder of tag, class of quarantine, address of redirect
+  std::string argument;   // folder of tag, class of quarantine, address of redirect and journal
   std::string why;
   std::string at;         // where it was made: "rules/10-connect.lua:11"
 };

@@ -1,12 +1,16 @@
 // check, test, spf: configuration and rules on their own.
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "filters/edition.h"
 #include "filters/rule_set.h"
 #include "filters/spf.h"
 #include "gateway/admin/control.h"
 #include "gateway/admin/judging.h"
 #include "gateway/admin/output.h"
 #include "gateway/admin/subcommands.h"
+#include "gateway/base/text.h"
 #include "gateway/config/config.h"
 #include "gateway/io/loop.h"
 #include "gateway/smtp_client/target.h"
@@ -28,6 +32,25 @@ std::vector<std::string> check_store(const config::Config& config) {
   return (*opened)->verify();
 }
 
+// "name (file)" of each rule that this version ships and the administrator's folder has not: an update does not touch his.
+std::vector<std::string> rules_not_taken(const filters::LoadReport& own) {
+  filters::LoadOptions options;
+  options.rules = filters::shipped_rules_folder();
+  options.scripts = filters::scripts_folder();
+  options.run_tests = false;
+  std::error_code absent;
+  if (!own.edition || !std::filesystem::exists(options.rules, absent)) return {};
+  auto shipped = filters::load_rules(options);
+  if (!shipped.edition) return {};
+  std::set<std::string_view> have;
+  for (const auto& rule : own.edition->rules) have.insert(rule.name);
+  std::vector<std::string> out;
+  for (const auto& rule : shipped.edition->rules) {
+    if (!have.contains(rule.name)) out.push_back(rule.name + " (" + std::filesystem::path(rule.file).filename().string() + ")");
+  }
+  return out;
+}
+
 }  // namespace
 
 int check_command(const Global& global, const CheckArguments& arguments) {
@@ -43,6 +66,7 @@ int check_command(const Global& global, const CheckArguments& arguments) {
   }
   std::size_t rules = 0;
   std::size_t tests = 0;
+  std::vector<std::string> not_taken;
   if (loaded.ok() || !arguments.rules.empty()) {
     auto report = filters::load_rules(Judging::rule_options(loaded.config, arguments.rules));
     auto lines = lines_of(report);
@@ -51,16 +75,20 @@ int check_command(const Global& global, const CheckArguments& arguments) {
     tests = report.tests;
     const auto& folder = arguments.rules.empty() ? loaded.config.rules : arguments.rules;
     if (lines.empty() && rules == 0) warnings.push_back(folder + ": there is no rule: mail is delivered unjudged");
+    if (rules > 0) not_taken = rules_not_taken(report);
   }
   if (arguments.store && loaded.ok()) {
     auto found = check_store(loaded.config);
     mistakes.insert(mistakes.end(), found.begin(), found.end());
   }
   if (global.json) {
-    print_json({{"ok", mistakes.empty()}, {"mistakes", mistakes}, {"warnings", warnings}, {"rules", rules}, {"tests", tests}});
+    print_json({{"ok", mistakes.empty()}, {"mistakes", mistakes}, {"warnings", warnings}, {"rules", rules}, {"tests", tests}, {"not_taken", not_taken}});
   } else {
     for (const auto& warning : warnings) print("warning: " + warning + "\n");
     for (const auto& mistake : mistakes) print(mistake + "\n");
+    if (!not_taken.empty()) {
+      print("Shipped and not in your folder, take from " + filters::shipped_rules_folder().string() + " what you want: " + join(not_taken, ", ") + "\n");
+    }
     if (mistakes.empty()) print("All well: " + std::to_string(rules) + " rules, " + std::to_string(tests) + " tests passed.\n");
   }
   if (!loaded.ok()) return 2;

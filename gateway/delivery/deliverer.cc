@@ -21,7 +21,8 @@ bool is_ours(const smtp::Client& client) { return client.trusted || !client.logi
 
 bool goes_on(const PlanAccounts& accounts) {
   return std::any_of(accounts.onward.begin(), accounts.onward.end(), [](const OnwardCopy& copy) { return !copy.domain.empty(); }) ||
-         std::any_of(accounts.forwarding.begin(), accounts.forwarding.end(), [](const Forwarding& each) { return !each.copies.empty(); });
+         std::any_of(accounts.forwarding.begin(), accounts.forwarding.end(), [](const Forwarding& each) { return !each.copies.empty(); }) ||
+         std::any_of(accounts.journals.begin(), accounts.journals.end(), [](const JournalCopy& copy) { return copy.account == 0; });
 }
 
 }  // namespace
@@ -62,6 +63,59 @@ Deliverer::Redirected Deliverer::redirected(Judged& message, std::size_t recipie
   copy.folder = "Quarantine";
   copy.quarantine_class = "policy";
   copy.redirect.clear();
+  return out;
+}
+
+namespace {
+
+// Reports on it go to nobody: its author has not sent this copy.
+JournalCopy journal_to(store::AccountId account, std::string domain, std::string address) {
+  JournalCopy copy;
+  copy.account = account;
+  if (account == 0) copy.onward = {std::move(domain), std::move(address), "", {}, {}, {}, ""};
+  return copy;
+}
+
+// The original of a virus lies in one place alone.
+bool holds_virus(const Judged& message) {
+  const auto& copies = message.verdict.recipients;
+  return std::any_of(copies.begin(), copies.end(), [](const auto& copy) { return copy.quarantine_class == "virus"; });
+}
+
+void note_lost_journal(Judged& message, const std::string& address) {
+  smtp::Hit wrong;
+  for (const auto& hit : message.verdict.hits) {
+    if (hit.kind == "journal") wrong = hit;
+  }
+  wrong.kind = "error";
+  wrong.recipient.clear();
+  wrong.why = "a journal copy for " + address + ", an address that nobody has: postmaster got it";
+  log::error("deliver.journal", {{"message", message.id}, {"rule", wrong.rule}, {"at", wrong.at}, {"what", wrong.why}});
+  message.verdict.hits.push_back(std::move(wrong));
+}
+
+}  // namespace
+
+std::vector<JournalCopy> Deliverer::journals_of(Judged& message) const {
+  std::vector<JournalCopy> out;
+  if (holds_virus(message)) return out;
+  for (const auto& address : message.verdict.journals) {
+    auto to = directory_.resolve(address);
+    auto before = out.size();
+    if (to.found()) {
+      out.push_back(journal_to(to.account, "", ""));
+    } else if (to.kind == directory::Resolution::Kind::onward || to.kind == directory::Resolution::Kind::not_ours) {
+      out.push_back(journal_to(0, to.domain, address));
+    } else if (to.kind == directory::Resolution::Kind::alias) {
+      for (const auto& target : directory_.expand(to, address).targets) {
+        if (target.kind == directory::Resolution::Kind::list) continue;   // its members are no journal
+        out.push_back(journal_to(target.account, target.domain, target.address));
+      }
+    }
+    if (out.size() > before) continue;
+    note_lost_journal(message, address);
+    if (auto postmaster = directory_.resolve("postmaster"); postmaster.found()) out.push_back(journal_to(postmaster.account, "", ""));
+  }
   return out;
 }
 
@@ -241,6 +295,7 @@ io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std:
     if (ledger_ != nullptr) ledger_->not_committed(accounts.sender, counted);
     co_return found;
   }
+  accounts.journals = journals_of(*message);
   if (goes_on(accounts)) co_await sign(*message);
   auto delivery = plan(*message, accounts, hostname_);
   auto own = delivery.items.size();

@@ -72,6 +72,8 @@ class Deliverer {
   };
   class Loops;
   Redirected redirected(Judged& message, std::size_t recipient) const;
+  // Where the journal copies go; an address that nobody has is named in `message`, and postmaster gets that copy.
+  std::vector<JournalCopy> journals_of(Judged& message) const;
   directory::Resolution alone_behind(const directory::Resolution& alias, const std::string& address) const;
   bool send_on(Judged& message, std::size_t recipient, Loops& loops, PlanAccounts& accounts) const;
   std::optional<directory::Resolution> list_of(const Judged& message, std::size_t recipient) const;

@@ -22,6 +22,7 @@ bool goes_along(const Judged& message, std::size_t index) {
 
 // The one entry that it would be in the queue; nothing: it would be none, or several.
 std::optional<store::Delivery> as_one_entry(const Judged& message, const std::string& hostname) {
+  if (!message.verdict.journals.empty()) return std::nullopt;
   PlanAccounts accounts;
   for (std::size_t i = 0; i < message.recipients.size(); ++i) {
     if (!goes_along(message, i)) return std::nullopt;

@@ -20,7 +20,7 @@ struct HandedOn {
 };
 
 // Hands `message` through to the one host behind, if all its copies go to one domain whose mail is handed through, as
-// they are, in one transaction.  A message of which a copy is held, redirected, sent on or stays here is not: its 250
+// they are, in one transaction.  A message of which a copy is held, redirected, journaled, sent on or stays here is not: its 250
 // could not be one host's answer.  Nor is one that a user of ours sends.
 //
 // Nothing is stored then but the trace, in which `reply` stands, and what a sender asked to hear (RFC 3461).  Where the

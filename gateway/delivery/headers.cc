@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <set>
+#include <string_view>
 
 #include "gateway/mail/received.h"
 
@@ -64,16 +66,19 @@ std::string received_field(const Judged& message, const std::string& hostname) {
   return mail::received_field(info);
 }
 
+std::string why_line(const smtp::Hit& hit) {
+  std::string line = hit.rule;
+  if (hit.kind == "score") line += (hit.points < 0 ? " " : " +") + number(hit.points);
+  if (hit.kind != "score") line += " " + hit.kind;
+  if (hit.shadow) line += " (shadow)";
+  if (hit.off) line += " (switched off)";
+  return "X-Postern-Why: " + one_line(line + ": " + hit.why + " (" + hit.at + ")") + "\r\n";
+}
+
 std::string why_lines(const Judged& message, const std::string& recipient) {
   std::string out;
   for (const auto& hit : message.verdict.hits) {
-    if (!hit.recipient.empty() && hit.recipient != recipient) continue;
-    std::string line = hit.rule;
-    if (hit.kind == "score") line += (hit.points < 0 ? " " : " +") + number(hit.points);
-    if (hit.kind != "score") line += " " + hit.kind;
-    if (hit.shadow) line += " (shadow)";
-    if (hit.off) line += " (switched off)";
-    out += "X-Postern-Why: " + one_line(line + ": " + hit.why + " (" + hit.at + ")") + "\r\n";
+    if (hit.recipient.empty() || hit.recipient == recipient) out += why_line(hit);
   }
   return out;
 }
@@ -105,6 +110,20 @@ std::string held_prefix(const Judged& message, std::size_t recipient, const std:
 
 std::string forwarded_prefix(const Judged& message, const std::string& sent_by, const std::string& hostname) {
   return "Delivered-To: " + sent_by + "\r\n" + received_field(message, hostname) + message.verdict.authentication_results;
+}
+
+std::string journal_prefix(const Judged& message, const std::string& hostname) {
+  std::string out = received_field(message, hostname) + message.verdict.authentication_results;
+  out += "X-Postern-Verdict: " + verdict_value(message.verdict.verdict, message.verdict.score, message.id) + "\r\n";
+  for (const auto& hit : message.verdict.hits) {
+    if (hit.recipient.empty()) out += why_line(hit);
+  }
+  out += "X-Postern-Journal-From: <" + message.sender.address + ">\r\n";
+  std::set<std::string_view> named;   // an alias once, however many it leads to
+  for (const auto& recipient : message.recipients) {
+    if (named.insert(recipient.rcpt()).second) out += "X-Postern-Journal-To: <" + recipient.rcpt() + ">\r\n";
+  }
+  return out;
 }
 
 std::string header_prefix(const Judged& message, std::size_t recipient, const std::string& hostname) {

@@ -21,6 +21,11 @@ std::string held_prefix(const Judged& message, std::size_t recipient, const std:
 // comes back (RFC 9228), Received, Authentication-Results.  What we thought of it is nobody's business there.
 std::string forwarded_prefix(const Judged& message, const std::string& sent_by, const std::string& hostname);
 
+// The fields of a copy that a rule wants kept: Received, Authentication-Results, what we thought of it, and the envelope
+// that its own fields do not tell, in X-Postern-Journal-From and an X-Postern-Journal-To a recipient, blind copies
+// included.
+std::string journal_prefix(const Judged& message, const std::string& hostname);
+
 // "junk score=4.5 id=7Q3K2", the value of X-Postern-Verdict.
 std::string verdict_value(std::string_view verdict, double score, std::string_view id);
 

@@ -141,6 +141,20 @@ bool is_set_aside(const PlanAccounts& accounts, std::size_t recipient) {
   return recipient < accounts.set_aside.size() && accounts.set_aside[recipient];
 }
 
+void add_journals(const Judged& message, const PlanAccounts& accounts, const std::string& hostname, Item& body, Onwards& onwards) {
+  for (const auto& journal : accounts.journals) {
+    if (journal.account == 0) {
+      onwards.add(journal.onward, journal_prefix(message, hostname) + message.signatures);
+      continue;
+    }
+    Target kept;
+    kept.account = journal.account;
+    kept.use = SpecialUse::inbox;
+    kept.header_prefix = "Return-Path: <" + message.sender.address + ">\r\n" + journal_prefix(message, hostname);
+    body.targets.push_back(std::move(kept));
+  }
+}
+
 }  // namespace
 
 QueueState state_of(const OnwardCopy& copy, const Judged& message) {
@@ -219,6 +233,7 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
     body.targets.push_back(std::move(sent));
   }
   body.targets.insert(body.targets.end(), accounts.more.begin(), accounts.more.end());
+  add_journals(message, accounts, hostname, body, onwards);
   if (!body.targets.empty()) describe(body);
   body.onward = onwards.take();
   delivery.items.push_back(std::move(body));

@@ -43,6 +43,12 @@ struct Forwarding {
   bool keep = true;        // one stays with him
 };
 
+// A copy that a rule wants kept whatever becomes of the message.
+struct JournalCopy {
+  store::AccountId account = 0;   // into his INBOX
+  OnwardCopy onward;              // with no account: sent there
+};
+
 // Where the copies can go, by the index of the recipient.
 struct PlanAccounts {
   std::vector<store::AccountId> recipients;       // of one whose copy goes on: whose quarantine it is if it is held
@@ -52,6 +58,7 @@ struct PlanAccounts {
   store::AccountId quarantine = 0;                // owns the originals of class virus
   std::vector<std::string> owners = {};           // addresses of the accounts in `recipients`, where they are not Recipient::account
   store::AccountId sender = 0;                    // of mail on its way out: in his Held lies what is held
+  std::vector<JournalCopy> journals = {};         // not by recipient
   bool save_to_sent = false;                      // and in his Sent a copy of what goes
   std::vector<bool> set_aside = {};               // of these the copy is among `more`, unless it is held; may be shorter
   std::vector<store::Target> more = {};           // further copies: of what waits for the moderators of a list

@@ -8,7 +8,7 @@
 
 namespace postern::io {
 
-// Accepts connections of one listening socket on this loop.
+// Accepts connections of one listening socket on this loop, before which it must end.
 class Listener {
  public:
   // Takes over a socket from listen_on().

@@ -48,6 +48,8 @@ Result<Signed> signed_header(std::string_view message) {
     if (name.empty()) continue;
     if (++instances > kMaxInstances) return Error("the header has more than " + std::to_string(kMaxInstances) + " fields to be signed");
     if (field.raw.size() > kMaxField) return Error("the field " + std::string(name) + " is too long to be verified by anybody");
+    // White space to some verifiers (libopendkim, dkimpy), none by RFC 6376 2.8: no signature would fit for all.
+    if (field.raw.find_first_of("\v\f") != std::string_view::npos) return Error("the field " + std::string(name) + " holds a form feed or a vertical tab");
     found[name].push_back(field);
   }
   Signed out;

@@ -31,7 +31,7 @@ std::string_view name(Action action);
 struct Hit {
   std::string rule;
   Stage stage = Stage::message;
-  std::string kind;       // "score", "tag", "accept", "defer", "quarantine", "reject", "redirect", "error"
+  std::string kind;       // "score", "tag", "accept", "defer", "quarantine", "reject", "redirect", "journal", "error"
   double points = 0;      // of a score
   std::string why;        // for humans
   std::string at;         // "rules/10-connect.lua:11"
@@ -118,6 +118,7 @@ struct MessageVerdict {
   std::string reply;                 // text behind the code, with the id
   bool error = false;                // deferred because a rule or a fact failed
   std::vector<RecipientVerdict> recipients;   // in the order of the envelope
+  std::vector<std::string> journals; // addresses that get a copy of what is taken, whatever becomes of it
   std::vector<Hit> hits;             // all stages, in reading order
   std::string authentication_results;         // header field with CRLF at its end, RFC 8601
   std::string facts;                 // JSON object for trace and explain, design 7

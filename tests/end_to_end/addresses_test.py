@@ -7,11 +7,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 import postfix
-from gateway import GTUBE, PASSWORD, Gateway, message
+from gateway import GTUBE, PASSWORD, Gateway, message, wait_for
 
 FAR = "127.43.9.25"
 ZONE = {
@@ -30,16 +29,6 @@ my $server = Mail::SPF::Server->new(dns_resolver => Net::DNS::Resolver->new(name
 my $request = Mail::SPF::Request->new(scope => 'mfrom', identity => $sender, ip_address => $ip, helo_identity => 'mx.example.test');
 print $server->process($request)->code;
 """
-
-
-def wait_for(what, timeout=90):
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        value = what()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError("it never came true")
 
 
 class Far(postfix.Postfix):

@@ -4,14 +4,13 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 import unittest
 
 import postfix
 import signed_zone
 from authority import Authority, key_digest
 from dns_server import DnsServer
-from gateway import ZONE, Gateway, message
+from gateway import ZONE, Gateway, message, wait_for
 from mail_host import MailHost
 
 ADDRESSES = {name: f"127.43.7.{number}" for name, number in (("right", 51), ("wrong", 52), ("bare", 53), ("none", 54), ("forged", 55), ("authority", 56), ("elsewhere", 57))}
@@ -31,16 +30,6 @@ class TlsPostfix(postfix.Postfix):
         if name == "master.cf":
             text += "tlsmgr unix - - n 1000? 1 tlsmgr\n" + "".join(f"{address}:25 inet n - n - - smtpd\n" for address in self.addresses)
         super()._write(name, text)
-
-
-def wait_for(what, timeout=60):
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        value = what()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"{what} never came true")
 
 
 class Dane(unittest.TestCase):

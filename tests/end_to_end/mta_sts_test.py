@@ -7,11 +7,10 @@ import ssl
 import sys
 import tempfile
 import threading
-import time
 import unittest
 
 from authority import Authority
-from gateway import Gateway, message
+from gateway import Gateway, message, wait_for
 from mail_host import MailHost
 
 WEB = "127.43.7.40"
@@ -61,16 +60,6 @@ class Web:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
-
-
-def wait_for(what, timeout=60):
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        value = what()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"{what} never came true")
 
 
 class MtaSts(unittest.TestCase):

@@ -8,11 +8,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 import postfix
-from gateway import GTUBE, PASSWORD, Gateway, free_ports, message
+from gateway import GTUBE, PASSWORD, Gateway, free_ports, message, wait_for
 
 USERS = ("carol", "dave", "erin")
 UNPROVED = {"unproved.example A": "198.51.100.7"}   # takes mail, and says nothing of who may send it
@@ -44,17 +43,6 @@ class HostBehind(postfix.Postfix):
     def close(self):
         super().close()
         shutil.rmtree(self.mail, ignore_errors=True)
-
-
-def wait_for(what, timeout=60):
-    """The first value that counts as true."""
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        value = what()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"{what} never came true")
 
 
 class Relay(unittest.TestCase):

@@ -1,4 +1,5 @@
 """Rules are edited while the gateway runs: good ones come into force, bad ones leave the old in force."""
+import re
 import sys
 import unittest
 
@@ -50,6 +51,22 @@ class Reload(unittest.TestCase):
         self.assertIn("56-broken.lua", done.stdout)
         size = self.write("56-broken.lua", "")
         self.gateway.wait_log("event=rules.loaded", since=size)
+
+    def test_2_check_names_the_rules_that_are_shipped_and_not_there(self):
+        self.assertNotIn("Shipped and not", self.gateway.command("check").stdout)
+        path = self.gateway.path("rules", "80-recipients.lua")
+        with open(path) as f:
+            shipped = f.read()
+        size = self.write("80-recipients.lua", "")
+        self.gateway.wait_log("event=rules.loaded", since=size)
+        done = self.gateway.command("check", check=True)
+        names = re.findall(r'^rule "([^"]+)"', shipped, re.M)
+        self.assertTrue(names)
+        for name in names:
+            self.assertIn(f"{name} (80-recipients.lua)", done.stdout)
+        size = self.write("80-recipients.lua", shipped)
+        self.gateway.wait_log("event=rules.loaded", since=size)
+        self.assertNotIn("Shipped and not", self.gateway.command("check").stdout)
 
     def test_3_a_failing_test_keeps_the_rules_out(self):
         size = self.write("57-test.lua", 'test "it fails" { given = { subject = "fine" }, want = { verdict = "reject" } }\n')

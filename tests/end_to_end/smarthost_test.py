@@ -3,25 +3,14 @@ a destination; what it refuses us is never anybody's bounce."""
 import os
 import shutil
 import tempfile
-import time
 import unittest
 
 from authority import Authority
-from gateway import Gateway, message
+from gateway import Gateway, message, wait_for
 from mail_host import MailHost
 
 OURS = "10.9.0.1"   # a network of ours, which may send to the world
 SMTP = 'xclient = ["127.0.0.0/8"]\ntrusted = ["10.9.0.0/16"]'
-
-
-def wait_for(what, timeout=60):
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        value = what()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"{what} never came true")
 
 
 class Smarthost(unittest.TestCase):

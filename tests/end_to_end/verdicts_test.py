@@ -9,12 +9,42 @@ import unittest
 
 from gateway import Gateway, message
 
+ALICE, BOB, ARCHIVE = "alice@example.test", "bob@example.test", "archive@example.test"
+
 RULES = """
 rule "to-bob" { on = "deliver", check = function(mail) if mail.subject == "for bob" then return redirect("Bob+desk@Example.TEST", "bob does these") end end }
 rule "to-nobody" { on = "deliver", check = function(mail) if mail.subject == "for nobody" then return redirect("gone@example.test", "she did these") end end }
 rule "shut-out" { on = "mail", check = function(mail) if mail.sender == "bad@sender.example" then return reject "we know you" end end }
 rule "typo" { on = "mail", check = function(mail) if mail.sender == "odd@sender.example" then return reject(mail.sender.nothing) end end }
 rule "tagged" { on = "message", check = function(mail) if mail.subject == "tagged" then return tag("Quarantine", "have a look") end end }
+"""
+
+JOURNAL = """
+rule "journal" {
+  on = "message", required = true,
+  check = function(mail)
+    local to = mail.header["X-Journal-To"]
+    if to then return journal(to, "the law wants it") end
+  end,
+}
+rule "then" {
+  on = "message",
+  check = function(mail)
+    if mail.subject == "spam, kept" then return quarantine("spam", "spam") end
+    if mail.subject == "virus, not kept" then return quarantine("virus", "virus") end
+    if mail.subject == "refused, not kept" then return reject "no" end
+  end,
+}
+rule "of-bob" {
+  on = "deliver",
+  check = function(mail, rcpt)
+    if mail.subject == "of bob" and rcpt.address == "bob@example.test" then return journal("Archive@example.test", "bob's mail") end
+  end,
+}
+test "a journal copy can be expected" {
+  given = { header = { ["X-Journal-To"] = "a@example.test" } },
+  want = { journal = "a@example.test", verdict = "ham" },
+}
 """
 
 
@@ -168,6 +198,68 @@ class CommandLine(unittest.TestCase):
             self.assertIn(f"process {gateway.process.pid}", done.stderr)
             self.assertTrue(gateway.json("status")["running"])
 
+
+class Journal(unittest.TestCase):
+    """journal("address", "why"): what is taken is kept there as well."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.gateway = Gateway(rule_files={"05-journal.lua": JOURNAL}, users=(ALICE, BOB, ARCHIVE),
+                              zone={"archive.example MX": "10 mx.archive.example", "mx.archive.example A": "127.0.0.99"},
+                              config=f'postmaster = "{BOB}"\n')
+        cls.gateway.command("alias", "add", "records@example.test", ARCHIVE, BOB, check=True)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.gateway.close()
+
+    def send(self, subject, to=None, recipients=(ALICE,)):
+        return self.gateway.send(message(subject=subject, extra=f"X-Journal-To: {to}\r\n" if to else ""), to=recipients)
+
+    def kept(self, subject, user=ARCHIVE, folder="INBOX"):
+        return [octets.decode() for octets in self.gateway.folder(folder, user) if f"Subject: {subject}\r\n" in octets.decode()]
+
+    def test_the_copy_has_the_message_and_names_every_recipient(self):
+        self.assertEqual(self.send("kept", ARCHIVE, (ALICE, BOB))[0], 250)
+        copy, = self.kept("kept")
+        for field in ("X-Postern-Journal-From: <you@sender.example>", f"X-Postern-Journal-To: <{ALICE}>", f"X-Postern-Journal-To: <{BOB}>",
+                      "X-Postern-Why: journal journal: the law wants it"):
+            self.assertIn(field + ("" if "Why" in field else "\r\n"), copy)
+        own, = self.kept("kept", ALICE)
+        self.assertNotIn("X-Postern-Journal", own)
+        self.assertEqual(copy[copy.index("From: you@"):], own[own.index("From: you@"):])
+
+    def test_what_is_held_is_kept_too_but_neither_a_virus_nor_what_is_refused(self):
+        self.assertEqual(self.send("spam, kept", ARCHIVE)[0], 250)
+        self.assertEqual(len(self.kept("spam, kept")), 1)
+        self.assertEqual(self.kept("spam, kept", ALICE), [])
+        self.assertEqual(self.send("virus, not kept", ARCHIVE)[0], 250)
+        self.assertEqual(self.kept("virus, not kept"), [])
+        self.assertEqual(self.send("refused, not kept", ARCHIVE)[0], 550)
+        self.assertEqual(self.kept("refused, not kept"), [])
+
+    def test_an_alias_keeps_it_with_all_whom_it_names(self):
+        self.assertEqual(self.send("to records", "records@example.test")[0], 250)
+        self.assertEqual((len(self.kept("to records")), len(self.kept("to records", BOB))), (1, 1))
+
+    def test_what_one_recipient_asks_for_is_kept_once(self):
+        self.assertEqual(self.send("of bob", recipients=(ALICE, BOB))[0], 250)
+        self.assertEqual(len(self.kept("of bob")), 1)
+        self.assertEqual(self.send("of bob", recipients=(ALICE,))[0], 250)
+        self.assertEqual(len(self.kept("of bob")), 1)
+
+    def test_postmaster_gets_what_should_be_kept_by_nobody(self):
+        self.assertEqual(self.send("to nobody", "gone@example.test")[0], 250)
+        copy, = self.kept("to nobody", BOB)
+        self.assertIn("gone@example.test, an address that nobody has", copy)
+        self.assertRegex(self.gateway.log_text(), r"event=deliver\.journal .*rule=journal at=\S*05-journal\.lua:6")
+
+    def test_a_copy_for_elsewhere_is_sent_by_nobody(self):
+        self.assertEqual(self.send("to the world", "vault@archive.example")[0], 250)
+        entry, = self.gateway.json_lines("queue", "list", "--to", "vault@archive.example")
+        self.assertEqual(entry["sender"], "")
+        self.assertIn("X-Postern-Journal-To: <alice@example.test>", self.gateway.json_lines("queue", "show", entry["id"])[0]["text"])
+        self.assertEqual(len(self.kept("to the world", ALICE)), 1)
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], "-v"])

@@ -7,10 +7,13 @@ Every instance has its own folder and ports and leaves nothing behind.  Standard
 """
 import base64
 import contextlib
+import fcntl
 import imaplib
+import itertools
 import json
 import os
 import poplib
+import random
 import re
 import shutil
 import signal
@@ -40,14 +43,41 @@ ZONE = {
     "7.100.51.198.in-addr.arpa PTR": "mail.sender.example",
 }
 
+PORTS = range(10000, 30000)   # below those that the kernel gives to clients
+_claimed = []                 # open files: other tests leave these ports alone while this one runs
+
+
+def _claim(port):
+    """Whether nobody listens there and no test beside this one wants to."""
+    os.makedirs("/tmp/postern-ports", exist_ok=True)
+    claim = open(f"/tmp/postern-ports/{port}", "w")
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        claim.close()
+        return False
+    _claimed.append(claim)
+    return True
+
 
 def free_ports(names):
-    """Different ones: all are held until the last is found."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in names]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return {name: each.getsockname()[1] for name, each in zip(names, sockets)}
+    """Different ones, by name."""
+    candidates = itertools.cycle(random.sample(PORTS, 1000))
+    return {name: next(port for port in candidates if _claim(port)) for name in names}
+
+
+def wait_for(what, timeout=90):
+    """The first value of what() that counts as true."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        value = what()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"{what} never came true")
 
 
 class Gateway:

@@ -271,3 +271,28 @@ TEST_CASE("signatures go with the copies that go on, now or when they are releas
   CHECK(item.targets[0].header_prefix.find("DKIM-Signature") != std::string::npos);
   CHECK(item.targets[1].header_prefix.find("DKIM-Signature") == std::string::npos);
 }
+
+TEST_CASE("a journal copy has the octets of the message and the whole envelope, whatever becomes of the message") {
+  auto message = message_to({"a@example.test", "b@example.test"});
+  message.recipients[1].given = "info@example.test";
+  for (auto& copy : message.verdict.recipients) {
+    copy.action = Action::quarantine;
+    copy.quarantine_class = "spam";
+  }
+  auto where = accounts({1, 2});
+  where.journals.push_back({7, {}});
+  where.journals.push_back({0, {"archive.example", "vault@archive.example", "", {}, {}, {}, ""}});
+  auto delivery = delivery::plan(message, where, "mx.example.test");
+  REQUIRE(delivery.items[0].targets.size() == 3);
+  const auto& kept = delivery.items[0].targets[2];
+  CHECK(kept.account == 7);
+  CHECK(kept.use == SpecialUse::inbox);
+  CHECK_FALSE(kept.held);
+  CHECK(kept.header_prefix.find("X-Postern-Journal-From: <you@sender.example>\r\nX-Postern-Journal-To: <a@example.test>\r\n"
+                                "X-Postern-Journal-To: <info@example.test>\r\n") != std::string::npos);
+  REQUIRE(delivery.items[0].onward.size() == 1);
+  const auto& sent = delivery.items[0].onward[0];
+  CHECK(sent.destination == "archive.example");
+  CHECK(delivery::sender_of(sent.state).empty());
+  CHECK(kept.header_prefix == "Return-Path: <you@sender.example>\r\n" + sent.header_prefix);
+}

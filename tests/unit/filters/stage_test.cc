@@ -20,8 +20,8 @@ std::vector<std::string> spoke(const smtp::MessageVerdict& verdict) {
 }  // namespace
 
 TEST_CASE("every stage takes exactly its verdicts") {
-  const char* verdicts[] = {"accept", "defer", "reject", "score", "quarantine", "tag", "redirect"};
-  const char* calls[] = {"accept 'w'", "defer 'w'", "reject 'w'", "score(1, 'w')", "quarantine('w')", "tag('Junk', 'w')", "redirect('a@b.example', 'w')"};
+  const char* verdicts[] = {"accept", "defer", "reject", "score", "quarantine", "tag", "redirect", "journal"};
+  const char* calls[] = {"accept 'w'", "defer 'w'", "reject 'w'", "score(1, 'w')", "quarantine('w')", "tag('Junk', 'w')", "redirect('a@b.example', 'w')", "journal('a@b.example', 'w')"};
   struct {
     const char* stage;
     std::vector<std::string> takes;
@@ -29,9 +29,9 @@ TEST_CASE("every stage takes exactly its verdicts") {
       {"connect", {"accept", "defer", "reject", "score"}},
       {"mail", {"accept", "defer", "reject", "score"}},
       {"rcpt", {"accept", "defer", "reject", "score"}},
-      {"message", {"accept", "defer", "reject", "score", "quarantine", "tag"}},
-      {"verdict", {"defer", "reject", "quarantine", "tag"}},
-      {"deliver", {"accept", "defer", "reject", "quarantine", "tag", "redirect"}},
+      {"message", {"accept", "defer", "reject", "score", "quarantine", "tag", "journal"}},
+      {"verdict", {"defer", "reject", "quarantine", "tag", "journal"}},
+      {"deliver", {"accept", "defer", "reject", "quarantine", "tag", "redirect", "journal"}},
   };
   for (const auto& stage : stages) {
     for (std::size_t i = 0; i < std::size(verdicts); ++i) {

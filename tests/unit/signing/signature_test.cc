@@ -157,3 +157,14 @@ TEST_CASE("the author's domain is the one address's of the one From field") {
   }
   CHECK(author_domains("From: a@one.example, b@two.example, c@one.example\r\n\r\n").value() == std::vector<std::string>{"one.example", "two.example"});
 }
+
+TEST_CASE("a field that verifiers read in different ways is not signed, and the reason is given") {
+  World w;
+  for (std::string from : {"From : \fD <a@corp.example>", "From: D\v E <a@corp.example>", "From: a@corp.example\f"}) {
+    auto fields = signatures_of(from + "\r\n\r\nbody\r\n", {&w.keys[1]}, kNow);
+    REQUIRE_FALSE(fields);
+    CHECK(fields.error().text == "the field From holds a form feed or a vertical tab");
+  }
+  // In a field that nobody signs it does no harm.
+  CHECK(w.signed_and_verified(std::string(kHeader) + "X-Note: a\fb\r\n\r\nbody\r\n") == "pass pass");
+}
