@@ -41,9 +41,10 @@ std::string dmarc_json(const Dmarc& dmarc) {
   std::string out = "{";
   member(out, "result", name(dmarc.result));
   member(out, "policy", name(dmarc.policy));
+  member(out, "published", name(dmarc.published));
   member(out, "domain", dmarc.domain);
   if (!dmarc.problem.empty()) member(out, "problem", dmarc.problem);
-  return out + "}";
+  return out + ",\"dkim_aligned\":" + (dmarc.dkim_aligned ? "true}" : "false}");
 }
 
 // null: scanned and clean, or there is no scanner and that is configured so.

@@ -24,6 +24,7 @@ struct CommandLine {
   admin::DigestArguments digest;
   admin::AliasArguments alias;
   admin::ForwardArguments forward;
+  admin::ListArguments list;
   admin::QuarantineArguments quarantine;
   admin::QueueArguments queue;
   admin::DkimArguments dkim;
@@ -164,6 +165,40 @@ void add_addresses(CLI::App& app, CommandLine& line) {
     sub->callback([&line, name] {
       line.forward.action = name;
       line.run = [&line] { return admin::forward_command(line.global, line.forward); };
+    });
+  }
+}
+
+void add_list_settings(CLI::App& sub, admin::ListArguments& list) {
+  sub.add_option("--owner", list.owners, "An account that runs it; may be repeated.  What is held of it lies with the first");
+  sub.add_option("--moderator", list.moderators, "An account that decides on what waits; may be repeated; default: the owners");
+  sub.add_option("--post", list.post, "Who may write without being asked about: anyone, members (default) or moderators");
+  sub.add_option("--subscription", list.subscription, "open: whoever confirms it by mail; closed (default): the owners decide");
+  sub.add_option("--archive", list.archive, "yes: a copy of each message lies in the first owner's Lists/NAME; default: no");
+  sub.add_option("--reply-to", list.reply_to, "author (default) or list");
+  sub.add_option("--prefix", list.prefix, "Before each subject, e.g. \"[team]\"; default: none");
+  sub.add_option("--name", list.name, "For people, e.g. \"The team\"");
+  sub.add_option("--bounces", list.bounces, "Days on which a member's mail comes back until he gets none any more; 0: never; default: 5");
+}
+
+void add_lists(CLI::App& app, CommandLine& line) {
+  auto* list = add(app, "list", "Mailing lists");
+  list->require_subcommand(1);
+  for (auto [action, description] : {std::pair{"add", "Make a mailing list"}, std::pair{"set", "Change its settings"},
+                                   std::pair{"remove", "Remove it"}, std::pair{"show", "Show its settings and its members"},
+                                   std::pair{"list", "List the mailing lists"},
+                                   std::pair{"subscribe", "Add members, or give those whose mail came back another try"},
+                                   std::pair{"unsubscribe", "Remove members"}}) {
+    auto* sub = add(*list, action, description);
+    std::string name = action;
+    bool members = name == "subscribe" || name == "unsubscribe";
+    if (name != "list") sub->add_option("ADDRESS", line.list.address, "The list")->required();
+    if (members) sub->add_option("MEMBER", line.list.members, "Addresses, here or outside")->required();
+    if (name == "subscribe") sub->add_flag("--no-mail", line.list.no_mail, "They may write to it and get nothing from it");
+    if (name == "add" || name == "set") add_list_settings(*sub, line.list);
+    sub->callback([&line, name] {
+      line.list.action = name;
+      line.run = [&line] { return admin::list_command(line.global, line.list); };
     });
   }
 }
@@ -357,6 +392,7 @@ int main(int argc, char** argv) {
   add_judging(app, line);
   add_user(app, line);
   add_addresses(app, line);
+  add_lists(app, line);
   add_quarantine(app, line);
   add_queue(app, line);
   add_dkim(app, line);

@@ -7,6 +7,7 @@
 #include "gateway/admin/dkim_commands.h"
 #include "gateway/admin/dns_commands.h"
 #include "gateway/admin/link_commands.h"
+#include "gateway/admin/list_commands.h"
 #include "gateway/admin/quarantine_commands.h"
 #include "gateway/admin/queue_commands.h"
 #include "gateway/admin/sender_commands.h"
@@ -58,6 +59,8 @@ io::Task<json> run_command(Context& context, json request) {
     answer = co_await run_alias_command(context, std::move(request));
   } else if (command.starts_with("forward ")) {
     answer = co_await run_forward_command(context, std::move(request));
+  } else if (command.starts_with("list ")) {
+    answer = co_await run_list_command(context, std::move(request));
   } else if (command.starts_with("quarantine ")) {
     answer = co_await run_quarantine_command(context, std::move(request));
   } else if (command.starts_with("queue ")) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,17 @@ struct ForwardArguments {
   bool keep = false;
 };
 int forward_command(const Global& global, const ForwardArguments& arguments);
+
+struct ListArguments {
+  std::string action;         // add, set, remove, show, list, subscribe, unsubscribe
+  std::string address;
+  std::vector<std::string> members;
+  bool no_mail = false;
+  std::vector<std::string> owners, moderators;                                        // none: as it is
+  std::optional<std::string> post, subscription, archive, reply_to, prefix, name;     // nothing: as it is
+  std::optional<unsigned> bounces;
+};
+int list_command(const Global& global, const ListArguments& arguments);
 
 struct QuarantineArguments {
   std::string action;         // list, show, release, delete; allow, block, forget

@@ -128,6 +128,9 @@ std::string address_in_use(const directory::Directory& directory, const std::str
   if (command == "user add" && directory.addresses()->aliases.contains(address)) {
     return address + " is an alias; `postern alias remove " + address + "` makes room for a mailbox";
   }
+  if (auto is = command == "user add" ? directory.taken_as(address) : ""; !is.empty()) {
+    return address + " is " + is;
+  }
   auto users = command == "user remove" ? directory.named_by(address) : std::vector<std::string>();
   if (users.empty()) return "";
   return address + " is a target of the " + join(users, ", the ") + "; remove it there first, or nobody would get that mail";

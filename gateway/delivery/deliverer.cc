@@ -6,6 +6,7 @@
 #include <set>
 
 #include "gateway/base/log.h"
+#include "gateway/delivery/hold.h"
 #include "gateway/delivery/release.h"
 #include "gateway/delivery/outgoing.h"
 #include "gateway/delivery/queue_state.h"
@@ -25,12 +26,6 @@ bool goes_on(const PlanAccounts& accounts) {
 }
 
 }  // namespace
-
-// Whom a rule sends a copy to: an account of ours, or somebody whose mail goes on.
-struct Deliverer::Redirected {
-  store::AccountId account = 0;
-  OnwardCopy onward;
-};
 
 // An alias that leads to one place of ours is as good as that; any other is not what a redirect is for.
 directory::Resolution Deliverer::alone_behind(const directory::Resolution& alias, const std::string& address) const {
@@ -115,7 +110,10 @@ std::vector<JournalCopy> Deliverer::journals_of(Judged& message) const {
     } else if (to.kind == directory::Resolution::Kind::onward || to.kind == directory::Resolution::Kind::not_ours) {
       out.push_back(journal_to(0, to.domain, address));
     } else if (to.kind == directory::Resolution::Kind::alias) {
-      for (const auto& target : directory_.expand(to, address).targets) out.push_back(journal_to(target.account, target.domain, target.address));
+      for (const auto& target : directory_.expand(to, address).targets) {
+        if (target.kind == directory::Resolution::Kind::list) continue;   // its members are no journal
+        out.push_back(journal_to(target.account, target.domain, target.address));
+      }
     }
     if (out.size() > before) continue;
     note_lost_journal(message, address);
@@ -142,27 +140,7 @@ class Deliverer::Loops {
 
 namespace {
 
-bool is_good(const smtp::RecipientVerdict& copy) {
-  return copy.action != smtp::Action::quarantine && !copy.refused() && copy.folder != "Junk";
-}
-
 std::string domain_of(const std::string& address) { return address.substr(address.rfind('@') + 1); }
-
-void hold(Judged& message, std::size_t recipient, std::string_view message_class, const std::string& why) {
-  auto& copy = message.verdict.recipients[recipient];
-  smtp::Hit hit;
-  hit.rule = "forward";
-  hit.kind = "quarantine";
-  hit.stage = smtp::Stage::deliver;
-  hit.why = why;
-  hit.at = "forward";
-  hit.recipient = copy.address;
-  message.verdict.hits.insert(message.verdict.hits.begin(), std::move(hit));   // first: it is the reason
-  copy.action = smtp::Action::quarantine;
-  copy.folder = "Quarantine";
-  copy.quarantine_class = message_class;
-  copy.redirect.clear();
-}
 
 }  // namespace
 
@@ -214,7 +192,7 @@ io::Task<store::AccountId> Deliverer::account_for(const smtp::Recipient& recipie
   co_return made;
 }
 
-io::Task<store::Change> Deliverer::find_accounts(Judged& message, PlanAccounts& accounts) {
+io::Task<store::Change> Deliverer::find_accounts(Judged& message, PlanAccounts& accounts, std::vector<store::Item>& notes) {
   accounts.quarantine = quarantine_;
   Loops loops(message.received);
   for (std::size_t i = 0; i < message.recipients.size(); ++i) {
@@ -223,6 +201,10 @@ io::Task<store::Change> Deliverer::find_accounts(Judged& message, PlanAccounts& 
     if (!recipient.sent_by.empty() && verdict.action != smtp::Action::quarantine && !verdict.refused()) {
       if (loops.was_at(recipient.sent_by)) hold(message, i, "policy", "a loop: " + recipient.sent_by + " has sent it on before");
       else if (verdict.folder == "Junk") hold(message, i, "spam", "junk is not sent on to " + recipient.address);
+    }
+    if (auto list = list_of(message, i)) {
+      co_await give_to_list(message, i, std::move(*list), accounts, notes);
+      continue;
     }
     auto redirect = redirected(message, i);   // may decide that the copy is held
     // What is held on its way out lies with its sender: its recipients need no mailbox for it.
@@ -307,7 +289,8 @@ io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std:
     }
     counted = std::move(*answer);
   }
-  auto found = co_await find_accounts(*message, accounts);
+  std::vector<store::Item> notes;
+  auto found = co_await find_accounts(*message, accounts, notes);
   if (!found.ok()) {
     if (ledger_ != nullptr) ledger_->not_committed(accounts.sender, counted);
     co_return found;
@@ -316,6 +299,7 @@ io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std:
   if (goes_on(accounts)) co_await sign(*message);
   auto delivery = plan(*message, accounts, hostname_);
   auto own = delivery.items.size();
+  std::move(notes.begin(), notes.end(), std::back_inserter(delivery.items));
   reports_.add_delivered(delivery, *message, delivered_here(*message, accounts));
   if (signer_ != nullptr) co_await signer_->sign(delivery, own);
   delivery.rows.push_back(trace_row(*message, reply));

@@ -40,7 +40,8 @@ class Deliverer {
   // A copy that a rule redirects to nobody of ours is held for its recipient, class policy: `message` says so then.
   // What one of ours sends on to a foreign address goes only if it is good, and not if it was there before: it stays with
   // him, or is held where there is no mailbox.
-  // A recipient whose mail goes on gets an account here when a copy is held for him the first time.
+  // What comes to a mailing list goes to it if it is good and needs no moderator, waits for one, or is held for its first
+  // owner.  A recipient whose mail goes on gets an account here when a copy is held for him the first time.
   // A sender who is known and asked for it (RFC 3461) is told in the same commit that his message is in a mailbox.
   // Mail of our users on its way out is counted first; what is too much, and what rules quarantine of it, is held in its
   // sender's own Held, and postmaster is told whom that stopped.  `also`: rows of the same commit.
@@ -70,18 +71,24 @@ class Deliverer {
   io::Task<void> record(std::shared_ptr<const Judged> message, std::string reply);
 
  private:
-  struct Redirected;
+  // Whom a rule sends a copy to: an account of ours, or somebody whose mail goes on.
+  struct Redirected {
+    store::AccountId account = 0;
+    OnwardCopy onward;
+  };
   class Loops;
   Redirected redirected(Judged& message, std::size_t recipient) const;
   // Where the journal copies go; an address that nobody has is named in `message`, and postmaster gets that copy.
   std::vector<JournalCopy> journals_of(Judged& message) const;
   directory::Resolution alone_behind(const directory::Resolution& alias, const std::string& address) const;
   bool send_on(Judged& message, std::size_t recipient, Loops& loops, PlanAccounts& accounts) const;
+  std::optional<directory::Resolution> list_of(const Judged& message, std::size_t recipient) const;
+  io::Task<void> give_to_list(Judged& message, std::size_t recipient, directory::Resolution to, PlanAccounts& accounts, std::vector<store::Item>& notes);
   io::Task<store::AccountId> account_for(const smtp::Recipient& recipient, bool held);
   io::Task<Result<SendLedger::Counted>> count(Judged& message, const store::Account& sender);
   std::vector<std::string> strangers_of(const Judged& message) const;
   void tell_postmaster(const Judged& message, const SendLedger::Counted& counted, store::Delivery& delivery) const;
-  io::Task<store::Change> find_accounts(Judged& message, PlanAccounts& accounts);
+  io::Task<store::Change> find_accounts(Judged& message, PlanAccounts& accounts, std::vector<store::Item>& notes);
   io::Task<store::Change> store_and_tell(store::Delivery delivery);
   void tell(std::vector<Queued> queued, const store::Delivered& delivered);
 

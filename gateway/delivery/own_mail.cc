@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "gateway/delivery/list_post.h"
 #include "gateway/delivery/queue_state.h"
+#include "gateway/delivery/route.h"
 #include "gateway/mail/envelope.h"
 #include "gateway/mail/mime.h"
 
@@ -24,6 +26,22 @@ void send_out(store::Item& item, const std::string& domain, const std::string& a
   onward.state = encode(state);
 }
 
+// What came back counts against the member; nothing else of ours is a message to a list.
+void give_to_list(store::Item& item, const directory::Resolution& list, const std::string& address) {
+  if (list.list_role != directory::ListRole::bounces) return;
+  ListPost post;
+  post.role = list.list_role;
+  post.list = list.account_address;
+  post.member = list.original;
+  post.ours = true;
+  QueueState state;
+  state.recipients.emplace_back().address = address;
+  state.post = encode(post);
+  auto& onward = item.onward.emplace_back();
+  onward.destination = std::string(kListLane) + list.account_address;
+  onward.state = encode(state);
+}
+
 void put_into_inbox(store::Item& item, store::AccountId account) {
   auto& target = item.targets.emplace_back();
   target.account = account;
@@ -40,17 +58,21 @@ store::Item own_item(const directory::Directory& directory, std::string id, Octe
   item.internal_date = when;
   item.pieces.push_back(std::move(message));
   auto resolved = directory.resolve(to);
-  bool leads_on = resolved.kind == Kind::account || resolved.kind == Kind::alias || resolved.kind == Kind::returned;
+  bool leads_on = resolved.kind == Kind::account || resolved.kind == Kind::alias || resolved.kind == Kind::list || resolved.kind == Kind::returned;
   if (!leads_on) {
     send_out(item, resolved.domain, to, utf8);
     return item;
   }
   for (const auto& target : directory.expand(resolved, to).targets) {
+    if (target.kind == Kind::list) {
+      give_to_list(item, directory.resolve(target.address), target.address);
+      continue;
+    }
     if (target.kind != Kind::account) send_out(item, target.domain, target.address, utf8);
     for (const auto& address : target.forward) send_out(item, "", address, utf8);
     if (target.kind == Kind::account && (target.keep || target.forward.empty())) put_into_inbox(item, target.account);
   }
-  if (item.targets.empty() && item.onward.empty()) {   // an alias of nobody: it must not be lost
+  if (item.targets.empty() && item.onward.empty()) {   // an alias of nobody, a list: it must not be lost
     if (auto postmaster = directory.resolve("postmaster"); postmaster.found()) put_into_inbox(item, postmaster.account);
   }
   if (!item.targets.empty()) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "gateway/delivery/headers.h"
@@ -83,32 +84,37 @@ bool has_eight_bit(std::string_view octets) {
   return std::any_of(octets.begin(), octets.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; });
 }
 
+void about(QueueState& state, const Judged& message, bool eight_bit) {
+  state.eight_bit = eight_bit;
+  state.smtputf8 = message.sender.smtputf8 && eight_bit;
+  state.may_report = !state.sender.empty() && is_sender_known(message);
+  state.ret = message.sender.ret;
+  state.envid = message.sender.envid;
+}
+
 // The copies that go on, gathered into entries.
 class Onwards {
  public:
   explicit Onwards(const Judged& message) : message_(message) {}
 
   void add(const OnwardCopy& copy, std::string prefix) {
-    auto& open = open_[std::pair(copy.domain, prefix)];
+    auto& open = open_[{copy.domain, prefix, copy.post}];
     if (open.recipients.size() == kMaxTogether) close(copy.domain, prefix, std::exchange(open, {}));
     bool twice = std::any_of(open.recipients.begin(), open.recipients.end(), [&](const Pending& other) { return other.address == copy.address; });
     if (!twice) open.recipients.push_back({copy.address, copy.account, "", copy.notify, copy.orcpt});
     open.sender = copy.sender.value_or(message_.sender.address);   // one for all: who sends on stands in the prefix
+    open.post = copy.post;
   }
 
   std::vector<store::Onward> take() {
-    for (auto& [where, open] : open_) close(where.first, where.second, std::move(open));
+    for (auto& [where, open] : open_) close(std::get<0>(where), std::get<1>(where), std::move(open));
     open_.clear();
     return std::move(closed_);
   }
 
  private:
   void close(const std::string& domain, const std::string& prefix, QueueState state) {
-    state.eight_bit = eight_bit();
-    state.smtputf8 = message_.sender.smtputf8 && eight_bit();
-    state.may_report = !state.sender.empty() && is_sender_known(message_);
-    state.ret = message_.sender.ret;
-    state.envid = message_.sender.envid;
+    about(state, message_, eight_bit());
     store::Onward onward;
     onward.destination = domain;
     onward.header_prefix = prefix;
@@ -121,14 +127,18 @@ class Onwards {
   }
 
   const Judged& message_;
-  std::map<std::pair<std::string, std::string>, QueueState> open_;
+  std::map<std::tuple<std::string, std::string, std::string>, QueueState> open_;   // by domain, prefix, post
   std::vector<store::Onward> closed_;
   std::optional<bool> eight_bit_;
 };
 
 std::string prefix_of(const OnwardCopy& copy, const Judged& message, std::size_t recipient, const std::string& hostname) {
   auto ours = copy.sent_by.empty() ? onward_prefix(message, recipient, hostname) : forwarded_prefix(message, copy.sent_by, hostname);
-  return ours + message.signatures;
+  return copy.post.empty() ? ours + message.signatures : ours;
+}
+
+bool is_set_aside(const PlanAccounts& accounts, std::size_t recipient) {
+  return recipient < accounts.set_aside.size() && accounts.set_aside[recipient];
 }
 
 void add_journals(const Judged& message, const PlanAccounts& accounts, const std::string& hostname, Item& body, Onwards& onwards) {
@@ -146,6 +156,15 @@ void add_journals(const Judged& message, const PlanAccounts& accounts, const std
 }
 
 }  // namespace
+
+QueueState state_of(const OnwardCopy& copy, const Judged& message) {
+  QueueState state;
+  state.sender = copy.sender.value_or(message.sender.address);
+  state.recipients.push_back({copy.address, copy.account, "", copy.notify, copy.orcpt});
+  state.post = copy.post;
+  about(state, message, has_eight_bit(message.received.view()));
+  return state;
+}
 
 Octets record_of(const Octets& received, const std::string& hostname) {
   auto cuts = mail::forged_fields(received.view(), hostname);
@@ -175,6 +194,7 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
       for (const auto& onward : forwarding.copies) onwards.add(onward, prefix_of(onward, message, i, hostname));
       if (!forwarding.keep && !forwarding.copies.empty()) continue;
     }
+    if (is_set_aside(accounts, i) && !goes_to_quarantine(copy)) continue;
     Target target;
     target.account = accounts.redirects[i] != 0 ? accounts.redirects[i] : accounts.recipients[i];
     target.header_prefix = header_prefix(message, i, hostname);
@@ -212,6 +232,7 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
     sent.flags.system = store::flag::seen;
     body.targets.push_back(std::move(sent));
   }
+  body.targets.insert(body.targets.end(), accounts.more.begin(), accounts.more.end());
   add_journals(message, accounts, hostname, body, onwards);
   if (!body.targets.empty()) describe(body);
   body.onward = onwards.take();
@@ -224,7 +245,7 @@ std::vector<std::size_t> delivered_here(const Judged& message, const PlanAccount
   std::vector<std::size_t> out;
   for (std::size_t i = 0; i < message.recipients.size(); ++i) {
     bool sent_away = i < accounts.forwarding.size() && !accounts.forwarding[i].keep && !accounts.forwarding[i].copies.empty();
-    if (accounts.onward[i].domain.empty() && !sent_away && !goes_to_quarantine(message.verdict.recipients[i])) out.push_back(i);
+    if (accounts.onward[i].domain.empty() && !sent_away && !is_set_aside(accounts, i) && !goes_to_quarantine(message.verdict.recipients[i])) out.push_back(i);
   }
   return out;
 }

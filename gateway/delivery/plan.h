@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gateway/base/clock.h"
+#include "gateway/delivery/queue_state.h"
 #include "gateway/smtp/judge.h"
 #include "gateway/store/types.h"
 
@@ -33,6 +34,7 @@ struct OnwardCopy {
   std::string orcpt = {};
   std::string sent_by = {};     // the address of ours that sends it on to a foreign one; "": it is that domain's mail
   std::optional<std::string> sender = {};   // of the envelope, where it is not the message's
+  std::string post = {};        // QueueState::post: `sent_by` is a mailing list, which signs what it makes of it
 };
 
 // What the owner of a mailbox has sent on.
@@ -58,6 +60,8 @@ struct PlanAccounts {
   store::AccountId sender = 0;                    // of mail on its way out: in his Held lies what is held
   std::vector<JournalCopy> journals = {};         // not by recipient
   bool save_to_sent = false;                      // and in his Sent a copy of what goes
+  std::vector<bool> set_aside = {};               // of these the copy is among `more`, unless it is held; may be shorter
+  std::vector<store::Target> more = {};           // further copies: of what waits for the moderators of a list
 };
 
 // Turns a verdict into one atomic delivery: body once, a row per mailbox, an entry of the queue per domain.  A recipient
@@ -68,7 +72,10 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
 // The record that the store keeps: what was received less forged fields of ours, removed after DKIM was verified.
 Octets record_of(const Octets& received, const std::string& hostname);
 
-// The recipients whose copies plan() puts into mailboxes other than a quarantine.
+// An entry of the queue for one copy that goes on, as plan() would make it.
+QueueState state_of(const OnwardCopy& copy, const Judged& message);
+
+// The recipients whose copies plan() puts into mailboxes other than a quarantine, or a moderator's.
 std::vector<std::size_t> delivered_here(const Judged& message, const PlanAccounts& accounts);
 
 // SPF, a signature of his domain, a login or our own network shows that the sender is who he says: he may be told.

@@ -13,6 +13,7 @@
 #include "gateway/config/config.h"
 #include "gateway/delivery/courier.h"
 #include "gateway/delivery/deliverer.h"
+#include "gateway/delivery/list_keeper.h"
 #include "gateway/delivery/queue_index.h"
 #include "gateway/delivery/queue_state.h"
 #include "gateway/delivery/undeliverable.h"
@@ -42,7 +43,7 @@ class Queue {
   struct Parts {
     io::Loop& loop;
     store::Store& store;
-    const directory::Directory& directory;
+    directory::Directory& directory;   // mailing lists change by mail
     const Routes& routes;
     Connector& connector;
     std::string hostname;
@@ -97,6 +98,7 @@ class Queue {
   void begin(QueueIndex::Begun begun);
   io::Task<void> work(Site& site, store::QueueId first);
   io::Task<void> deliver(Site& site, Line& line, store::QueueId id);
+  io::Task<std::optional<Time>> take_for_list(const Entry& entry, QueueState state);
   io::Task<Share> wait_for_memory(std::uint64_t octets);
   io::Task<std::optional<Time>> attempt(Site& site, Line& line, const Entry& entry, QueueState state);
   io::Task<std::optional<Time>> settle(const Entry& entry, QueueState state, Attempt attempt);
@@ -126,6 +128,7 @@ class Queue {
   QueueIndex index_;
   Undeliverable undeliverable_;
   Reports reports_;
+  ListKeeper lists_;
   QueueFigures figures_;
   io::Signal changed_;
   std::multimap<std::string, Parked> parked_;

@@ -6,8 +6,9 @@
 namespace postern::delivery {
 namespace {
 
-// 1: without the parameters of RFC 3461.
+// 1: without the parameters of RFC 3461.  3: with `post` behind it, and only then.
 constexpr std::uint64_t kVersion = 2;
+constexpr std::uint64_t kWithPost = 3;
 constexpr std::uint64_t kToldOfDelay = 16;   // beside Notify::bits()
 constexpr std::uint64_t kEightBit = 1, kUtf8 = 2, kMayReport = 4;
 
@@ -15,7 +16,7 @@ constexpr std::uint64_t kEightBit = 1, kUtf8 = 2, kMayReport = 4;
 
 std::string encode(const QueueState& state) {
   std::string out;
-  mail::put_number(out, kVersion);
+  mail::put_number(out, state.post.empty() ? kVersion : kWithPost);
   mail::put_number(out, (state.eight_bit ? kEightBit : 0) | (state.smtputf8 ? kUtf8 : 0) | (state.may_report ? kMayReport : 0));
   mail::put_number(out, state.attempts);
   mail::put_number(out, static_cast<std::uint64_t>(state.last_attempt.time_since_epoch().count()));
@@ -30,13 +31,14 @@ std::string encode(const QueueState& state) {
     mail::put_text(out, pending.orcpt);
     mail::put_number(out, pending.notify.bits() | (pending.told_of_delay ? kToldOfDelay : 0));
   }
+  if (!state.post.empty()) mail::put_text(out, state.post);
   return out;
 }
 
 std::optional<QueueState> decode_state(std::string_view text) {
   mail::BlobReader reader(text);
   auto version = reader.number();
-  if (version == 0 || version > kVersion) return std::nullopt;
+  if (version == 0 || version > kWithPost) return std::nullopt;
   QueueState out;
   auto marks = reader.number();
   out.eight_bit = (marks & kEightBit) != 0;
@@ -61,6 +63,7 @@ std::optional<QueueState> decode_state(std::string_view text) {
     pending.notify = mail::Notify::from_bits(static_cast<std::uint8_t>(wishes & (kToldOfDelay - 1)));
     pending.told_of_delay = (wishes & kToldOfDelay) != 0;
   }
+  if (version == kWithPost) out.post = reader.text();
   if (!reader.ok() || !reader.at_end()) return std::nullopt;
   return out;
 }

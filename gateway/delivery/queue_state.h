@@ -33,6 +33,7 @@ struct QueueState {
   Time last_attempt{};
   std::string ret;                   // RFC 3461 4.3 and 4.4, values as they came: "FULL", "HDRS"; "": none
   std::string envid;
+  std::string post;                  // of what waits for a mailing list of ours: encode(ListPost); "" of all others
 };
 
 std::string encode(const QueueState& state);

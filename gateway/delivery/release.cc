@@ -3,6 +3,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/delivery/list_post.h"
 #include "gateway/delivery/queue_state.h"
 #include "gateway/directory/own_hosts.h"
 
@@ -64,6 +65,7 @@ io::Task<void> make_release_folders(store::Store& store, const Routes& routes) {
 }
 
 std::optional<store::Onward> ReleaseToHost::onward(const store::Account& account, const std::string& header_prefix, const store::Held& held) {
+  if (held.message_class == kModeration) return approved(held.outgoing, account.address);
   auto destination = goes_on_to(routes_, account);
   if (destination.empty()) return std::nullopt;
   QueueState state;

@@ -12,7 +12,7 @@ namespace postern::delivery {
 std::string goes_on_to(const Routes& routes, const store::Account& account);
 
 // What is released to somebody whose mail goes on is sent on: as it was received, under our fields, but without the
-// ones that called it spam, or his server would put it away again.
+// ones that called it spam, or his server would put it away again.  What a moderator lets through goes to its list.
 class ReleaseToHost : public store::ReleaseOnward {
  public:
   // `routes` must outlive it; `tell` is called on the committer's thread.

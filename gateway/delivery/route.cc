@@ -41,6 +41,14 @@ RoutePtr route_of(const config::Route& from, std::string_view destination) {
   return out;
 }
 
+RoutePtr lists_route() {
+  auto out = std::make_shared<Route>();
+  out->key = kListLane;
+  out->own = true;
+  out->lists = true;
+  return out;
+}
+
 std::string_view domain_of(std::string_view address) {
   auto at = address.rfind('@');
   return at == std::string_view::npos ? address : address.substr(at + 1);
@@ -106,6 +114,7 @@ RoutePtr Routes::of_user(const Table& table, std::string_view destination) const
 }
 
 RoutePtr Routes::find(const Lane& lane) const {
+  if (lane.destination.starts_with(kListLane)) return lists_route();
   auto table = current();
   if (auto own = of_user(*table, lane.destination)) return own;
   // What waits for hosts that a user had goes the way of his domain.
@@ -121,6 +130,7 @@ RoutePtr Routes::find(const Lane& lane) const {
 RoutePtr Routes::find(std::string_view destination) const { return find(Lane{std::string(destination), ""}); }
 
 Lane Routes::narrowed(Lane lane) const {
+  if (lane.destination.starts_with(kListLane)) return {std::move(lane.destination), ""};
   auto table = current();
   std::string domain(domain_of(lane.sender));
   bool matters = !domain.empty() && table->senders.contains(domain) && lane.destination.find('@') == std::string::npos && !table->own.contains(lane.destination) && table->named(lane.destination) == nullptr;

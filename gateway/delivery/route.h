@@ -25,6 +25,7 @@ struct Route {
   config::Rate rate;                  // messages; count 0: no limit
   std::uint64_t connections = 0;      // at once; 0: the queue's limit
   bool own = false;                   // to the server of a domain of ours
+  bool lists = false;                 // to no host: kListLane
   bool by_mx() const { return hosts.empty(); }
 };
 using RoutePtr = std::shared_ptr<const Route>;
@@ -35,6 +36,9 @@ struct Lane {
   std::string sender;        // the envelope's address, "": the null reverse-path; in the queue's memory only its domain
   auto operator<=>(const Lane&) const = default;
 };
+
+// The queue of our own mailing lists: what comes to one waits at "list:<its address>" until ListKeeper takes it.
+inline constexpr std::string_view kListLane = "list:";
 
 // Which mail goes where, by the configuration.  Safe from any thread.
 //

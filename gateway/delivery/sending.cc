@@ -53,8 +53,28 @@ io::Task<void> Queue::deliver(Site& site, Line& line, store::QueueId id) {
     finish(id, std::nullopt);
     co_return;
   }
-  auto due = co_await attempt(site, line, *entry, std::move(*state));
+  std::optional<Time> due;
+  if (site.route->lists) due = co_await take_for_list(*entry, std::move(*state));
+  else due = co_await attempt(site, line, *entry, std::move(*state));
   finish(id, due);
+}
+
+// The same for what goes to one of our mailing lists.
+io::Task<std::optional<Time>> Queue::take_for_list(const Entry& entry, QueueState state) {
+  auto share = co_await wait_for_memory(entry.record_octets);
+  auto recipients = state;
+  auto done = co_await lists_.take(entry, std::move(state));
+  if (done.failed.empty()) co_return done.due;
+  std::vector<Fate> fates;
+  for (auto& who : recipients.recipients) {
+    auto& fate = fates.emplace_back();
+    fate.status = "5.7.0";
+    fate.why = done.failed;
+    who.words = fate.why;
+    fate.who = std::move(who);
+  }
+  auto due = co_await give_up(entry, std::move(recipients), std::move(fates));
+  co_return due;
 }
 
 // Of all that is being sent so many octets are in memory together; a message that is larger goes alone.

@@ -3,6 +3,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/directory/chains.h"
 #include "gateway/directory/directory.h"
 #include "gateway/directory/domains.h"
 #include "gateway/directory/own_hosts.h"
@@ -16,52 +17,12 @@ using namespace std::chrono_literals;
 using Kind = Resolution::Kind;
 using Edit = Addresses::Edit;
 
-constexpr std::size_t kMostInARow = 20;   // aliases that lead to aliases
-
 void drop_doubles(std::vector<std::string>& targets) {
   std::set<std::string> seen;
   std::erase_if(targets, [&](const std::string& target) { return !seen.insert(target).second; });
 }
 
 }  // namespace
-
-// Follows every chain of aliases and forwards from one address.
-class Directory::Chains {
- public:
-  Chains(const Directory& directory, const View& view) : directory_(directory), view_(view) {}
-
-  // An Error names a chain that comes back to itself, or one that is too long.
-  Status follow(const std::string& address) {
-    auto at = directory_.resolve_in(view_, address);
-    const auto& name = at.account_address;
-    const auto* targets = targets_of(at);
-    if (targets == nullptr || done_.contains(name)) return {};
-    bool loop = std::find(chain_.begin(), chain_.end(), name) != chain_.end();
-    chain_.push_back(name);
-    if (loop) return Error("that would be a loop: " + join(chain_, " -> "));
-    if (chain_.size() > kMostInARow) return Error("more than " + std::to_string(kMostInARow) + " aliases in a row: " + join(chain_, " -> "));
-    for (const auto& target : *targets) {
-      auto fine = follow(target);
-      if (!fine) return fine;
-    }
-    chain_.pop_back();
-    done_.insert(name);
-    return {};
-  }
-
- private:
-  const std::vector<std::string>* targets_of(const Resolution& at) const {
-    if (at.kind == Kind::alias) return &view_.addresses->aliases.find(at.account_address)->second;
-    if (at.kind != Kind::account) return nullptr;
-    auto forward = view_.addresses->forwards.find(at.account_address);
-    return forward == view_.addresses->forwards.end() ? nullptr : &forward->second.targets;
-  }
-
-  const Directory& directory_;
-  const View& view_;
-  std::vector<std::string> chain_;
-  std::set<std::string> done_;
-};
 
 Result<std::string> Directory::target_address(std::string_view text) const {
   auto path = mail::parse_address(text);
@@ -76,7 +37,7 @@ Status Directory::check_targets(const View& view, const std::string& address, co
     auto path = mail::parse_address(target);
     bool of_bounce = path && is_ours(path->domain) && returned(path->local).kind != Kind::malformed;
     auto kind = of_bounce ? Kind::returned : resolve_in(view, target).kind;
-    if (kind == Kind::account || kind == Kind::alias || kind == Kind::onward || kind == Kind::not_ours) continue;
+    if (kind == Kind::account || kind == Kind::alias || kind == Kind::list || kind == Kind::onward || kind == Kind::not_ours) continue;
     if (kind == Kind::unknown_user) return Error(target + ": no such user here, neither account nor alias");
     return Error(target + " cannot be a target of " + address);
   }
@@ -93,14 +54,16 @@ io::Task<Status> Directory::set_alias(std::string address, std::vector<std::stri
   if (store_.account(address)) {
     co_return Status(Error(address + " is an account; `postern forward set " + address + "` sends its mail on"));
   }
+  if (auto is = taken_as(address); !is.empty()) co_return Status(Error(address + " is " + is));
   if (address.starts_with("postmaster@")) {
     co_return Status(Error(address + " is taken by the account that postmaster in the configuration names"));
   }
   Edit edit;
   edit.address = address;
   edit.value = Forward{targets, false};
-  Addresses::Good good = [this, address, targets = std::move(targets)](std::shared_ptr<const Addresses::Table> table) {
-    View as_it_would_be{current(), std::move(table)};
+  // Not asked for under the lock of the addresses: the lists have one of their own.
+  Addresses::Good good = [this, address, lists = lists_.current(), targets = std::move(targets)](std::shared_ptr<const Addresses::Table> table) {
+    View as_it_would_be{current(), std::move(table), lists};
     return check_targets(as_it_would_be, address, targets);
   };
   auto status = co_await addresses_.change(store_, std::move(edit), std::move(good));
@@ -121,8 +84,8 @@ io::Task<Status> Directory::set_forward(std::string account, Forward forward) {
   edit.of = Edit::Of::forward;
   edit.address = account;
   edit.value = forward;
-  Addresses::Good good = [this, account, targets = std::move(forward.targets)](std::shared_ptr<const Addresses::Table> table) {
-    View as_it_would_be{current(), std::move(table)};
+  Addresses::Good good = [this, account, lists = lists_.current(), targets = std::move(forward.targets)](std::shared_ptr<const Addresses::Table> table) {
+    View as_it_would_be{current(), std::move(table), lists};
     return check_targets(as_it_would_be, account, targets);
   };
   auto status = co_await addresses_.change(store_, std::move(edit), std::move(good));
@@ -161,6 +124,12 @@ std::vector<std::string> Directory::named_by(std::string_view address) const {
   }
   for (const auto& [account, forward] : now.addresses->forwards) {
     if (names(forward.targets)) out.push_back("forward of " + account);
+  }
+  for (const auto& [list, settings] : *now.lists) {
+    std::vector<std::string> all = settings->owners;
+    all.insert(all.end(), settings->moderators.begin(), settings->moderators.end());
+    for (const auto& [key, member] : settings->members) all.push_back(member.address);
+    if (names(all)) out.push_back("list " + list);
   }
   return out;
 }

@@ -7,6 +7,7 @@
 #include "gateway/base/text.h"
 #include "gateway/directory/domains.h"
 #include "gateway/directory/own_hosts.h"
+#include "gateway/mail/address.h"
 #include "gateway/mail/idna.h"
 
 namespace postern::directory {
@@ -63,6 +64,11 @@ Resolution taken_by(const store::Account& account, std::string_view base, std::s
   return out;
 }
 
+// What a token of a list's address is good for.
+std::string list_purpose(std::string_view list, ListRole role) {
+  return "list:" + std::string(suffix(role)) + ":" + std::string(list) + ":";
+}
+
 bool is_dot_string(std::string_view local) {
   if (local.empty() || local.size() > 64 || local.front() == '.' || local.back() == '.') return false;
   for (unsigned char c : local) {
@@ -116,6 +122,13 @@ bool Directory::is_ours(std::string_view domain) const {
   return name && current()->catch_all.contains(*name);
 }
 
+io::Task<Status> Directory::load() {
+  auto addresses = co_await addresses_.load(store_);
+  if (!addresses) co_return addresses;
+  auto lists = co_await lists_.load(store_);
+  co_return lists;
+}
+
 io::Task<Status> Directory::prepare() {
   auto loaded = co_await load();
   if (!loaded) co_return loaded;
@@ -155,7 +168,7 @@ Resolution Directory::resolve(std::string_view address) const {
   return resolve(*local, at == std::string_view::npos ? std::string_view() : address.substr(at + 1));
 }
 
-Directory::View Directory::view() const { return {current(), addresses_.current()}; }
+Directory::View Directory::view() const { return {current(), addresses_.current(), lists_.current()}; }
 
 Resolution Directory::resolve(std::string_view local, std::string_view domain) const {
   auto now = view();
@@ -205,6 +218,48 @@ std::optional<Resolution> Directory::alias_in(const View& view, std::string_view
   return std::nullopt;
 }
 
+// Nothing: no list has this address.
+std::optional<Resolution> Directory::list_in(const View& view, std::string_view local, std::string_view domain) const {
+  if (view.lists->empty()) return std::nullopt;
+  auto plus = local.find('+');
+  auto base = local.substr(0, plus);
+  std::string behind = "@" + std::string(domain);
+  Resolution out;
+  out.kind = Resolution::Kind::list;
+  out.account_address = std::string(base) + behind;
+  if (!view.lists->contains(out.account_address)) {
+    auto parts = split_list_local(base);
+    out.account_address = std::string(parts.list) + behind;
+    out.list_role = parts.role;
+    if (parts.role == ListRole::post || !view.lists->contains(out.account_address)) return std::nullopt;
+  }
+  if (plus == std::string_view::npos) return out;
+  out.tag = local.substr(plus + 1);
+  out.by = Resolution::By::tag;
+  bool has_token = out.list_role == ListRole::bounces || out.list_role == ListRole::subscribe || out.list_role == ListRole::unsubscribe;
+  if (!has_token) return out;
+  using Kind = Srs::Returned::Kind;
+  auto srs = keys_.current();
+  auto read = srs ? srs->read_token(list_purpose(out.account_address, out.list_role), out.tag, clock_.now()) : Srs::Returned();
+  if (read.kind == Kind::expired) return of_kind(Resolution::Kind::expired);
+  if (read.kind != Kind::good) return of_kind(Resolution::Kind::forged);
+  out.original = read.to.text();
+  return out;
+}
+
+std::optional<std::string> Directory::list_address_for(std::string_view list, ListRole role, std::string_view member) const {
+  auto srs = keys_.current();
+  auto path = mail::parse_address(member);
+  auto token = srs && path ? srs->token(list_purpose(list, role), *path, clock_.now()) : std::nullopt;
+  if (!token) return std::nullopt;
+  auto at = list.rfind('@');
+  mail::Path out;
+  out.local = std::string(list.substr(0, at)) + std::string(suffix(role)) + "+" + *token;
+  out.domain = list.substr(at + 1);
+  if (out.bracketed().size() > mail::kMaxPath) return std::nullopt;
+  return out.text();
+}
+
 // `address` is in canonical form.
 Resolution Directory::resolve_in(const View& view, std::string_view address) const {
   auto at = address.rfind('@');
@@ -226,6 +281,7 @@ Resolution Directory::resolve_in(const View& view, std::string_view local, std::
     auto account = store_.account(std::string(base) + "@" + std::string(domain));
     if (account && !account->deliver.empty()) return taken_by(*account, base, local);
     auto alias = alias_in(view, local, base, domain);
+    if (!alias) alias = list_in(view, local, domain);
     return alias ? *alias : goes_on(domains, base, domain);
   }
   if (base == "postmaster") {
@@ -242,6 +298,7 @@ Resolution Directory::resolve_in(const View& view, std::string_view local, std::
     if (auto tagged = store_.account(std::string(base) + behind)) return taken_by(*tagged, base, local);
   }
   if (alias) return *alias;
+  if (auto list = list_in(view, local, domain)) return *list;
   if (!ours->second.empty()) {
     if (auto taker = store_.account(ours->second)) return taken_by(*taker, Resolution::By::catch_all);
     if (view.addresses->aliases.contains(ours->second)) {

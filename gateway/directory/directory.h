@@ -10,6 +10,7 @@
 #include "gateway/base/result.h"
 #include "gateway/config/config.h"
 #include "gateway/directory/addresses.h"
+#include "gateway/directory/lists.h"
 #include "gateway/directory/srs_keys.h"
 #include "gateway/io/task.h"
 #include "gateway/store/store.h"
@@ -21,6 +22,7 @@ struct Resolution {
   enum class Kind {
     account,        // `account` takes the message
     alias,          // `account_address` is one of our aliases; expand() says who takes the message
+    list,           // `account_address` is one of our mailing lists, `list_role` what its address is for
     returned,       // a bounce to what we sent on: `original` is whom it is for, expand() says so too
     forged,         // looks like such an address, and none of our keys made it: 550
     expired,        // one of ours, but too old: 550
@@ -37,7 +39,8 @@ struct Resolution {
   std::string account_address;
   std::string tag;                 // of user+tag@: "tag"; the folder stays INBOX
   std::string domain;              // of onward and not_ours, in A-label form or an address literal; the user's address where he has hosts of his own
-  std::string original;            // of returned
+  std::string original;            // of returned; of list: the member that the address names, "" for none
+  ListRole list_role = ListRole::post;
   // Of onward: under `account_address` the user has an account for his quarantine once he needs one; `account` is
   // that of the postmaster, who is ours whatever that server says, and 0 for everybody else.
   bool found() const { return kind == Kind::account; }
@@ -48,10 +51,10 @@ struct Resolution {
 // Where an address leads in the end.
 struct Expansion {
   struct Target {
-    Resolution::Kind kind = Resolution::Kind::account;   // account, onward or not_ours
+    Resolution::Kind kind = Resolution::Kind::account;   // account, onward, not_ours or list
     std::string address;           // an account's with the tag that was given
     store::AccountId account = 0;
-    std::string account_address;
+    std::string account_address;   // of list: its address
     std::string domain;            // of onward and not_ours
     // Of not_ours: the address of ours that sends it on, an alias or what a bounce came back to.
     std::string sent_by;
@@ -75,11 +78,11 @@ class Directory {
   // `store` and `clock` must outlive the directory; `config` is copied.
   Directory(const config::Config& config, store::Store& store, const Clock& clock = Clock::system());
 
-  // At start: reads aliases, forwards and the keys of rewritten senders, and makes the postmaster's account when nobody
+  // At start: reads aliases, forwards, lists and the keys of rewritten senders, and makes the postmaster's account when nobody
   // else would take his mail.
   io::Task<Status> prepare();
-  // Aliases and forwards alone, for a program that takes no mail.
-  io::Task<Status> load() { return addresses_.load(store_); }
+  // Aliases, forwards and lists alone, for a program that takes no mail.
+  io::Task<Status> load();
   // Looks each hour whether it is time for a new key, for ever.
   io::Task<void> keep_keys();
   // After a reload.
@@ -94,7 +97,8 @@ class Directory {
   // tag, an alias that leads to him, and what he takes as postmaster; not what only a catch-all gives him: that would be everybody's who has left.
   bool may_send_as(const store::Account& account, std::string_view address) const;
 
-  // Of kind account, alias or returned: all who take the message, at most kMostTargets.  Whatever the aliases and forwards
+  // Of kind account, alias, list or returned: all who take the message, at most kMostTargets.  A list is where it ends,
+  // but for "<list>-owner", which leads to its owners.  Whatever the aliases and forwards
   // are like it ends, and nobody stands there twice; who does not keep his mail and whose forwards lead nowhere keeps it.
   Expansion expand(const Resolution& resolution, std::string_view address) const;
   static constexpr std::size_t kMostTargets = 1000;
@@ -114,12 +118,28 @@ class Directory {
   io::Task<Status> set_forward(std::string account, Forward forward);
   io::Task<Status> remove_alias(std::string address);
   io::Task<Status> remove_forward(std::string account);
-  // The aliases and forwards that name it.
+  // The aliases, forwards and lists that name it.
   std::vector<std::string> named_by(std::string_view address) const;
 
   // Where our own notes to the postmaster go when the mail of his domain goes on: the configured address, or
   // postmaster@ the first domain.
   std::string postmaster_address() const;
+
+  // --- mailing lists
+  std::shared_ptr<const Lists::Table> lists() const { return lists_.current(); }
+  std::shared_ptr<const List> list(std::string_view address) const { return lists_.find(address); }
+  // Refused: an address that is something else already, also one of those that belong to the list; owners and moderators
+  // that are no accounts; a list that would be its own member, by whatever chain (it is named).  `folder` is chosen here.
+  io::Task<Status> make_list(std::string address, List list);
+  // `edit` may refuse.  It is asked under a lock: no call back into the directory.
+  using ListEdit = std::function<Status(List&)>;
+  io::Task<Status> change_list(std::string address, ListEdit edit);
+  io::Task<Status> remove_list(std::string address);
+  // What of a list this address is, in words for a complaint: "an address of the list team@corp.example"; "": nothing.
+  std::string taken_as(std::string_view address) const;
+  // An address of the list that stands for this member: where his bounces come to, or what confirms that he wants to be
+  // subscribed or not.  Nothing: there is no key, or his address cannot be written so.
+  std::optional<std::string> list_address_for(std::string_view list, ListRole role, std::string_view member) const;
 
   bool is_ours(std::string_view domain) const;
   // A-label form, in the order of the configuration; at least one.
@@ -144,12 +164,15 @@ class Directory {
   struct View {
     std::shared_ptr<const Domains> domains;
     std::shared_ptr<const Addresses::Table> addresses;
+    std::shared_ptr<const Lists::Table> lists;
   };
   View view() const;
   Resolution resolve_in(const View& view, std::string_view local, std::string_view domain) const;
   Resolution resolve_in(const View& view, std::string_view address) const;
   Resolution returned(std::string_view local) const;
   std::optional<Resolution> alias_in(const View& view, std::string_view local, std::string_view base, std::string_view domain) const;
+  std::optional<Resolution> list_in(const View& view, std::string_view local, std::string_view domain) const;
+  Status check_list(const View& view, const std::string& address, const List* before) const;
   class Walk;
   Expansion expand_in(const View& view, const Resolution& resolution, std::string_view address) const;
   Status check_targets(const View& view, const std::string& address, const std::vector<std::string>& targets) const;
@@ -158,6 +181,7 @@ class Directory {
   store::Store& store_;
   const Clock& clock_;
   Addresses addresses_;
+  Lists lists_;
   SrsKeys keys_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Domains> domains_;

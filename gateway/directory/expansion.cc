@@ -50,6 +50,7 @@ class Directory::Walk {
     switch (resolution.kind) {
       case Kind::account: return take_account(resolution, step, first);
       case Kind::alias: return take_alias(resolution, resolution.tag.empty() ? step.tag : resolution.tag);
+      case Kind::list: return take_list(resolution, step);
       case Kind::returned: return todo_.push_back({resolution.original, "", step.address});
       case Kind::onward: return add(resolution, known_there(resolution, step.address), "");
       case Kind::not_ours: return add(resolution, step.address, step.sent_by);
@@ -68,6 +69,15 @@ class Directory::Walk {
     auto found = view_.addresses->aliases.find(alias.account_address);
     if (found == view_.addresses->aliases.end()) return;   // removed since it was looked up
     for (const auto& target : found->second) todo_.push_back({target, tag, alias.account_address});
+  }
+
+  // Its own machinery takes what comes to a list; who runs it has an address like an alias.
+  void take_list(const Resolution& list, const Step& step) {
+    bool for_owners = list.list_role == ListRole::owner || (list.list_role == ListRole::bounces && list.original.empty());
+    auto found = view_.lists->find(list.account_address);
+    if (!for_owners || found == view_.lists->end()) return add(list, step.address, "");
+    if (!seen_.insert(list_address(list.account_address, ListRole::owner)).second) return;
+    for (const auto& owner : found->second->owners) todo_.push_back({owner, "", list.account_address});
   }
 
   void take_account(const Resolution& account, const Step& step, bool first) {

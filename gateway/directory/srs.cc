@@ -93,12 +93,21 @@ std::optional<mail::Path> Srs::rewritten(const mail::Path& sender, std::string_v
 }
 
 Srs::Returned Srs::read(std::string_view local, Time now) const {
-  if (auto rest = behind(local, "SRS0")) return read_first(*rest, now);
+  if (auto rest = behind(local, "SRS0")) return read_first("", *rest, now);
   if (auto rest = behind(local, "SRS1")) return read_next(*rest);
   return {};
 }
 
-Srs::Returned Srs::read_first(std::string_view rest, Time now) const {
+std::optional<std::string> Srs::token(std::string_view purpose, const mail::Path& who, Time now) const {
+  CHECK(purpose.find(':') != std::string_view::npos);
+  if (who.is_literal() || who.local.empty() || who.domain.empty()) return std::nullopt;
+  auto tail = stamp(now) + "=" + who.domain + "=" + who.local;
+  return hash(keys_.front(), std::string(purpose) + tail) + "=" + tail;
+}
+
+Srs::Returned Srs::read_token(std::string_view purpose, std::string_view token, Time now) const { return read_first(purpose, token, now); }
+
+Srs::Returned Srs::read_first(std::string_view purpose, std::string_view rest, Time now) const {
   Returned out;
   auto given = take(rest);
   auto signed_text = rest;
@@ -106,7 +115,7 @@ Srs::Returned Srs::read_first(std::string_view rest, Time now) const {
   auto domain = take(rest);
   if (!given || !day || !domain || rest.empty()) return out;
   out.kind = Returned::Kind::forged;
-  if (!is_ours(*given, signed_text)) return out;
+  if (!is_ours(*given, std::string(purpose) + std::string(signed_text))) return out;
   auto made = day_in(*day);
   auto name = mail::domain_to_ascii(*domain);
   if (!made || !name) return out;

@@ -40,10 +40,15 @@ class Srs {
   // The local part, as it came, of an address in a domain of ours.
   Returned read(std::string_view local, Time now) const;
 
+  // The same for an address that stands for somebody in some other way: "HASH=TT=domain=local", good for as long, and for
+  // nothing but this purpose.  `purpose` has a ':', which no sender above has.
+  std::optional<std::string> token(std::string_view purpose, const mail::Path& who, Time now) const;
+  Returned read_token(std::string_view purpose, std::string_view token, Time now) const;
+
  private:
   std::string hash(const std::string& key, std::string_view text) const;
   bool is_ours(std::string_view hash, std::string_view text) const;
-  Returned read_first(std::string_view rest, Time now) const;
+  Returned read_first(std::string_view purpose, std::string_view rest, Time now) const;
   Returned read_next(std::string_view rest) const;
 
   std::vector<std::string> keys_;

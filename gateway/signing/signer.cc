@@ -58,6 +58,18 @@ io::Task<std::string> Signer::sign(Octets record, std::string id) {
     co_return std::string();
   }
   auto choice = choose(*authors);
+  auto made = co_await sign_with(std::move(choice), std::move(record), std::move(id));
+  co_return made;
+}
+
+io::Task<std::string> Signer::sign_as(std::string domain, Octets record, std::string id) {
+  std::vector<std::string> one(1, std::move(domain));
+  auto choice = choose(one);
+  auto made = co_await sign_with(std::move(choice), std::move(record), std::move(id));
+  co_return made;
+}
+
+io::Task<std::string> Signer::sign_with(Choice choice, Octets record, std::string id) {
   if (choice.chosen.empty()) {
     if (choice.ours) ++figures_.no_key;
     co_return std::string();

@@ -41,6 +41,8 @@ class Signer {
   // when its author is none of ours, or has no key.  d= is the author's domain, or the nearest domain above it that is
   // ours and has keys, so that DMARC's relaxed alignment holds.  `id` is for the log.
   io::Task<std::string> sign(Octets record, std::string id);
+  // The same in the name of `domain`, whoever the author is: of what a mailing list of ours passes on.
+  io::Task<std::string> sign_as(std::string domain, Octets record, std::string id);
   // What the program itself sends: puts the fields before each entry of the queue that the items of `delivery` from
   // `first` on make.
   io::Task<void> sign(store::Delivery& delivery, std::size_t first = 0);
@@ -54,6 +56,7 @@ class Signer {
     bool ours = false;
   };
   Choice choose(const std::vector<std::string>& authors) const;
+  io::Task<std::string> sign_with(Choice choice, Octets record, std::string id);
 
   const KeyRing& keys_;
   io::WorkerPool& workers_;

@@ -5,6 +5,8 @@
 #include "gateway/base/text.h"
 #include "gateway/delivery/deliverer.h"
 #include "gateway/delivery/hand_on.h"
+#include "gateway/delivery/list_post.h"
+#include "gateway/directory/directory.h"
 #include "gateway/io/errors.h"
 #include "gateway/mail/received.h"
 #include "gateway/smtp/session.h"
@@ -138,6 +140,19 @@ bool Session::has_come_back(std::string_view message) const {
   });
 }
 
+// What goes to mailing lists alone and can be a message of none of them.  Where others get it too, their copies are good.
+std::optional<Reply> Session::refuse_for_lists(std::string_view message) const {
+  std::string why;
+  for (const auto& recipient : transaction_->recipients) {
+    auto to = services_.directory->resolve(recipient.address);
+    if (to.kind != directory::Resolution::Kind::list) return std::nullopt;
+    auto unfit = delivery::unfit_for_list(message, to.account_address, to.list_role);
+    if (unfit.empty()) return std::nullopt;
+    why = "<" + printable(recipient.address, 100) + ">: " + unfit;
+  }
+  return Reply(554, why.find(": a loop") != std::string::npos ? "5.4.6" : "5.7.1", why);
+}
+
 io::Task<Reply> Session::finish_body(BodyEnd end, io::Draft& draft) {
   if (end == BodyEnd::bare_newline) {
     ++services_.counters->bare_newlines;
@@ -165,6 +180,7 @@ io::Task<Reply> Session::finish_body(BodyEnd end, io::Draft& draft) {
   if (!trouble && account_) trouble = complete_submitted(received);
   if (!trouble && has_come_back(received.view())) trouble = Reply(554, "5.4.6", "This message was sent on from here before: it goes round in circles");
   if (!trouble && !transaction_->releases.empty()) trouble = co_await release_held();
+  if (!trouble && !is_lmtp()) trouble = refuse_for_lists(received.view());   // by LMTP it is held
   if (!trouble) trouble = co_await judge_and_deliver(std::move(received));
   forget_transaction();
   idle_commands_ = 0;

@@ -22,6 +22,7 @@ std::optional<Reply> refusal(directory::Resolution::Kind kind, const std::string
   switch (kind) {
     case Kind::account:
     case Kind::alias:
+    case Kind::list:
     case Kind::returned:
     case Kind::onward: return std::nullopt;
     case Kind::forged: return Reply(550, "5.7.1", shown + ": this address was not made here, or was changed on its way");
@@ -47,6 +48,18 @@ std::string orcpt_of(std::string_view address) {
 
 }  // namespace
 
+// What an address of a mailing list never takes, whatever the message is.
+std::optional<Reply> Session::refuse_for_list(const directory::Resolution& list, const std::string& address) const {
+  using directory::ListRole;
+  bool null_sender = transaction_->sender.address.empty();
+  auto shown = "<" + printable(address, 100) + ">: ";
+  bool takes_bounces = list.list_role == ListRole::owner || list.list_role == ListRole::bounces;
+  if (null_sender && !takes_bounces) return Reply(550, "5.7.1", shown + "a mailing list takes no bounces");
+  bool takes_them_only = list.list_role == ListRole::bounces && !list.original.empty();
+  if (!null_sender && takes_them_only) return Reply(550, "5.7.1", shown + "this address takes bounces only");
+  return std::nullopt;
+}
+
 // Everybody who gets what is sent to an account, an alias, or an address that we made for bounces; or why nobody can.
 std::optional<Reply> Session::find_all(const directory::Resolution& resolved, const Recipient& given, std::vector<Recipient>& all) const {
   using Kind = directory::Resolution::Kind;
@@ -64,6 +77,11 @@ std::optional<Reply> Session::find_all(const directory::Resolution& resolved, co
     bool leads_on = !recipient.given.empty() || !recipient.forward.empty();
     if (leads_on && recipient.orcpt.empty()) recipient.orcpt = orcpt_of(given.address);
     recipient.groups.clear();
+    if (target.kind == Kind::list) {
+      if (services_.routes == nullptr) return Reply(451, "4.3.0", "Try again later");
+      all.push_back(std::move(recipient));
+      continue;
+    }
     auto account = target.kind != Kind::not_ours ? services_.directory->account(recipient.account) : std::nullopt;
     if (account) {
       recipient.groups = account->groups;
@@ -142,6 +160,7 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   if (resolved.kind == directory::Resolution::Kind::returned && !transaction_->sender.address.empty()) {
     refused = Reply(550, "5.7.1", "<" + printable(address, 100) + ">: this address takes bounces only");
   }
+  if (!refused && resolved.kind == directory::Resolution::Kind::list) refused = refuse_for_list(resolved, address);
   if (refused) {
     ++services_.counters->recipients_refused;
     co_return *refused;

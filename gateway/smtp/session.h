@@ -84,6 +84,8 @@ class Session {
   // cmd_data and cmd_bdat: what the end of a body means.
   io::Task<Reply> finish_body(BodyEnd end, io::Draft& draft);
   bool has_come_back(std::string_view message) const;
+  std::optional<Reply> refuse_for_list(const directory::Resolution& list, const std::string& address) const;
+  std::optional<Reply> refuse_for_lists(std::string_view message) const;
   io::Task<Reply> judge_and_deliver(Octets received);
   io::Task<std::optional<Reply>> hand_through(std::shared_ptr<delivery::Judged> judged, Reply answer);
   Reply for_each_recipient(Reply answer, const std::vector<std::string>& accepted);

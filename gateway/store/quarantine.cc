@@ -7,6 +7,8 @@
 namespace postern::store {
 namespace {
 
+constexpr std::string_view kPending = "/Pending", kApprove = "/Approve";
+
 // Folders that mean something else than "keep this message".
 bool is_reserved(const MailboxInfo& mailbox) {
   for (std::string_view name : {kHeldMailbox, std::string_view("Recover"), std::string_view("Lists"), std::string_view("Quarantine"), std::string_view("Quarantine of others")}) {
@@ -15,11 +17,21 @@ bool is_reserved(const MailboxInfo& mailbox) {
   return false;
 }
 
+// What lies there waits for a moderator of the list that the name tells.
+Passage moderated(const MailboxInfo& from, const MailboxInfo& to) {
+  auto list = from.name.substr(0, from.name.size() - kPending.size());
+  if (to.name == list + std::string(kApprove)) return Passage::release;
+  return to.use == SpecialUse::trash ? Passage::ordinary : Passage::cannot;
+}
+
 }  // namespace
+
+bool is_pending(const MailboxInfo& mailbox) { return is_below(mailbox.name, "Lists") && mailbox.name.ends_with(kPending); }
 
 Passage passage(const MailboxInfo& from, const MailboxInfo& to, HeldMark held, bool moving) {
   // The notice stands for a message that its reader must not get; he may only throw it away.
   if (held == HeldMark::notice) return moving && to.use == SpecialUse::trash ? Passage::keep : Passage::noperm;
+  if (held == HeldMark::outgoing && is_pending(from)) return moderated(from, to);
   // Who sends in somebody's name is logged in as him: an administrator decides.
   if (held == HeldMark::outgoing) return moving && to.use == SpecialUse::trash ? Passage::keep : Passage::noperm;
   bool bound = held == HeldMark::held;

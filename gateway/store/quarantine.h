@@ -6,7 +6,9 @@
 #include "gateway/store/rows.h"
 #include "gateway/store/types.h"
 
-// What moving a held message means.  Design 6, quarantine.
+// What moving a held message means.  Design 6, quarantine.  What waits for the moderator of a mailing list is marked like what
+// is held on its way out, and known by where it lies: "Lists/<list>/Pending", from where it goes to "Lists/<list>/Approve",
+// which lets it through, or to Trash.
 namespace postern::store {
 
 enum class Passage {
@@ -16,6 +18,9 @@ enum class Passage {
   cannot,     // NO [CANNOT]
   noperm      // NO [NOPERM]: a virus notice, or what is held on its way out
 };
+
+// Whether it is a moderator's mailbox Pending.
+bool is_pending(const MailboxInfo& mailbox);
 
 Passage passage(const MailboxInfo& from, const MailboxInfo& to, HeldMark held, bool moving);
 

@@ -107,6 +107,9 @@ class Transfer : public JobWith<Copied> {
         auto index = found[i] ? decode_index(uids_[begin + i], *found[i]) : std::nullopt;
         if (!index) continue;
         auto way = passage(from, to, index->held, moving_);
+        if (way == Passage::cannot && is_pending(from)) {
+          return !refuse(Outcome::cannot, "what waits for a moderator goes to " + from.name.substr(0, from.name.rfind('/')) + "/Approve or to Trash");
+        }
         if (way == Passage::cannot) return !refuse(Outcome::cannot, "out of the quarantine a message goes to INBOX, an ordinary folder, Junk or Trash");
         if (way == Passage::noperm) return !refuse(Outcome::noperm, notice_text(group, uids_[begin + i]));
       }

@@ -14,6 +14,12 @@ class Handler(socketserver.StreamRequestHandler):
         self.wfile.write(text.encode() + b"\r\n")
 
     def handle(self):
+        try:
+            self.talk()
+        except ConnectionError:   # the gateway was killed
+            pass
+
+    def talk(self):
         sink = self.server.sink
         self.say("220 sink.test ESMTP")
         sender, recipients = "", []
@@ -37,6 +43,8 @@ class Handler(socketserver.StreamRequestHandler):
                 lines = []
                 while (line := self.rfile.readline()) and line != b".\r\n":
                     lines.append(line[1:] if line.startswith(b".") else line)
+                if not line:
+                    return   # half of a message is none
                 self.say("250 2.0.0 taken")
                 sink.take(Mail(sender, recipients, b"".join(lines)))
             elif verb == "QUIT":

@@ -20,6 +20,9 @@ class AccountsStore : public store::Store {
     accounts_.push_back(account);
     return last_;
   }
+  void forget(std::string_view address) {
+    std::erase_if(accounts_, [&](const store::Account& account) { return account.address == address; });
+  }
   void set_password(store::AccountId id, std::string row) {
     for (auto& account : accounts_) {
       if (account.id == id) account.password_row = std::move(row);
