@@ -53,7 +53,7 @@ Sender::Sender(Shared& shared)
       resolver_(loop_, admin::Judging::dns_config(shared.config), shared.judging->cache),
       sts_({loop_, resolver_, *shared.store, shared.config.tls.trust}),
       connector_(resolver_, {shared.config.hostname, ourselves(shared.config), {}, shared.outward_tls, shared.config.dns.validating, &sts_, &tls_results_}),
-      queue_({loop_, *shared.store, *shared.directory, shared.routes, connector_, shared.config.hostname, &shared.signer}, shared.config.queue) {}
+      queue_({loop_, *shared.store, *shared.directory, shared.routes, connector_, shared.config.hostname, &shared.signer, shared.abuse.get()}, shared.config.queue) {}
 
 Sender::~Sender() {
   join();

@@ -54,6 +54,13 @@ io::Task<Result<store::AccountId>> quarantine_account(store::Store& store) {
   co_return account->id;
 }
 
+// What rules see of a user; the filters do not know the abuse desk.
+filters::SenderTroubles troubles_of(const Shared& shared, const std::string& login) {
+  auto account = shared.store->account(login);
+  auto found = account ? shared.abuse->troubles(account->id) : delivery::Troubles();
+  return {found.held, found.bounces, found.complaints};
+}
+
 Status build(Shared& shared) {
   store::StoreOptions options;
   options.directory = shared.config.data;
@@ -76,7 +83,13 @@ Status build(Shared& shared) {
   auto stopped = shared.main.block_on(shared.ledger->load());
   if (!stopped) return stopped.error();
   shared.deliverer->count_by(*shared.ledger);
+  delivery::AbuseDesk::Parts parts{*shared.store, *shared.directory, shared.ledger.get(), shared.config.hostname};
+  shared.abuse = std::make_unique<delivery::AbuseDesk>(std::move(parts));
+  auto bounces = shared.main.block_on(shared.abuse->load());
+  if (!bounces) return bounces.error();
+  shared.deliverer->watch_by(*shared.abuse);
   shared.judging = std::make_unique<admin::Judging>(shared.config, shared.config.rules, shared.main, shared.workers);
+  shared.judging->sender_troubles = [&shared](const std::string& login) { return troubles_of(shared, login); };
   auto keys = shared.main.block_on(shared.keys.load(*shared.store));
   if (!keys) return keys.error();
   auto known = shared.main.block_on(shared.recipients.load(*shared.store));
@@ -145,6 +158,7 @@ void take_apart(Shared& shared, std::vector<std::unique_ptr<Unit>>& units, std::
   shared.authenticator.reset();
   shared.logins.reset();
   shared.deliverer.reset();
+  shared.abuse.reset();
   shared.ledger.reset();
   shared.directory.reset();
   shared.store.reset();
@@ -182,7 +196,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.reconfigure_queue = [&shared, &queue = sender->queue()] { queue.configure(shared.config.queue); };
   auto last_backup = shared.main.block_on(admin::load_last_backup(*shared.store));
   if (!last_backup) return complain(last_backup.error());
-  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), sender->tls_results(), *last_backup, shared.started, shared.keys, shared.signer.figures()};
+  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), sender->tls_results(), *last_backup, shared.started, shared.keys, shared.signer.figures(), *shared.abuse};
   admin::Context context;
   context.config = &shared.config;
   context.store = shared.store.get();
@@ -192,6 +206,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   context.queue = &sender->queue();
   context.keys = &shared.keys;
   context.ledger = shared.ledger.get();
+  context.abuse = shared.abuse.get();
   context.deliverer = shared.deliverer.get();
   context.last_backup = &*last_backup;
   context.status = [&figures] { return figures.status(); };
@@ -208,6 +223,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.main.spawn(admin::keep_quarantine_short(*shared.store, shared.config), "retention");
   shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, shared.room), "health");
   shared.main.spawn(shared.ledger->keep(), "sent");
+  shared.main.spawn(shared.abuse->keep(), "abuse");
   shared.main.spawn(shared.recipients.keep(*shared.store), "recipients");
   admin::DkimKeeper keeper({shared.config, *shared.store, shared.keys, *shared.directory, shared.workers,
                             [&shared]() -> std::unique_ptr<dns::Resolver> { return std::make_unique<admin::FreshResolver>(shared.config); }});

@@ -12,6 +12,7 @@
 #include "gateway/admin/watch.h"
 #include "gateway/base/clock.h"
 #include "gateway/config/config.h"
+#include "gateway/delivery/abuse.h"
 #include "gateway/delivery/deliverer.h"
 #include "gateway/delivery/recipient_memory.h"
 #include "gateway/delivery/release.h"
@@ -69,6 +70,7 @@ struct Shared {
   std::unique_ptr<directory::Directory> directory;
   std::unique_ptr<directory::Logins> logins;
   std::unique_ptr<delivery::SendLedger> ledger;
+  std::unique_ptr<delivery::AbuseDesk> abuse;
   std::unique_ptr<delivery::Deliverer> deliverer;
   std::unique_ptr<admin::Judging> judging;
   std::unique_ptr<admin::Authenticator> authenticator;

@@ -20,6 +20,7 @@ class Directory;
 class Logins;
 }
 namespace postern::delivery {
+class AbuseDesk;
 class Deliverer;
 class Queue;
 class SendLedger;
@@ -46,6 +47,7 @@ struct Context {
   delivery::Queue* queue = nullptr;                      // null: no server runs
   signing::KeyRing* keys = nullptr;                      // null: no server runs
   delivery::SendLedger* ledger = nullptr;                // null: no server runs
+  delivery::AbuseDesk* abuse = nullptr;                  // null: no server runs
   delivery::Deliverer* deliverer = nullptr;              // null: no server runs
   LastBackup* last_backup = nullptr;                     // null: no server runs
   std::function<nlohmann::json()> status;                // empty: no server runs

@@ -16,6 +16,7 @@ class Directory;
 class Logins;
 }
 namespace postern::delivery {
+class AbuseDesk;
 class Deliverer;
 class RecipientCheck;
 class Routes;
@@ -44,6 +45,7 @@ struct Services {
   bool allow_plaintext_login = false;                    // AUTH without TLS
   delivery::Deliverer* deliverer = nullptr;
   const delivery::SendLedger* ledger = nullptr;          // of submission: who was stopped; nullptr: nobody
+  delivery::AbuseDesk* abuse = nullptr;                  // of submission: to whom nobody may write; nullptr: to all
   const delivery::Routes* routes = nullptr;              // nullptr: nothing goes on
   delivery::RecipientCheck* recipients = nullptr;        // with routes
   delivery::Through* through = nullptr;                  // nullptr: nothing is handed on before its 250
