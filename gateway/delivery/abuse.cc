@@ -171,7 +171,7 @@ std::string AbuseDesk::take_bounces(const mail::Feedback& feedback, const Proof&
       any = true;
       auto words = recipient.diagnostic.empty() ? recipient.status : recipient.diagnostic;
       if (!recipient.remote.empty()) words += " (" + recipient.remote + ")";
-      bounced({address, proof.id, printable(words, kWords), true}, proof, noted, raised);
+      bounced({address, proof.id, printable(words, kWords), true, proof.account}, proof, noted, raised);
     }
   }
   tell(raised, noted);
@@ -184,7 +184,7 @@ void AbuseDesk::bounced(const Suppressions::Bounce& bounce, const Proof& proof, 
   bool counted = suppressions_.bounced(bounce, clock_.now(), noted.rows);
   if (counted) ++figures_.bounces;
   log::info("abuse.bounce", {{"message", bounce.message}, {"to", bounce.address}, {"reply", bounce.words}, {"late", bounce.late ? "yes" : "no"},
-                             {"suppressed", suppressions_.find(0, bounce.address, clock_.now()) ? "yes" : "no"}});
+                             {"suppressed", suppressions_.find(proof.account, bounce.address, clock_.now()) ? "yes" : "no"}});
   if (proof.account != 0) touch(proof.account, counted ? std::optional(Trouble::bounce) : std::nullopt, bounce.message, noted, raised);
 }
 
@@ -196,7 +196,7 @@ io::Task<AbuseDesk::Noted> AbuseDesk::refused(std::string message_id, std::vecto
   std::vector<Raised> raised;
   {
     std::lock_guard lock(mutex_);
-    for (const auto& each : refusals) bounced({each.address, message_id, printable(each.words, kWords), false}, **proof, noted, raised);
+    for (const auto& each : refusals) bounced({each.address, message_id, printable(each.words, kWords), false, (*proof)->account}, **proof, noted, raised);
   }
   tell(raised, noted);
   co_return noted;

@@ -53,6 +53,7 @@ std::string Suppressions::encode(const History& history) {
   for (const auto& one : history.bounces) {
     put_time(out, one.time);
     mail::put_number(out, one.late ? 1 : 0);
+    mail::put_number(out, one.account);
     mail::put_text(out, one.message);
   }
   return out;
@@ -70,6 +71,7 @@ bool Suppressions::take(const store::Row& row) {
       auto& one = history.bounces.emplace_back();
       one.time = take_time(in);
       one.late = in.number(1) == 1;
+      one.account = in.number();
       one.message = in.text();
     }
     bool sound = in.ok() && in.at_end() && !history.bounces.empty() && !address.empty();
@@ -106,6 +108,13 @@ void Suppressions::History::settle(std::int64_t now) {
 bool Suppressions::History::is_enough(const config::Abuse& settings) const {
   if (settings.suppress_after == 0 || bounces.size() < settings.suppress_after) return false;
   return settings.suppress_after == 1 || bounces.back().time - bounces.front().time >= kSpread;
+}
+
+std::optional<store::AccountId> Suppressions::History::whose() const {
+  auto first = bounces.front().account;
+  bool from_one = std::all_of(bounces.begin(), bounces.end(), [&](const One& one) { return one.late && one.account == first; });
+  if (!from_one) return 0;
+  return first == 0 ? std::nullopt : std::optional(first);   // servers of ours are not refused anything
 }
 
 void Suppressions::put_history(const std::string& address, Rows& rows) {
@@ -147,17 +156,18 @@ bool Suppressions::bounced(const Bounce& bounce, Time when, Rows& rows) {
     // The first stays: it says for how long this goes on.
     if (history.bounces.size() >= kMostBounces) history.bounces.erase(history.bounces.begin() + 1);
     if (!history.bounces.empty()) now = std::max(now, history.bounces.back().time);   // the clock was set back
-    history.bounces.push_back({now, bounce.message, bounce.late});
+    history.bounces.push_back({now, bounce.message, bounce.late, bounce.account});
   }
-  bool enough = history.is_enough(settings_);
+  auto whose = history.is_enough(settings_) ? history.whose() : std::nullopt;
   put_history(address, rows);
-  if (!enough) return counted;
-  auto known = suppressed_.find(Key(address, 0));
+  if (!whose) return counted;
+  auto known = suppressed_.find(Key(address, *whose));
   if (known != suppressed_.end() && is_in_force(known->second, when)) {
     rows.push_back({key_of(known->second), encode(known->second)});
     return counted;
   }
   Suppression made;
+  made.account = *whose;
   made.address = address;
   made.since = when;
   if (settings_.suppress_for.count() != 0) made.until = when + settings_.suppress_for;
@@ -177,10 +187,11 @@ void Suppressions::accepted(std::string_view given, Time now, Rows& rows) {
     put_history(address, rows);
     if (histories_.contains(address)) return;   // it takes everything and returns it later: this says nothing
   }
-  auto known = suppressed_.find(Key(address, 0));
-  if (known == suppressed_.end() || known->second.cause != Suppression::Cause::bounces) return;
-  rows.push_back({key_of(known->second), std::nullopt});
-  suppressed_.erase(known);
+  for (auto at = suppressed_.lower_bound(Key(address, 0)); at != suppressed_.end() && at->first.first == address;) {
+    bool ends = at->second.cause == Suppression::Cause::bounces;
+    if (ends) rows.push_back({key_of(at->second), std::nullopt});
+    at = ends ? suppressed_.erase(at) : std::next(at);
+  }
 }
 
 bool Suppressions::complained(store::AccountId account, std::string_view given, std::string message, std::string words, Time now, Rows& rows) {

@@ -29,7 +29,9 @@ std::string_view name(Suppression::Cause cause);
 
 // The suppressions, and of each address elsewhere that bounced what is to be remembered of it.
 //
-// An address is suppressed once it bounced for good `suppress_after` times over a day at least.  That a host takes a
+// An address is suppressed once it bounced for good `suppress_after` times over a day at least: for everybody if our own
+// queue heard it once, or if messages of several users came back; else for the one whose messages came back, since a
+// report can be written by whoever got one of them.  That a host takes a
 // message for it clears what its host refused before.  It clears nothing that came back later from a host that takes
 // everything: that is forgotten when messages stay there for five days.  After `suppress_for` it may be tried again, and
 // the next bounce within a month of the last ones suppresses it anew.
@@ -52,6 +54,7 @@ class Suppressions {
     std::string message;   // our id: it counts once for each
     std::string words;
     bool late = false;     // by a report, of a message that was taken before
+    store::AccountId account = 0;   // whose message it was; 0: one of a server of ours
   };
   // False: it was counted before; the rows are given all the same, for the commit may have failed.
   bool bounced(const Bounce& bounce, Time now, Rows& rows);
@@ -82,12 +85,14 @@ class Suppressions {
     std::int64_t time = 0;
     std::string message;
     bool late = false;
+    store::AccountId account = 0;
   };
   struct History {
     std::vector<One> bounces;    // in the order of time
     std::int64_t accepted = 0;   // of late ones: since when a message is there and did not come back
     void settle(std::int64_t now);
     bool is_enough(const config::Abuse& settings) const;
+    std::optional<store::AccountId> whose() const;   // mail they end; 0: everybody's; nothing: nobody's
   };
   using Key = std::pair<std::string, store::AccountId>;
 

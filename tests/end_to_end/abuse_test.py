@@ -222,7 +222,7 @@ class Late(unittest.TestCase):
         id = desk.send("to nobody", "nobody-here@far.example")
         behind.wait(r"status=bounced")
         row = wait_for(desk.suppressed)[0]
-        self.assertEqual((row["address"], row["user"], row["cause"], row["message"]), ("nobody-here@far.example", None, "bounces", id))
+        self.assertEqual((row["address"], row["user"], row["cause"], row["message"]), ("nobody-here@far.example", "alice@example.test", "bounces", id))
         self.assertIn("unknown user", row["words"])
         self.assertEqual(desk.submit("again", "nobody-here@far.example")[0], 550)
         desk.gateway.wait_log("late=yes")

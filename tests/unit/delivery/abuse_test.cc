@@ -335,7 +335,7 @@ TEST_CASE("the table outlives the program, and a damaged row is left out alone")
   CHECK(w.dead("bob@far.example"));
   w.complain(w.header_of(id), "Original-Rcpt-To: <bob@far.example>\r\n");
   CHECK(w.desk->troubles(w.alice).complaints == 1);
-  w.store.general["suppressed:0:ann@far.example"] = "rubbish";
+  w.store.general.at("suppressed:2:ann@far.example") = "rubbish";
   w.store.general["abuse:2"] = "rubbish";
   w.restart();
   CHECK_FALSE(w.dead("ann@far.example"));

@@ -24,10 +24,10 @@ struct World {
       else rows.erase(row.key);
     }
   }
-  bool bounce(const std::string& address, bool late = false, std::string message = "") {
+  bool bounce(const std::string& address, bool late = false, std::string message = "", store::AccountId account = 1) {
     Suppressions::Rows changes;
     if (message.empty()) message = "M" + std::to_string(++messages);
-    bool counted = table.bounced({address, message, "550 5.1.1 No such user (mx.far.example)", late}, now, changes);
+    bool counted = table.bounced({address, message, "550 5.1.1 No such user (mx.far.example)", late, account}, now, changes);
     commit(changes);
     return counted;
   }
@@ -118,6 +118,27 @@ TEST_CASE("a host that takes everything and returns it later does not clear its 
     w.now += 25h;
   }
   CHECK(w.dead("ann@far.example"));
+}
+
+TEST_CASE("what only reports said ends the mail of whose messages came back; what our queue heard, or several users, everybody's") {
+  World w;
+  for (int i = 0; i < 3; ++i) {
+    w.bounce("ann@far.example", true, "", 1);
+    w.bounce("bob@far.example", true, "", 1);
+    w.bounce("newsletter@far.example", true, "", 0);   // of a server of ours
+    w.now += 13h;
+  }
+  CHECK(w.dead("ann@far.example", 1));
+  CHECK_FALSE(w.dead("ann@far.example", 2));
+  CHECK_FALSE(w.dead("newsletter@far.example", 1));
+  w.restart();
+  w.bounce("ann@far.example", true, "", 2);
+  w.bounce("bob@far.example", false, "", 1);
+  CHECK(w.dead("ann@far.example", 3));
+  CHECK(w.dead("bob@far.example", 3));
+  CHECK(w.table.all(w.now).size() == 4);
+  w.now += std::chrono::hours(24 * 13);   // the latest are in force
+  CHECK(w.dead("ann@far.example", 3));
 }
 
 TEST_CASE("a message that stays for five days clears what came back before it") {
@@ -257,7 +278,7 @@ TEST_CASE("what is over is swept, and the number of addresses is bounded") {
   for (std::size_t i = 0; i < Suppressions::kMostHistories + 10; ++i) {
     w.now += 1s;
     rows.clear();
-    w.table.bounced({"u" + std::to_string(i) + "@far.example", "M", "no", false}, w.now, rows);
+    w.table.bounced({"u" + std::to_string(i) + "@far.example", "M", "no", false, 1}, w.now, rows);
   }
   CHECK_FALSE(w.table.remembers("u0@far.example"));
   CHECK(w.table.remembers("u50000@far.example"));
