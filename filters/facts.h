@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -64,6 +65,14 @@ struct Virus {
   std::string name;          // of the signature, when found
   std::string problem;       // why not scanned, when limit or error
 };
+
+// What went wrong in the last 24 hours with the mail of a user of ours.
+struct SenderTroubles {
+  std::uint64_t held = 0;        // messages that the rules held, refused or called spam
+  std::uint64_t bounces = 0;     // addresses elsewhere that there are not
+  std::uint64_t complaints = 0;  // by readers
+};
+using AskTroubles = std::function<SenderTroubles(const std::string& login)>;   // any thread
 
 // Who the client's address says it is.
 struct Reputation {

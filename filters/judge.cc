@@ -316,6 +316,7 @@ lua::Outside Judge::outside() const {
   out.counters = setting_.counters;
   out.clock = setting_.clock;
   out.lists = setting_.lists;
+  out.sender_troubles = &setting_.sender_troubles;
   return out;
 }
 

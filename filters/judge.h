@@ -24,6 +24,7 @@ struct JudgeSetting {
   const Clock* clock = &Clock::system();
   // The rule at `at` was switched off: mail to postmaster.  Called on the loop of the message.
   std::function<void(const lua::RuleInfo& rule, const std::string& reason)> on_switched_off;
+  AskTroubles sender_troubles;             // empty: nobody knows any
   bool quiet = false;                      // tests of rules: what goes wrong is in their result, not in the log
   double given_points = 0;                 // that each message starts with; tests of rules set them
 };

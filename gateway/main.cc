@@ -27,6 +27,7 @@ struct CommandLine {
   admin::ListArguments list;
   admin::QuarantineArguments quarantine;
   admin::QueueArguments queue;
+  admin::SuppressionArguments suppression;
   admin::DkimArguments dkim;
   admin::DnsArguments dns;
   admin::BackupArguments backup;
@@ -321,6 +322,26 @@ void add_dkim(CLI::App& app, CommandLine& line) {
   }
 }
 
+void add_suppression(CLI::App& app, CommandLine& line) {
+  auto* suppression = add(app, "suppression", "Addresses elsewhere to which users may not send: they bounced, complained, or you say so");
+  suppression->require_subcommand(1);
+  auto& s = line.suppression;
+  for (auto [action, description] : {std::pair{"list", "List them, with what the remote said last"}, std::pair{"add", "Let nobody, or one user, send to an address"},
+                                     std::pair{"remove", "Let them send there again, and forget its bounces"}}) {
+    auto* sub = add(*suppression, action, description);
+    std::string name = action;
+    auto* address = sub->add_option("ADDRESS", s.address, name == "list" ? "Only this address" : "user@domain");
+    if (name != "list") address->required();
+    sub->add_option("--user", s.user, name == "remove" ? "Only for this user of ours; default: for all" : "For this user of ours alone");
+    if (name == "add") sub->add_option("--reason", s.reason, "Why, in words that users will see");
+    if (name == "add") sub->add_option("--for", s.length, "As in 30d; default: until it is removed");
+    sub->callback([&line, name] {
+      line.suppression.action = name;
+      line.run = [&line] { return admin::suppression_command(line.global, line.suppression); };
+    });
+  }
+}
+
 void add_dns(CLI::App& app, CommandLine& line) {
   auto* dns = add(app, "dns", "The DNS records that a domain should have, as lines of a zone file");
   dns->add_option("DOMAIN", line.dns.domain, "One of our domains")->required();
@@ -395,6 +416,7 @@ int main(int argc, char** argv) {
   add_lists(app, line);
   add_quarantine(app, line);
   add_queue(app, line);
+  add_suppression(app, line);
   add_dkim(app, line);
   add_dns(app, line);
   add_tlsrpt(app, line);

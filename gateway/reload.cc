@@ -115,6 +115,7 @@ void put_in_force(Shared& shared, config::Config now) {
   shared.config.limits = now.limits;
   shared.config.smtp = std::move(now.smtp);
   shared.config.submission = std::move(now.submission);
+  shared.config.abuse = now.abuse;
   shared.config.domains = std::move(now.domains);
   shared.config.ldap = std::move(now.ldap);
   shared.config.routes = std::move(now.routes);
@@ -142,6 +143,7 @@ void apply_settings(Shared& shared) {
   shared.settings.set(std::make_shared<smtp::Settings>(smtp_settings(shared.config)));
   shared.limits.set(limit_settings(shared.config.limits));
   shared.ledger->configure(shared.config.submission);
+  shared.abuse->configure(shared.config.abuse);
   shared.deliverer->save_to_sent(shared.config.submission.save_to_sent);
   shared.reader_limits.set(reader_limit_settings(shared.config.limits));
   shared.signer.configure(shared.config);

@@ -8,6 +8,8 @@
 #include <array>
 #include <cstring>
 
+#include "gateway/directory/unsubscribe.h"
+
 namespace postern {
 namespace {
 
@@ -27,6 +29,15 @@ std::optional<IpAddress> address_of(const sockaddr* address) {
 }
 
 void add(std::vector<Network>& networks, IpAddress address) { networks.emplace_back(address, address.bits()); }
+
+// "": there are no such pages, or the addresses are too long for a link.
+std::string unsubscribe_link(const Shared& shared, const std::string& list, const std::string& member) {
+  auto tokens = shared.link_keys.current();
+  if (shared.config.listen.links.empty() || shared.config.public_url.empty() || !tokens) return "";
+  auto expires = Clock::system().now() + directory::LinkKeys::kLongest;
+  auto token = directory::unsubscribe_token(*tokens, {list, member}, expires);
+  return token ? shared.config.public_url + "/unsubscribe/" + *token : "";
+}
 
 }  // namespace
 
@@ -53,7 +64,8 @@ Sender::Sender(Shared& shared)
       resolver_(loop_, admin::Judging::dns_config(shared.config), shared.judging->cache),
       sts_({loop_, resolver_, *shared.store, shared.config.tls.trust}),
       connector_(resolver_, {shared.config.hostname, ourselves(shared.config), {}, shared.outward_tls, shared.config.dns.validating, &sts_, &tls_results_}),
-      queue_({loop_, *shared.store, *shared.directory, shared.routes, connector_, shared.config.hostname, &shared.signer}, shared.config.queue) {}
+      queue_({loop_, *shared.store, *shared.directory, shared.routes, connector_, shared.config.hostname, &shared.signer, shared.abuse.get(),
+              [&shared](const std::string& list, const std::string& member) { return unsubscribe_link(shared, list, member); }}, shared.config.queue) {}
 
 Sender::~Sender() {
   join();

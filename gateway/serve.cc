@@ -20,6 +20,7 @@
 #include "gateway/admin/privileges.h"
 #include "gateway/admin/retention.h"
 #include "gateway/base/log.h"
+#include "gateway/base/text.h"
 #include "gateway/config/config.h"
 #include "gateway/delivery/digest.h"
 #include "gateway/delivery/originals.h"
@@ -27,6 +28,7 @@
 #include "gateway/io/readiness.h"
 #include "gateway/io/socket.h"
 #include "gateway/io/together.h"
+#include "gateway/links/unsubscribe_page.h"
 #include "gateway/links_port.h"
 #include "gateway/ports.h"
 #include "gateway/reload.h"
@@ -63,6 +65,25 @@ io::Task<std::optional<store::Account>> quarantine_of(store::Store& store, std::
   co_return store.account(made);
 }
 
+// What rules see of a user; the filters do not know the abuse desk.
+filters::SenderTroubles troubles_of(const Shared& shared, const std::string& login) {
+  auto account = shared.store->account(login);
+  auto found = account ? shared.abuse->troubles(account->id) : delivery::Troubles();
+  return {found.held, found.bounces, found.complaints};
+}
+
+// By the link in a list's mail.  Who is no member any more, and of a list that is gone, has what he wants.
+io::Task<Status> leave_list(Shared& shared, directory::Membership membership, IpAddress client) {
+  if (!shared.directory->list(membership.list)) co_return Status();
+  directory::Directory::ListEdit edit = [&membership](directory::List& list) -> Status {
+    list.members.erase(ascii_lowered(membership.member));
+    return {};
+  };
+  auto changed = co_await shared.directory->change_list(membership.list, std::move(edit));
+  if (changed) log::info("list.unsubscribed", {{"list", membership.list}, {"member", membership.member}, {"by", "link"}, {"ip", client.to_string()}});
+  co_return changed;
+}
+
 Status build(Shared& shared) {
   store::StoreOptions options;
   options.directory = shared.config.data;
@@ -90,10 +111,16 @@ Status build(Shared& shared) {
   auto stopped = shared.main.block_on(shared.ledger->load());
   if (!stopped) return stopped.error();
   shared.deliverer->count_by(*shared.ledger);
+  delivery::AbuseDesk::Parts parts{*shared.store, *shared.directory, shared.ledger.get(), shared.config.hostname};
+  shared.abuse = std::make_unique<delivery::AbuseDesk>(std::move(parts));
+  auto bounces = shared.main.block_on(shared.abuse->load());
+  if (!bounces) return bounces.error();
+  shared.deliverer->watch_by(*shared.abuse);
   shared.judging = std::make_unique<admin::Judging>(shared.config, shared.config.rules, shared.main, shared.workers);
   auto link_keys = shared.main.block_on(shared.link_keys.prepare(*shared.store));
   if (!link_keys) return link_keys.error();
   shared.releases = std::make_unique<delivery::LinkReleases>(*shared.store, shared.link_keys);
+  shared.judging->sender_troubles = [&shared](const std::string& login) { return troubles_of(shared, login); };
   auto keys = shared.main.block_on(shared.keys.load(*shared.store));
   if (!keys) return keys.error();
   auto known = shared.main.block_on(shared.recipients.load(*shared.store));
@@ -164,6 +191,7 @@ void take_apart(Shared& shared, std::vector<std::unique_ptr<Unit>>& units, std::
   shared.logins.reset();
   shared.releases.reset();
   shared.deliverer.reset();
+  shared.abuse.reset();
   shared.ledger.reset();
   shared.directory.reset();
   shared.store.reset();
@@ -201,9 +229,11 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.reconfigure_queue = [&shared, &queue = sender->queue()] { queue.configure(shared.config.queue); };
   auto last_backup = shared.main.block_on(admin::load_last_backup(*shared.store));
   if (!last_backup) return complain(last_backup.error());
-  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), sender->tls_results(), *last_backup, shared.started, shared.keys, shared.signer.figures(), shared.ldap};
+  admin::Figures figures{shared.config, *shared.store, *shared.judging, shared.counters, *shared.logins, shared.room, sender->queue().figures(), sender->tls_results(), *last_backup, shared.started, shared.keys, shared.signer.figures(), shared.ldap, *shared.abuse};
   delivery::Digests digests({*shared.store, *shared.directory, shared.deliverer.get(), shared.link_keys, shared.config});
   LinksPort links(shared);
+  auto leave = [&shared](directory::Membership membership, IpAddress client) { return leave_list(shared, std::move(membership), client); };
+  links.site().add(std::make_unique<links::UnsubscribePage>(std::move(leave), shared.config));
   admin::Context context;
   context.config = &shared.config;
   context.store = shared.store.get();
@@ -215,6 +245,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   context.ledger = shared.ledger.get();
   context.link_keys = &shared.link_keys;
   context.digests = &digests;
+  context.abuse = shared.abuse.get();
   context.deliverer = shared.deliverer.get();
   context.last_backup = &*last_backup;
   context.status = [&figures] { return figures.status(); };
@@ -231,6 +262,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.main.spawn(admin::keep_quarantine_short(*shared.store, shared.config), "retention");
   shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, shared.room), "health");
   shared.main.spawn(shared.ledger->keep(), "sent");
+  shared.main.spawn(shared.abuse->keep(), "abuse");
   shared.main.spawn(shared.recipients.keep(*shared.store), "recipients");
   admin::DkimKeeper keeper({shared.config, *shared.store, shared.keys, *shared.directory, shared.workers,
                             [&shared]() -> std::unique_ptr<dns::Resolver> { return std::make_unique<admin::FreshResolver>(shared.config); },

@@ -12,6 +12,7 @@
 #include "gateway/admin/watch.h"
 #include "gateway/base/clock.h"
 #include "gateway/config/config.h"
+#include "gateway/delivery/abuse.h"
 #include "gateway/delivery/deliverer.h"
 #include "gateway/delivery/link_release.h"
 #include "gateway/delivery/recipient_memory.h"
@@ -75,6 +76,7 @@ struct Shared {
   directory::LinkKeys link_keys;
   std::unique_ptr<delivery::LinkReleases> releases;
   std::unique_ptr<delivery::SendLedger> ledger;
+  std::unique_ptr<delivery::AbuseDesk> abuse;
   std::unique_ptr<delivery::Deliverer> deliverer;
   std::unique_ptr<admin::Judging> judging;
   std::unique_ptr<admin::Authenticator> authenticator;

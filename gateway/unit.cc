@@ -27,6 +27,7 @@ void Unit::fill_services() {
   smtp_.directory = shared_.directory.get();
   smtp_.deliverer = shared_.deliverer.get();
   smtp_.ledger = shared_.ledger.get();
+  smtp_.abuse = shared_.abuse.get();
   smtp_.routes = &shared_.routes;
   smtp_.recipients = recipients_.get();
   smtp_.directories = &shared_.ldap;

@@ -23,7 +23,7 @@ std::string domain_of(std::string_view address) {
 
 enum class Field {
   ip, name, helo, tls, port, login, trusted, known, ptr, reverse,                                 // conn
-  conn, sender, sender_domain, recipients, size, id, spf,                                         // mail, from stage mail on
+  conn, sender, sender_domain, sender_held, sender_bounces, sender_complaints, recipients, size, id, spf,                                         // mail, from stage mail on
   subject, from, from_name, from_domain, to, list_id, message_id, header, text, links, attachments, opaque,  // with the body
   dkim, dmarc, arc, virus, bayes, score, hits,
   address, domain, account, groups, allows, blocks,                                               // rcpt
@@ -37,7 +37,8 @@ constexpr Named kConnectionFields[] = {
     {"ip", Field::ip}, {"name", Field::name}, {"helo", Field::helo}, {"tls", Field::tls}, {"port", Field::port},
     {"login", Field::login}, {"trusted", Field::trusted}, {"known", Field::known}, {"ptr", Field::ptr}, {"reverse", Field::reverse}};
 constexpr Named kMailFields[] = {
-    {"conn", Field::conn}, {"sender", Field::sender}, {"sender_domain", Field::sender_domain}, {"recipients", Field::recipients},
+    {"conn", Field::conn}, {"sender", Field::sender}, {"sender_domain", Field::sender_domain}, {"sender_held", Field::sender_held},
+    {"sender_bounces", Field::sender_bounces}, {"sender_complaints", Field::sender_complaints}, {"recipients", Field::recipients},
     {"size", Field::size}, {"id", Field::id}, {"spf", Field::spf}, {"subject", Field::subject}, {"from", Field::from},
     {"from_name", Field::from_name}, {"from_domain", Field::from_domain}, {"to", Field::to}, {"list_id", Field::list_id},
     {"message_id", Field::message_id}, {"header", Field::header}, {"text", Field::text}, {"links", Field::links},
@@ -193,11 +194,26 @@ bool push_content(lua_State* lua, Scene& scene, Field field, io::Task<void>& tas
   return true;
 }
 
+// 0 for mail that comes in: of strangers nothing is counted.
+void push_trouble(lua_State* lua, Scene& scene, Field field) {
+  const auto* ask = scene.outside().sender_troubles;
+  bool known = ask != nullptr && *ask && !scene.client.login.empty();
+  auto found = known ? (*ask)(scene.client.login) : SenderTroubles();
+  auto [name, count] = field == Field::sender_held      ? std::pair("sender_held", found.held)
+                       : field == Field::sender_bounces ? std::pair("sender_bounces", found.bounces)
+                                                        : std::pair("sender_complaints", found.complaints);
+  scene.record.note(Record::Section::fact, name, std::to_string(count));
+  lua_pushinteger(lua, static_cast<lua_Integer>(count));
+}
+
 bool push_mail_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& task) {
   switch (field) {
     case Field::conn: lua_rawgeti(lua, LUA_REGISTRYINDEX, scene.connection_handle(lua)); return true;
     case Field::sender: push(lua, scene.sender.address); return true;
     case Field::sender_domain: push(lua, domain_of(scene.sender.address)); return true;
+    case Field::sender_held:
+    case Field::sender_bounces:
+    case Field::sender_complaints: push_trouble(lua, scene, field); return true;
     case Field::recipients: {
       std::vector<std::string> addresses;
       std::set<std::string_view> seen;   // as in RCPT, whomever an alias leads to

@@ -175,6 +175,7 @@ std::string run_test(const std::shared_ptr<State>& state, const TestInfo& info, 
   setting.clock = &clock;
   setting.given_points = test->points;
   setting.quiet = true;
+  setting.sender_troubles = [&test](const std::string&) { return test->troubles; };
   Judge judge(setting, resolver, evidence, edition_for(*state, info, *test), state);
   Fate fate = loop.block_on(live_through(judge, *test));
   return difference(test->want, fate);

@@ -49,6 +49,7 @@ struct Outside {
   Counters* counters = nullptr;
   const Clock* clock = nullptr;
   DnsLists* lists = nullptr;
+  const AskTroubles* sender_troubles = nullptr;
 };
 
 // What a handle in Lua points to: dies (scene == nullptr) with its message.

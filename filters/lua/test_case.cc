@@ -216,13 +216,25 @@ void read_want(lua_State* lua, int table, TestCase& test) {
   if (lua_next(lua, want) == 0) raise(lua, "want is empty, so the test would prove nothing");
 }
 
+void read_troubles(lua_State* lua, int given, TestCase& test) {
+  auto& troubles = test.troubles;
+  for (auto [key, into] : {std::pair("sender_held", &troubles.held), std::pair("sender_bounces", &troubles.bounces), std::pair("sender_complaints", &troubles.complaints)}) {
+    if (!field(lua, given, key)) continue;
+    auto count = luaL_checkinteger(lua, -1);
+    if (count < 0) raise(lua, std::string("given.") + key + " is a number of events, 0 or more");
+    if (test.client.login.empty()) raise(lua, std::string("given.") + key + " is of users of ours: it needs given.login");
+    *into = static_cast<std::uint64_t>(count);
+    lua_pop(lua, 1);
+  }
+}
+
 void read_all(lua_State* lua, TestCase& test) {
   int table = 1;
   read_clock(lua, table, test);
   if (!field(lua, table, "given")) lua_newtable(lua);
   int given = lua_gettop(lua);
   only(lua, given, "given", {"ip", "name", "ptr", "helo", "tls", "login", "trusted", "known", "sender", "recipients", "rcpt", "groups", "allows", "blocks", "subject", "from",
-                             "to", "message_id", "list_id", "header", "text", "raw", "size", "spf", "dkim", "dmarc", "links", "attachments", "opaque", "score"});
+                             "to", "message_id", "list_id", "header", "text", "raw", "size", "spf", "dkim", "dmarc", "links", "attachments", "opaque", "score", "sender_held", "sender_bounces", "sender_complaints"});
   read_client(lua, given, test);
   read_message(lua, given, test);
   read_spf(lua, given, test);
@@ -234,6 +246,7 @@ void read_all(lua_State* lua, TestCase& test) {
     test.points = luaL_checknumber(lua, -1);
     lua_pop(lua, 1);
   }
+  read_troubles(lua, given, test);
   read_scanner(lua, table, test);
   read_dns(lua, table, test);
   read_before(lua, table, test);

@@ -25,6 +25,7 @@ struct TestCase {
   Dkim dkim;
   Dmarc dmarc;
   Virus virus;
+  SenderTroubles troubles;
   std::vector<Link> links;
   std::vector<Attachment> attachments;
   bool opaque = false;

@@ -11,6 +11,7 @@
 #include "gateway/admin/quarantine_commands.h"
 #include "gateway/admin/queue_commands.h"
 #include "gateway/admin/sender_commands.h"
+#include "gateway/admin/suppression_commands.h"
 #include "gateway/admin/tlsrpt_command.h"
 #include "gateway/admin/user_commands.h"
 #include "gateway/delivery/send_ledger.h"
@@ -65,6 +66,8 @@ io::Task<json> run_command(Context& context, json request) {
     answer = co_await run_quarantine_command(context, std::move(request));
   } else if (command.starts_with("queue ")) {
     answer = co_await run_queue_command(context, std::move(request));
+  } else if (command.starts_with("suppression ")) {
+    answer = co_await run_suppression_command(context, std::move(request));
   } else if (command == "dns") {
     answer = co_await run_dns_command(context, std::move(request));
   } else if (command.starts_with("dkim ")) {

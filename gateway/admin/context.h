@@ -21,6 +21,7 @@ class LinkKeys;
 class Logins;
 }
 namespace postern::delivery {
+class AbuseDesk;
 class Deliverer;
 class Digests;
 class Queue;
@@ -48,6 +49,7 @@ struct Context {
   delivery::Queue* queue = nullptr;                      // null: no server runs
   signing::KeyRing* keys = nullptr;                      // null: no server runs
   delivery::SendLedger* ledger = nullptr;                // null: no server runs
+  delivery::AbuseDesk* abuse = nullptr;                  // null: no server runs
   delivery::Deliverer* deliverer = nullptr;              // null: no server runs
   directory::LinkKeys* link_keys = nullptr;              // null: no server runs
   delivery::Digests* digests = nullptr;                  // null: no server runs

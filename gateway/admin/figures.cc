@@ -100,6 +100,17 @@ void add_ldap(Metrics& out, const directory::LdapDirectories& directories) {
 
 }  // namespace
 
+json Figures::abuse_status() const {
+  const auto& counts = abuse.figures();
+  json alarms = json::array();
+  for (const auto& alarm : abuse.alarms()) {
+    auto account = store.account(alarm.account);
+    if (account) alarms.push_back({{"user", account->address}, {"since", rfc3339(alarm.when)}, {"what", alarm.what}});
+  }
+  return {{"alarms_today", std::move(alarms)}, {"held", counts.held.load()}, {"bounces", counts.bounces.load()}, {"complaints", counts.complaints.load()},
+          {"reports_unproved", counts.unproved.load()}, {"suppressed", abuse.suppressions().size()}, {"recipients_refused", counts.refused.load()}};
+}
+
 json Figures::status() const {
   json out{{"running", true}, {"version", kVersion}, {"hostname", config.hostname}, {"started", rfc3339(started)}};
   out["smtp"] = {{"connections", counters.connections.load()}, {"open", counters.open.load()},
@@ -114,6 +125,7 @@ json Figures::status() const {
   }
   out["queue"] = {{"waiting", queue.waiting.load()}, {"connections", queue.connections.load()}, {"sent", queue.sent.load()},
                   {"deferred", queue.deferred.load()}, {"failed", queue.failed.load()}};
+  out["abuse"] = abuse_status();
   out["dkim"] = dkim_status(*keys.keys(), signing);
   out["ldap"] = ldap_status(ldap);
   auto& outward = out["tls_outward"] = json::object();
@@ -184,6 +196,15 @@ std::string Figures::metrics() const {
   out.counter(kSent, kSentHelp, static_cast<double>(queue.sent), {{"result", "sent"}});
   out.counter(kSent, kSentHelp, static_cast<double>(queue.deferred), {{"result", "deferred"}});
   out.counter(kSent, kSentHelp, static_cast<double>(queue.failed), {{"result", "failed"}});
+  const char* kTroubles = "postern_abuse_troubles_total";
+  const char* kTroublesHelp = "What went wrong with mail of our users: held by the rules, bounced for good, complained of";
+  out.counter(kTroubles, kTroublesHelp, static_cast<double>(abuse.figures().held), {{"trouble", "held"}});
+  out.counter(kTroubles, kTroublesHelp, static_cast<double>(abuse.figures().bounces), {{"trouble", "bounce"}});
+  out.counter(kTroubles, kTroublesHelp, static_cast<double>(abuse.figures().complaints), {{"trouble", "complaint"}});
+  out.counter("postern_abuse_reports_unproved_total", "Reports that came in on mail that was never sent", static_cast<double>(abuse.figures().unproved));
+  out.counter("postern_abuse_alarms_total", "Alarms about users' mail", static_cast<double>(abuse.figures().alarms));
+  out.gauge("postern_suppressed", "Addresses elsewhere to which one user or nobody may send now", static_cast<double>(abuse.suppressions().size()));
+  out.counter("postern_suppressed_recipients_refused_total", "Recipients of users refused for it", static_cast<double>(abuse.figures().refused));
   const char* kSigned = "postern_dkim_messages_total";
   const char* kSignedHelp = "Messages of ours that went out, by whether they were signed";
   out.counter(kSigned, kSignedHelp, static_cast<double>(signing.signed_), {{"result", "signed"}});

@@ -7,6 +7,7 @@
 #include "gateway/admin/http.h"
 #include "gateway/admin/judging.h"
 #include "gateway/admin/room.h"
+#include "gateway/delivery/abuse.h"
 #include "gateway/delivery/queue.h"
 #include "gateway/delivery/tls_results.h"
 #include "gateway/directory/logins.h"
@@ -31,12 +32,14 @@ struct Figures {
   const signing::KeyRing& keys;
   const signing::SignerFigures& signing;
   const directory::LdapDirectories& ldap;
+  const delivery::AbuseDesk& abuse;
 
   nlohmann::json status() const;
   // "/metrics": the text format of Prometheus; "/healthz": 200 or 503 with the reason.
   HttpAnswer page(std::string_view path) const;
 
  private:
+  nlohmann::json abuse_status() const;
   std::string metrics() const;
   HttpAnswer health() const;
 };

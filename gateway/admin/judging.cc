@@ -44,6 +44,7 @@ filters::JudgeSetting judge_setting(Judging& shared,
   setting.counters = &shared.counters;
   setting.lists = &shared.lists;
   setting.on_switched_off = std::move(on_switched_off);
+  setting.sender_troubles = shared.sender_troubles;
   return setting;
 }
 

@@ -32,6 +32,7 @@ struct Judging {
   filters::Counters counters;
   filters::RuleSet rules;
   filters::Antivirus antivirus;
+  filters::AskTroubles sender_troubles;   // of users of ours; empty: nobody knows any
 };
 
 // The mistakes and failed tests of a rules folder as lines "at: what".

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/base/log.h"
+#include "gateway/delivery/abuse.h"
 #include "gateway/delivery/let_go.h"
 #include "gateway/delivery/send_ledger.h"
 #include "gateway/store/store.h"
@@ -83,6 +84,11 @@ io::Task<json> resume_sending(Context& context, store::Account account, std::str
   Ledger ledger(context);
   auto resumed = co_await ledger->resume(account.id);
   if (!resumed.ok()) co_return failure(account.address + ": " + resumed.text);
+  // Or the next bounce would be an alarm again.
+  delivery::AbuseDesk own({*context.store, *context.directory, nullptr, ""});
+  auto& desk = context.abuse != nullptr ? *context.abuse : own;
+  auto forgotten = co_await desk.forget(account.id);
+  if (!forgotten.ok()) co_return failure(account.address + " may send again, but his bounces and complaints are still counted: " + forgotten.text);
   co_return answer;
 }
 

@@ -111,6 +111,13 @@ struct QueueArguments {
 };
 int queue_command(const Global& global, const QueueArguments& arguments);
 
+struct SuppressionArguments {
+  std::string action;         // list, add, remove
+  std::string address, user, reason;
+  std::string length;         // "30d"; "": until it is lifted
+};
+int suppression_command(const Global& global, const SuppressionArguments& arguments);
+
 struct DkimArguments {
   std::string action;         // new, list, show, check, use, rotate, remove
   std::string domain, selector;

@@ -184,6 +184,17 @@ struct Submission {
   const SendLimits& of(std::string_view account) const;
 };
 
+// [abuse]: what is made of bounces and complaints about mail of our users.  0: no alarm, nothing is suppressed.
+struct Abuse {
+  std::uint64_t suppress_after = 3;                      // hard bounces of an address elsewhere
+  Milliseconds suppress_for{14LL * 24 * 3'600'000};      // 0: until it is lifted
+  std::uint64_t alarm_held = 3;                          // each within an hour, of one user
+  std::uint64_t alarm_bounces = 20;
+  std::uint64_t alarm_complaints = 2;
+  bool alarm_stops = false;                              // and he may send no more
+  bool operator==(const Abuse&) const = default;
+};
+
 // [imap]
 struct Imap {
   Octets max_append = 50ULL << 20;
@@ -258,6 +269,7 @@ struct Config {
   Forward forward;
   Smtp smtp;
   Submission submission;
+  Abuse abuse;
   Imap imap;
   Limits limits;
   Antivirus antivirus;

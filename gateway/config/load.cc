@@ -10,6 +10,7 @@
 #include <map>
 
 #include "gateway/base/text.h"
+#include "gateway/config/abuse.h"
 #include "gateway/config/ldap.h"
 #include "gateway/config/links.h"
 #include "gateway/config/relay.h"
@@ -301,6 +302,7 @@ void read_rest(Section& top, Report& report, Config& config) {
   read_forward(Section(report, top.table("forward"), "[forward]"), config.domains, config.forward);
   read_smtp(Section(report, top.table("smtp"), "[smtp]"), config.smtp);
   read_submission(Section(report, top.table("submission"), "[submission]"), config.submission);
+  read_abuse(Section(report, top.table("abuse"), "[abuse]"), config.abuse);
   read_imap(Section(report, top.table("imap"), "[imap]"), config.imap);
   read_limits(Section(report, top.table("limits"), "[limits]"), config.limits);
   read_antivirus(Section(report, top.table("antivirus"), "[antivirus]"), config.antivirus);

@@ -270,7 +270,22 @@ void Deliverer::tell_postmaster(const Judged& message, const SendLedger::Counted
   for (auto& item : note.items) delivery.items.push_back(std::move(item));
 }
 
+io::Task<AbuseDesk::Noted> Deliverer::look_at(std::shared_ptr<const Judged> message) {
+  AbuseDesk::Noted out;
+  if (abuse_ != nullptr) out = co_await abuse_->look_at(std::move(message));
+  co_return out;
+}
+
 io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std::string reply, std::vector<store::Row> also) {
+  auto noted = co_await look_at(message);   // before it may be held for being one too many
+  std::move(noted.rows.begin(), noted.rows.end(), std::back_inserter(also));
+  auto stored = co_await deliver_with(std::move(message), std::move(reply), std::move(also), std::move(noted.mail));
+  if (!stored.ok() && abuse_ != nullptr) abuse_->not_committed(noted);
+  co_return stored;
+}
+
+io::Task<store::Change> Deliverer::deliver_with(std::shared_ptr<Judged> message, std::string reply, std::vector<store::Row> also,
+                                                std::vector<store::Item> notes) {
   PlanAccounts accounts;
   SendLedger::Counted counted;
   auto sender = message->client.outgoing() ? store_.account(message->client.login) : std::nullopt;
@@ -289,7 +304,6 @@ io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std:
     }
     counted = std::move(*answer);
   }
-  std::vector<store::Item> notes;
   auto found = co_await find_accounts(*message, accounts, notes);
   if (!found.ok()) {
     if (ledger_ != nullptr) ledger_->not_committed(accounts.sender, counted);
@@ -329,7 +343,11 @@ io::Task<store::Change> Deliverer::keep_rest(store::Delivery plan, std::shared_p
   if (!told.empty()) reports_.add(plan, rest, {message->when}, told, message->received.view());
   if (signer_ != nullptr) co_await signer_->sign(plan, own);
   plan.rows.push_back(trace_row(*message, reply));
+  auto noted = co_await look_at(message);
+  std::move(noted.rows.begin(), noted.rows.end(), std::back_inserter(plan.rows));
+  std::move(noted.mail.begin(), noted.mail.end(), std::back_inserter(plan.items));
   auto stored = co_await store_and_tell(std::move(plan));
+  if (!stored.ok() && abuse_ != nullptr) abuse_->not_committed(noted);
   co_return stored;
 }
 
@@ -364,9 +382,14 @@ io::Task<void> Deliverer::note(store::Delivery note) {
 }
 
 io::Task<void> Deliverer::record(std::shared_ptr<const Judged> message, std::string reply) {
-  std::vector<store::Row> rows;
-  rows.push_back(trace_row(*message, reply));
-  auto written = co_await store_.write(std::move(rows));
+  store::Delivery delivery;
+  delivery.rows.push_back(trace_row(*message, reply));
+  AbuseDesk::Noted noted;
+  if (message->client.outgoing()) noted = co_await look_at(message);
+  std::move(noted.rows.begin(), noted.rows.end(), std::back_inserter(delivery.rows));
+  std::move(noted.mail.begin(), noted.mail.end(), std::back_inserter(delivery.items));
+  auto written = co_await store_.deliver(std::move(delivery));
+  if (!written.ok() && abuse_ != nullptr) abuse_->not_committed(noted);
   if (!written.ok()) log::warning("trace.lost", {{"message", message->id}, {"what", written.text}});
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/delivery/abuse.h"
 #include "gateway/delivery/plan.h"
 #include "gateway/delivery/send_ledger.h"
 #include "gateway/delivery/report.h"
@@ -51,6 +52,9 @@ class Deliverer {
 
   // Before the first delivery: counts what users send.  Must outlive the deliverer.
   void count_by(SendLedger& ledger) { ledger_ = &ledger; }
+  // Before the first delivery: what the rules held of a user's mail, and reports that come in, are counted there.  Must
+  // outlive the deliverer.
+  void watch_by(AbuseDesk& desk) { abuse_ = &desk; }
   void save_to_sent(bool wanted) { save_to_sent_ = wanted; }   // any thread
 
   // The same for what is left of a message that was handed on (hand_on.h): `plan` with its one entry, of which `rest` is
@@ -85,6 +89,8 @@ class Deliverer {
   std::optional<directory::Resolution> list_of(const Judged& message, std::size_t recipient) const;
   io::Task<void> give_to_list(Judged& message, std::size_t recipient, directory::Resolution to, PlanAccounts& accounts, std::vector<store::Item>& notes);
   io::Task<store::AccountId> account_for(const smtp::Recipient& recipient, bool held);
+  io::Task<store::Change> deliver_with(std::shared_ptr<Judged> message, std::string reply, std::vector<store::Row> also, std::vector<store::Item> notes);
+  io::Task<AbuseDesk::Noted> look_at(std::shared_ptr<const Judged> message);
   io::Task<Result<SendLedger::Counted>> count(Judged& message, const store::Account& sender);
   std::vector<std::string> strangers_of(const Judged& message) const;
   void tell_postmaster(const Judged& message, const SendLedger::Counted& counted, store::Delivery& delivery) const;
@@ -100,6 +106,7 @@ class Deliverer {
   Tell tell_;
   signing::Signer* signer_;
   SendLedger* ledger_ = nullptr;
+  AbuseDesk* abuse_ = nullptr;
   std::atomic<bool> save_to_sent_{false};
 };
 

@@ -22,6 +22,9 @@
 
 namespace postern::delivery {
 
+// By which this member leaves the list with one click, RFC 8058; "", or no function: there are no such links.
+using UnsubscribeLink = std::function<std::string(const std::string& list, const std::string& member)>;
+
 // Does what the queue's entries for mailing lists ask for: passes a post on to the members, answers requests, counts what
 // came back.  Each ends in one commit together with its entry, so that it happens once whatever comes between.  One loop's,
 // one entry at a time: two moderators who let the same post through send it once.
@@ -34,8 +37,7 @@ class ListKeeper {
     std::function<void(const store::Delivered&)> queued;      // new entries of the queue
     std::string hostname;
     const Clock& clock = Clock::system();
-    // By which this member leaves the list with one click, RFC 8058; "" or no function: there are no such links.
-    std::function<std::string(const std::string& list, const std::string& member)> unsubscribe_link = {};
+    UnsubscribeLink unsubscribe_link = {};
   };
   explicit ListKeeper(Parts parts) : parts_(std::move(parts)), reports_(parts_.directory, parts_.hostname) {}
 

@@ -14,6 +14,7 @@
 #include "gateway/delivery/outgoing.h"
 #include "gateway/delivery/queue_state.h"
 #include "gateway/mail/envelope.h"
+#include "gateway/mail/feedback.h"
 #include "gateway/mail/mime.h"
 #include "gateway/mail/strip.h"
 
@@ -261,6 +262,10 @@ store::Row trace_row(const Judged& message, const std::string& reply) {
   trace["ip"] = message.client.ip.to_string();
   trace["helo"] = message.client.helo;
   trace["from"] = message.sender.address;
+  // By these a report on a message of ours proves itself (abuse.h).
+  if (!message.client.login.empty()) trace["login"] = message.client.login;
+  if (message.client.trusted) trace["trusted"] = true;
+  if (message.client.trusted || message.client.outgoing()) trace["message_id"] = mail::message_id_of(message.received.view());
   trace["size"] = message.received.size();
   trace["verdict"] = message.verdict.verdict;
   trace["score"] = message.verdict.score;

@@ -42,7 +42,8 @@ class Place {
 Queue::Queue(Parts parts, config::Queue settings)
     : parts_(std::move(parts)), index_(parts_.routes, std::move(settings)), undeliverable_(parts_.store, parts_.directory, parts_.hostname),
       reports_(parts_.directory, parts_.hostname),
-      lists_({parts_.store, parts_.directory, parts_.signer, [this](const store::Delivered& done) { look_at_new(done); }, parts_.hostname}) {}
+      lists_({parts_.store, parts_.directory, parts_.signer, [this](const store::Delivered& done) { look_at_new(done); }, parts_.hostname,
+              Clock::system(), parts_.unsubscribe_link}) {}
 
 io::Task<void> Queue::run() {
   wall_ = now();

@@ -48,6 +48,8 @@ class Queue {
     Connector& connector;
     std::string hostname;
     signing::Signer* signer = nullptr;   // of our reports
+    AbuseDesk* abuse = nullptr;          // counts what bounces; nullptr: nobody does
+    UnsubscribeLink unsubscribe_link = {};   // of mailing lists
   };
   Queue(Parts parts, config::Queue settings);
 
@@ -108,7 +110,9 @@ class Queue {
   io::Task<void> give_up_as_told(std::vector<store::QueueId> ids);
   io::Task<void> tell_of_delays(std::vector<store::QueueId> ids);
   io::Task<std::optional<Time>> tell_of_delay(const Entry& entry, QueueState state);
-  io::Task<std::optional<Time>> write_down(const Entry& entry, QueueState state, std::vector<Fate> fates, std::optional<Time> due);
+  io::Task<std::optional<Time>> write_down(const Entry& entry, QueueState state, std::vector<Fate> fates, std::optional<Time> due,
+                                           AbuseDesk::Noted noted = AbuseDesk::Noted());
+  io::Task<AbuseDesk::Noted> note_dead(const Entry& entry, const QueueState& state, const Attempt& attempt);
   io::Task<void> commit(store::Delivery delivery);
   void look_at_new(const store::Delivered& done);
   io::Task<std::optional<Entry>> read(store::QueueId id, std::optional<Time>& again);

@@ -235,6 +235,17 @@ io::Task<store::Change> SendLedger::stop(store::AccountId account, std::string r
   co_return written;
 }
 
+SendLedger::Counted SendLedger::stop_with(store::AccountId account, std::string reason) {
+  Counted out;
+  Stop stop{clock_.now(), reason};
+  out.rows.push_back(stop_row(account, stop));
+  out.over = std::move(reason);
+  out.stops = true;
+  std::lock_guard lock(mutex_);
+  stops_[account] = std::move(stop);
+  return out;
+}
+
 io::Task<store::Change> SendLedger::resume(store::AccountId account) {
   std::vector<store::Row> rows;
   rows.push_back({key_of(kStopped, account), std::nullopt});

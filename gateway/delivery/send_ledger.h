@@ -51,6 +51,8 @@ class SendLedger {
   io::Task<Result<std::vector<store::Row>>> meet(store::AccountId account, std::vector<std::string> strangers);
 
   io::Task<store::Change> stop(store::AccountId account, std::string reason);
+  // The same as a part of another commit: its rows, and not_committed() if that fails.
+  Counted stop_with(store::AccountId account, std::string reason);
   // He begins anew, with nothing counted.
   io::Task<store::Change> resume(store::AccountId account);
 

@@ -136,11 +136,33 @@ void Queue::feed_back(Site& site, const Attempt& attempt) {
   if (was_down || rests) set_trouble(site);
 }
 
+// Who is not there any more, and who is again.
+io::Task<AbuseDesk::Noted> Queue::note_dead(const Entry& entry, const QueueState& state, const Attempt& attempt) {
+  AbuseDesk::Noted noted;
+  if (parts_.abuse == nullptr) co_return noted;
+  std::vector<AbuseDesk::Refusal> dead;
+  std::vector<std::string> alive;
+  for (std::size_t i = 0; i < attempt.outcomes.size(); ++i) {
+    const auto& outcome = attempt.outcomes[i];
+    const auto& address = state.recipients[i].address;
+    if (outcome.accepted()) alive.push_back(address);
+    if (AbuseDesk::is_dead(outcome)) dead.push_back({address, words_of(outcome) + (attempt.hosts[i].empty() ? "" : " (" + attempt.hosts[i] + ")")});
+  }
+  // A commit of its own: that somebody is well again must not keep a full queue from draining.
+  auto well = parts_.abuse->accepted(alive);
+  auto written = store::Change();
+  if (!well.empty()) written = co_await parts_.store.write(std::move(well));
+  if (!written.ok()) log::warning("abuse.not_written", {{"message", entry.message_id}, {"what", written.text}});
+  if (!dead.empty()) noted = co_await parts_.abuse->refused(entry.message_id, std::move(dead));
+  co_return noted;
+}
+
 io::Task<std::optional<Time>> Queue::settle(const Entry& entry, QueueState state, Attempt attempt) {
   state.last_attempt = now();
   ++state.attempts;
   bool expired = index_.is_expired(entry.arrived, state.last_attempt);
   auto due = index_.retry_at(state.attempts, state.last_attempt);
+  auto noted = co_await note_dead(entry, state, attempt);
   std::vector<Pending> left;
   std::vector<Fate> fates;
   for (std::size_t i = 0; i < attempt.outcomes.size(); ++i) {
@@ -164,14 +186,15 @@ io::Task<std::optional<Time>> Queue::settle(const Entry& entry, QueueState state
                       {"reply", words_of(outcome)}, {"maybe_twice", outcome.maybe_delivered ? "yes" : "no"}});
   }
   state.recipients = std::move(left);
-  auto next = co_await write_down(entry, std::move(state), std::move(fates), due);
+  auto next = co_await write_down(entry, std::move(state), std::move(fates), due, std::move(noted));
   co_return next;
 }
 
 // One commit: who has it is out of the entry, who is to hear of it is told, who will not get it is told of or has it in his
 // quarantine, the others wait.  When the disk takes no new text those who failed wait too, and are asked again; that
 // others have it is then told to nobody.
-io::Task<std::optional<Time>> Queue::write_down(const Entry& entry, QueueState state, std::vector<Fate> fates, std::optional<Time> due) {
+io::Task<std::optional<Time>> Queue::write_down(const Entry& entry, QueueState state, std::vector<Fate> fates, std::optional<Time> due,
+                                                AbuseDesk::Noted noted) {
   auto change_of = [&] {
     store::QueueChange change;
     change.id = entry.id;
@@ -185,6 +208,8 @@ io::Task<std::optional<Time>> Queue::write_down(const Entry& entry, QueueState s
     store::Delivery delivery;
     delivery.queue.push_back(change_of());
     bool readable = co_await undeliverable_.add(delivery, entry, state, fates);
+    delivery.rows = noted.rows;
+    delivery.items.insert(delivery.items.end(), noted.mail.begin(), noted.mail.end());
     if (readable && parts_.signer != nullptr) co_await parts_.signer->sign(delivery);
     store::Delivered done;
     if (readable) done = co_await parts_.store.deliver(std::move(delivery));
@@ -192,6 +217,7 @@ io::Task<std::optional<Time>> Queue::write_down(const Entry& entry, QueueState s
       look_at_new(done);
       co_return state.recipients.empty() ? std::nullopt : due;
     }
+    if (parts_.abuse != nullptr) parts_.abuse->not_committed(noted);
     log::error("queue.not_told", {{"message", entry.message_id}, {"what", done.text}, {"action", "tried again"}});
     for (auto& each : fates) {
       if (each.action == mail::DsnRecipient::Action::failed) state.recipients.push_back(std::move(each.who));

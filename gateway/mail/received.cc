@@ -1,6 +1,7 @@
 // Our Received field.  RFC 5321 4.4; foreign texts go in only as the grammar takes them.
 #include "gateway/mail/received.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "gateway/base/text.h"
@@ -62,6 +63,27 @@ std::size_t count_received(std::string_view message) {
   HeaderField field;
   while (reader.next(field)) count += iequals(field.name, "Received") ? 1 : 0;
   return count;
+}
+
+// The words that received_field() writes.
+std::vector<std::string> ids_given_by(std::string_view header, std::string_view hostname) {
+  constexpr std::size_t kMostIds = 8, kMaxField = 4096, kMaxId = 40;
+  std::vector<std::string> out;
+  HeaderReader reader(header);
+  HeaderField field;
+  while (out.size() < kMostIds && reader.next(field)) {
+    if (!iequals(field.name, "Received")) continue;
+    auto line = unfolded(field.raw.substr(0, kMaxField));
+    std::replace(line.begin(), line.end(), ';', ' ');
+    auto text = words(line);
+    for (std::size_t i = 0; i + 6 < text.size(); ++i) {
+      bool ours = text[i] == "by" && iequals(text[i + 1], hostname) && text[i + 2] == "(Postern)" && text[i + 3] == "with" && text[i + 5] == "id";
+      bool sane = ours && text[i + 6].size() <= kMaxId && std::all_of(text[i + 6].begin(), text[i + 6].end(), [](char c) { return is_alpha(c) || is_digit(c); });
+      if (sane) out.emplace_back(text[i + 6]);
+      if (sane) break;
+    }
+  }
+  return out;
 }
 
 std::set<std::string> delivered_to(std::string_view message) {

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gateway/base/clock.h"
 #include "gateway/base/ip.h"
@@ -31,6 +32,10 @@ std::string received_field(const ReceivedInfo& info);
 
 // Received fields of a header: RFC 5321 6.3 counts them against loops.
 std::size_t count_received(std::string_view message);
+
+// The ids that `hostname` of ours gave the message on its way, as its Received fields in this header say, the latest
+// first; whoever writes a header can write what he likes.  At most 8.
+std::vector<std::string> ids_given_by(std::string_view header, std::string_view hostname);
 
 // The addresses of its Delivered-To fields, in lower case: who had it before.  RFC 9228.
 std::set<std::string> delivered_to(std::string_view message);

@@ -156,6 +156,7 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   bool may_relay = (client_.trusted && !is_lmtp()) || account_;
   bool out = resolved.kind == directory::Resolution::Kind::not_ours && may_relay && services_.routes != nullptr;
   auto refused = out ? std::nullopt : refusal(resolved.kind, address);
+  if (out && account_) refused = refuse_suppressed(address);
   // Only what is nobody's mail may use it: else it would be a way through us for whoever has seen one.
   if (resolved.kind == directory::Resolution::Kind::returned && !transaction_->sender.address.empty()) {
     refused = Reply(550, "5.7.1", "<" + printable(address, 100) + ">: this address takes bounces only");

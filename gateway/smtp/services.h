@@ -17,6 +17,7 @@ class LdapDirectories;
 class Logins;
 }
 namespace postern::delivery {
+class AbuseDesk;
 class Deliverer;
 class LdapCheck;
 class LinkReleases;
@@ -47,6 +48,7 @@ struct Services {
   bool allow_plaintext_login = false;                    // AUTH without TLS
   delivery::Deliverer* deliverer = nullptr;
   const delivery::SendLedger* ledger = nullptr;          // of submission: who was stopped; nullptr: nobody
+  delivery::AbuseDesk* abuse = nullptr;                  // of submission: to whom nobody may write; nullptr: to all
   const delivery::Routes* routes = nullptr;              // nullptr: nothing goes on
   delivery::RecipientCheck* recipients = nullptr;        // with routes
   const delivery::LinkReleases* releases = nullptr;      // nullptr: no address releases anything

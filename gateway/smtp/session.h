@@ -100,6 +100,7 @@ class Session {
   // submission.cc
   std::optional<Reply> refuse_stopped(store::AccountId account, int code) const;
   std::optional<Reply> refuse_sender(const mail::Path& sender) const;
+  std::optional<Reply> refuse_suppressed(const std::string& address) const;
   std::optional<Reply> complete_submitted(Octets& message) const;
 
   io::Task<Decision> examine_anew();        // stage connect for origin()

@@ -1,6 +1,7 @@
 // What a submission server asks of a message and adds to it, RFC 6409 6 and 8.
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/delivery/abuse.h"
 #include "gateway/delivery/send_ledger.h"
 #include "gateway/directory/directory.h"
 #include "gateway/mail/submitted.h"
@@ -31,6 +32,25 @@ std::optional<Reply> Session::refuse_sender(const mail::Path& sender) const {
   if (stopped) return stopped;
   if (sender.is_null() || services_.directory->may_send_as(*account_, sender.text())) return std::nullopt;
   return Reply(553, "5.7.1", may_not(sender.text(), account_->address));
+}
+
+// At RCPT, for an address elsewhere.
+std::optional<Reply> Session::refuse_suppressed(const std::string& address) const {
+  using Cause = delivery::Suppression::Cause;
+  auto found = services_.abuse == nullptr ? std::nullopt : services_.abuse->suppressed(account_->id, address);
+  if (!found) return std::nullopt;
+  services_.abuse->count_refused();
+  auto day = rfc3339(found->since).substr(0, 10);
+  auto said = found->words.empty() ? std::string() : ": " + printable(found->words, 200);
+  auto shown = "<" + printable(address, 100) + ">: ";
+  auto lift = "; your administrator can lift this (postern suppression remove)";
+  log::info("submission.suppressed", {{"session", client_.session}, {"login", account_->address}, {"to", address}, {"cause", std::string(name(found->cause))}});
+  switch (found->cause) {
+    case Cause::bounces: return Reply(550, "5.1.1", shown + "no such address there since " + day + ", it bounced again and again" + said + lift);
+    case Cause::complaint: return Reply(550, "5.7.1", shown + "wants no more mail of yours since " + day + said + lift);
+    case Cause::administrator: return Reply(550, "5.7.1", shown + "mail there is not sent since " + day + said + lift);
+  }
+  return std::nullopt;
 }
 
 // At the end of the body: who claims to have written it must be the login, or everybody in the house could write in the

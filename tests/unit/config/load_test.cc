@@ -93,6 +93,13 @@ messages_per_hour = 10
 save_to_sent = true
 [submission.users."Scanner@corp.example"]
 recipients_per_hour = 0
+[abuse]
+suppress_after = 5
+suppress_for = "0s"
+alarm_held = 0
+alarm_bounces = 7
+alarm_complaints = 1
+alarm_stops = true
 [imap]
 max_append = "2MB"
 idle_timeout = "29m"
@@ -136,6 +143,7 @@ level = "debug"
   CHECK(c.submission.save_to_sent);
   CHECK(c.submission.of("ann@corp.example") == config::SendLimits{10, 500, 200});
   CHECK(c.submission.of("scanner@corp.example") == config::SendLimits{10, 0, 200});
+  CHECK(c.abuse == config::Abuse{5, 0ms, 0, 7, 1, true});
   CHECK(c.limits.connections_per_address == 0);
   CHECK(c.limits.connection_rate_per_address == config::Rate{10, 1s});
   CHECK(c.limits.reader_connections_per_address == 9);
@@ -340,6 +348,19 @@ TEST_CASE("keys are not rotated unless that is asked for, and not more often tha
   REQUIRE(loaded.ok());
   auto warned = [](const std::string& line) { return line.find("p.toml:4: overlap in [dkim] is shorter than expire in [queue]") != std::string::npos; };
   CHECK(std::any_of(loaded.warnings.begin(), loaded.warnings.end(), warned));
+}
+
+TEST_CASE("what is wrong with the abuse desk is told with its line") {
+  auto said = [](const std::string& text) {
+    auto loaded = config::parse(std::string(kSmallest) + "[abuse]\n" + text, "p.toml");
+    return loaded.mistakes.size() == 1 ? loaded.mistakes[0] : std::to_string(loaded.mistakes.size());
+  };
+  CHECK(config::parse(kSmallest, "p.toml").config.abuse == config::Abuse{3, std::chrono::hours(24 * 14), 3, 20, 2, false});
+  CHECK(said("suppress_for = \"9999d\"\n") == "p.toml:4: suppress_for in [abuse] is at most 10 years; \"0s\" is until it is lifted");
+  CHECK(said("suppress_after = 21\n").find("p.toml:4: suppress_after") != std::string::npos);
+  CHECK(said("alarm_held = 1001\n").find("alarm_held") != std::string::npos);
+  CHECK(said("alarm_stops = 1\n").find("alarm_stops") != std::string::npos);
+  CHECK(said("alarm_hold = 1\n").find("(alarm_held?)") != std::string::npos);
 }
 
 TEST_CASE("what is wrong with the limits of a user is told with its line") {

@@ -318,6 +318,33 @@ rule "door" { on = "connect", direction = "out", check = speaks }
   CHECK(spoke(bench.all()) == std::vector<std::string>{"door", "out", "both"});
 }
 
+TEST_CASE("rules see what went wrong with a user's mail lately, and of a stranger nothing") {
+  RuleBench bench(R"(rule "r" { on = "message", direction = "both", check = function(mail)
+    return score(mail.sender_held + 10 * mail.sender_bounces + 100 * mail.sender_complaints, "troubles") end })");
+  bench.setting.sender_troubles = [](const std::string& login) { return login == "anna@sender.example" ? SenderTroubles{1, 2, 3} : SenderTroubles{}; };
+  CHECK(bench.all().score == 0);
+  bench.client.login = "anna@sender.example";
+  auto seen = bench.all();
+  CHECK(seen.score == 321);
+  CHECK(seen.facts.find("\"sender_bounces\":2") != std::string::npos);
+  bench.client.login = "ben@sender.example";
+  CHECK(bench.all().score == 0);
+}
+
+TEST_CASE("a test of a rule gives what went wrong, of users alone") {
+  auto tested = [](const std::string& given) {
+    auto report = load_rules(generation_of({{"rules/50-test.lua", R"(
+rule "too-many-bounces" { on = "mail", direction = "out", check = function(mail) if mail.sender_bounces >= 50 then return defer "later" end end }
+test "fifty" { given = { )" + given + R"( }, want = { verdict = "defer", rule = "too-many-bounces" } }
+)"}}), true);
+    return report.failed_tests.empty() ? std::string() : report.failed_tests[0].mistake.what;
+  };
+  CHECK(tested("login = \"a@b.example\", sender_bounces = 50").empty());
+  CHECK(tested("login = \"a@b.example\", sender_bounces = 49").find("wanted defer") != std::string::npos);
+  CHECK(tested("sender_bounces = 50").find("it needs given.login") != std::string::npos);
+  CHECK(tested("login = \"a@b.example\", sender_bounces = -1").find("0 or more") != std::string::npos);
+}
+
 TEST_CASE("of outgoing mail no SPF, DKIM or DMARC is told unless a rule asked") {
   RuleBench bench(R"(rule "r" { on = "message", direction = "out", check = function(mail) if mail.subject == "ask" then return score(1, mail.spf.result) end end })");
   bench.client.login = "anna@sender.example";

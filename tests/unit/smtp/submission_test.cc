@@ -1,4 +1,5 @@
 // Submission, RFC 6409: who may send, as whom, to whom, and what is added.
+#include "gateway/delivery/abuse.h"
 #include "gateway/delivery/route.h"
 #include "gateway/directory/logins.h"
 #include "gateway/directory/passwords.h"
@@ -115,6 +116,27 @@ TEST_CASE("who is logged in sends to anybody, and what is missing is added befor
   CHECK(queue[0].record_octets == inbox[0].record_octets);
   CHECK(queue[0].header_prefix.starts_with("Received: "));
   CHECK(queue[0].header_prefix.find("X-Postern") == std::string::npos);
+}
+
+TEST_CASE("who is logged in hears at RCPT to whom he cannot write, why, and who can change it") {
+  SubmissionWorld world;
+  delivery::AbuseDesk desk({world.store, *world.directory, nullptr, "mx.example.test"});
+  world.services.abuse = &desk;
+  auto suppress = [&](std::string address, store::AccountId account, std::string words) {
+    delivery::Suppression made;
+    made.address = std::move(address);
+    made.account = account;
+    made.words = std::move(words);
+    CHECK(world.loop.block_on(desk.suppress(made)).ok());
+  };
+  suppress("gone@far.example", 0, "left the company\r\n250 2.1.5 ok");
+  suppress("angry@far.example", world.store.account("bob@example.test")->id, "");
+  auto said = world.talk({"EHLO laptop", kAnn, "MAIL FROM:<ann@example.test>", "RCPT TO:<Gone@FAR.example>", "RCPT TO:<angry@far.example>", "RCPT TO:<you@far.example>"});
+  CHECK(said[4].starts_with("550 5.7.1 <Gone@far.example>: mail there is not sent since 20"));
+  CHECK(said[4].find(": left the company\\x0d\\x0a250 2.1.5 ok; your administrator can lift this (postern suppression remove)") != std::string::npos);
+  CHECK(said[5].starts_with("250 "));
+  CHECK(said[6].starts_with("250 "));
+  CHECK(desk.figures().refused == 1);
 }
 
 TEST_CASE("a large message without Date is completed too") {
