@@ -14,7 +14,7 @@ import unittest
 
 import slapd
 from authority import Authority
-from gateway import GTUBE, PASSWORD, Gateway, free_ports, insecure, message
+from gateway import GTUBE, PASSWORD, Gateway, free_ports, insecure, message, wait_for
 from smtp_sink import Sink
 
 ACTIVE = ('(&(objectClass=directoryUser)(!(userAccountControl:1.2.840.113556.1.4.803:=2))'
@@ -28,16 +28,6 @@ PEOPLE = {
     "twin2": {"mail": "twin@corp.test", "password": "twin's own"},
     "keyless": {"mail": "keyless@corp.test"},
 }
-
-
-def wait_for(what, timeout=60):
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        value = what()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"{what} never came true")
 
 
 class World(unittest.TestCase):

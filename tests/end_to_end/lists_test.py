@@ -4,13 +4,13 @@ import email
 import email.utils
 import re
 import signal
-import time
+import subprocess
 import unittest
 
 import dkim_judges
 from dkim_sign import Signer
 from dns_server import DnsServer
-from gateway import GTUBE, PASSWORD, Gateway, message
+from gateway import GTUBE, PASSWORD, Gateway, free_ports, message, wait_for
 from gateway import ZONE as GATEWAY_ZONE
 from smtp_sink import Sink
 
@@ -27,23 +27,15 @@ ZONE = {
 }
 
 
-def wait_for(what, timeout=60):
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        value = what()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError("it never came true")
-
-
 class Base(unittest.TestCase):
+    config, sections = "", {}
+
     @classmethod
     def setUpClass(cls):
         cls.sink = Sink(refused=("gone@far.example",))
         cls.addClassCleanup(cls.sink.close)
-        cls.gateway = Gateway(users=("alice@example.test", "bob@example.test", "carl@example.test"), zone=ZONE,
-                              sections={'routes."*"': f'via = "smtp://127.0.0.1:{cls.sink.port}"', "queue": 'retry = ["1s", "2s"]'})
+        cls.gateway = Gateway(users=("alice@example.test", "bob@example.test", "carl@example.test"), zone=ZONE, config=cls.config,
+                              sections={'routes."*"': f'via = "smtp://127.0.0.1:{cls.sink.port}"', "queue": 'retry = ["1s", "2s"]', **cls.sections})
         cls.addClassCleanup(cls.gateway.close)
 
     def list(self, *arguments, check=True):
@@ -503,6 +495,43 @@ class Kill(Base):
                 got = [recipient for mail in self.sink.got if subject in str(email.message_from_bytes(mail.message)["Subject"]) for recipient in mail.recipients]
                 # Twice only where the sink had said 250 and the gateway could not write it down any more.
                 self.assertEqual(set(got), set(names) | {"you@sender.example"})
+
+
+class OneClick(Base):
+    """RFC 8058: where there are links, each member has his own, which a mail client's button posts to."""
+    PORT = free_ports(("links",))["links"]
+    config = f'public_url = "https://localhost:{PORT}"'
+    sections = {"listen": f'links = ["127.0.0.1:{PORT}"]'}
+
+    def curl(self, url, *arguments):
+        done = subprocess.run(["curl", "-sS", "--max-time", "20", "--cacert", self.gateway.path("tls.crt"), "-o", "/dev/null", "-w", "%{http_code}", *arguments, url],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return int(done.stdout)
+
+    def members(self, address):
+        return sorted(member["address"] for member in self.shown(address)["members"])
+
+    def test_one_click_takes_the_member_off_and_nobody_else(self):
+        address = self.make("clicks", "ann@far.example", "ben@far.example", "bob@example.test", settings=("--post", "anyone"))
+        self.must(self.post(address, "one click"))
+        links = {}
+        for member in ("ann@far.example", "ben@far.example"):
+            mail = self.outside("one click", member)[1]
+            self.assertEqual(mail["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click")
+            links[member] = re.search(r"<(https://localhost:\d+/unsubscribe/\w+)>", "".join(mail["List-Unsubscribe"].split())).group(1)
+        self.assertNotEqual(*links.values())
+        self.assertEqual(self.curl(links["ann@far.example"]), 200)   # to look is not to leave
+        self.assertEqual(len(self.members(address)), 3)
+        click = ("--data", "List-Unsubscribe=One-Click")
+        self.assertEqual(self.curl(links["ann@far.example"], *click), 200)
+        self.assertEqual(self.members(address), ["ben@far.example", "bob@example.test"])
+        self.assertEqual(self.curl(links["ann@far.example"], *click), 200)   # again does no harm
+        self.assertEqual(self.curl(links["ben@far.example"][:-1] + ("a" if links["ben@far.example"][-1] != "a" else "b"), *click), 404)
+        self.assertEqual(self.members(address), ["ben@far.example", "bob@example.test"])
+        self.assertRegex(self.gateway.log_text(), r"event=list\.unsubscribed list=clicks@example\.test member=ann@far\.example by=link")
+        for link in links.values():
+            self.assertNotIn(link.rsplit("/", 1)[1], self.gateway.log_text())
 
 
 if __name__ == "__main__":

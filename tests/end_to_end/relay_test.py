@@ -1,7 +1,6 @@
 """In front of a company's own server, here a real Postfix: its users get their mail there, its recipients are asked of
 it, what is doubtful waits in the quarantine here, and nothing is lost while it is down or says no."""
 import email
-import json
 import os
 import pwd
 import shutil

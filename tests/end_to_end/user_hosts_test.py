@@ -2,22 +2,11 @@
 here; and a domain behind Dovecot, which is asked for its recipients.  The quarantine is here in any case."""
 import os
 import sys
-import time
 import unittest
 
 import dovecot
-from gateway import GTUBE, PASSWORD, Gateway, free_ports, message
+from gateway import GTUBE, PASSWORD, Gateway, free_ports, message, wait_for
 from smtp_sink import Sink
-
-
-def wait_for(what, timeout=60):
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        value = what()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"{what} never came true")
 
 
 class Users(unittest.TestCase):
