@@ -84,7 +84,7 @@ Result<Folder> Folder::open_to_write(store::Files& files, std::string path) {
   auto lock = store::hold_lock_file(folder.path_ + "/lock");
   if (!lock) return Error(folder.path_ + ": " + lock.error().text);
   folder.lock_ = std::move(*lock);
-  return std::move(folder);
+  return folder;
 }
 
 Result<Folder> Folder::open(store::Files& files, std::string path) {
@@ -92,7 +92,7 @@ Result<Folder> Folder::open(store::Files& files, std::string path) {
   auto mark = files.open(folder.path_ + "/" + std::string(kMark), false);
   if (mark.error == std::errc::no_such_file_or_directory) return Error(folder.path_ + " is no folder of backups: \"postern backup\" makes them");
   if (!mark.ok()) return failed(folder.path_, mark.error);
-  return std::move(folder);
+  return folder;
 }
 
 Result<std::vector<Generation>> Folder::generations() const {

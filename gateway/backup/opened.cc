@@ -57,7 +57,7 @@ Result<std::unique_ptr<Opened>> Opened::open(store::Files& files, const Folder& 
   opened->rows_ = std::move(*rows);
   std::vector<store::MailboxId> doomed;
   if (auto loaded = opened->catalog_.load(*opened->rows_, doomed); !loaded) return loaded.error();
-  return std::move(opened);
+  return opened;
 }
 
 Result<std::vector<store::MessageRow>> Opened::messages(store::MailboxId mailbox, store::Uid from, std::size_t limit) const {

@@ -51,7 +51,9 @@ void set_check(SSL* ssl, const PeerCheck& peer) {
     SSL_set1_host(ssl, peer.name.c_str());
   }
   if (peer.observe) SSL_set_verify(ssl, SSL_VERIFY_PEER, take_any);
-  if (!peer.name.empty()) SSL_set_tlsext_host_name(ssl, peer.name.c_str());
+  if (!peer.name.empty()) {   // SSL_set_tlsext_host_name() casts as C does
+    SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(peer.name.c_str()));
+  }
 }
 
 }  // namespace
