@@ -51,6 +51,9 @@ Status Directory::check_targets(const View& view, const std::string& address, co
 
 io::Task<Status> Directory::set_alias(std::string address, std::vector<std::string> targets) {
   drop_doubles(targets);
+  if (resolve(address).kind == Resolution::Kind::onward && store_.account(address)) {
+    co_return Status(Error(address + " is the account of a user whose mail goes on to its own server, which has to send it elsewhere"));
+  }
   if (store_.account(address)) {
     co_return Status(Error(address + " is an account; `postern forward set " + address + "` sends its mail on"));
   }
@@ -78,7 +81,7 @@ io::Task<Status> Directory::set_forward(std::string account, Forward forward) {
     co_return Status(Error("the mail of " + account + " goes on to " + owner->deliver + "; `postern user set " + account + " --deliver mailboxes` keeps it here first"));
   }
   if (resolve(account).kind == Resolution::Kind::onward) {   // it would be kept and never asked
-    co_return Status(Error("mail for " + account + " goes on to its own server: forward it there, or let `postern alias add " + account + "` name all who get it instead"));
+    co_return Status(Error("mail for " + account + " goes on to its own server: it has to be forwarded there"));
   }
   Edit edit;
   edit.of = Edit::Of::forward;
