@@ -16,6 +16,9 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr std::string_view kLock = "store.lock";
+// A store in which mailboxes were made faster than one a second is ahead of the clock with its last UIDVALIDITY; two
+// restores of the same backup that went on from there would give the same values.
+constexpr auto kAhead = std::chrono::hours(24);
 
 // Calls `take` with each row that begins with `letter`, and writes what it put into the batch, page by page.
 Status change_each(store::Kv& rows, char letter, const std::function<Status(const store::KvRow&, store::KvBatch&)>& take) {
@@ -52,7 +55,7 @@ class Renewal {
     if (!counters) return Error("the row of counters of the backup is damaged");
     // As for a new mailbox: above all before, and from the clock above those of the time that is lost.
     const Time began = Clock::system().now();
-    next_ = std::max<std::uint32_t>(counters->last_uidvalidity + 1, static_cast<std::uint32_t>(to_unix(began)));
+    next_ = std::max<std::uint32_t>(counters->last_uidvalidity + 1, static_cast<std::uint32_t>(to_unix(began + kAhead)));
     auto changed = change_each(rows_, 'x', [this](const store::KvRow& row, store::KvBatch& batch) { return mailbox(row, batch); });
     if (changed) changed = change_each(rows_, 'q', [this](const store::KvRow& row, store::KvBatch& batch) { return entry(row, batch); });
     if (changed) changed = change_each(rows_, 'a', [this](const store::KvRow&, store::KvBatch&) {

@@ -27,8 +27,9 @@ Status may_restore_into(store::Files& files, const std::string& data);
 //
 // UIDVALIDITY of every mailbox changes (RFC 3501 2.3.1.1).  After the moment of the backup UIDs were given that the
 // restored store would give again, to other messages, and what was expunged since is back: a client's cache of the lost
-// time must not pass for the truth.  Clients load their mail anew, once.  The values come from the clock, as they must exceed
-// those of an earlier restore of which the backup cannot know: a restore ends in a later second than it began in.
+// time must not pass for the truth.  Clients load their mail anew, once.  The values come from the clock, a day ahead:
+// they must exceed those of an earlier restore, of which the backup cannot know, so a restore also ends in a later second
+// than it began in.
 //
 // Entries of the queue are held: they may have been sent since.
 //
