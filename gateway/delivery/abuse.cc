@@ -123,7 +123,7 @@ io::Task<AbuseDesk::Noted> AbuseDesk::reported(std::shared_ptr<const Judged> mes
     else why = "it brings back a message that was not sent by a user or a server of ours";
     if (proof) break;
   }
-  if (proof && complaint) take_complaint(*feedback, *proof, noted);
+  if (proof && complaint) take_complaint(*feedback, *proof, *message, noted);
   if (proof && !complaint) why = take_bounces(*feedback, *proof, noted);
   if (!proof || (!complaint && !why.empty())) {
     ++figures_.unproved;
@@ -133,7 +133,11 @@ io::Task<AbuseDesk::Noted> AbuseDesk::reported(std::shared_ptr<const Judged> mes
 }
 
 // Many who pass complaints on hide the reader's address: of a message with one recipient it is known all the same.
-void AbuseDesk::take_complaint(const mail::Feedback& feedback, const Proof& proof, Noted& noted) {
+// Who got the same message could complain in the name of the others: then their own domain has to say so.
+void AbuseDesk::take_complaint(const mail::Feedback& feedback, const Proof& proof, const Judged& report, Noted& noted) {
+  auto speaks_for = [&](const std::string& address) {
+    return proof.recipients.size() == 1 || (report.verdict.sender_proved && iequals(domain_of(address), domain_of(report.sender.address)));
+  };
   std::set<std::string> readers;
   for (const auto& address : feedback.rcpt_to) {
     if (proof.recipients.contains(ascii_lowered(address))) readers.insert(ascii_lowered(address));
@@ -149,7 +153,7 @@ void AbuseDesk::take_complaint(const mail::Feedback& feedback, const Proof& proo
     bool again = std::find(known.begin(), known.end(), proof.id) != known.end();
     if (!again) ++figures_.complaints;
     for (const auto& address : readers) {
-      if (parts_.directory.is_ours(domain_of(address))) continue;
+      if (parts_.directory.is_ours(domain_of(address)) || !speaks_for(address)) continue;
       suppressions_.complained(account->id, address, proof.id, "he reported a message as " + printable(feedback.type, 40), clock_.now(), noted.rows);
     }
     touch(account->id, again ? std::nullopt : std::optional(Trouble::complaint), proof.id, noted, raised);
@@ -196,7 +200,13 @@ io::Task<AbuseDesk::Noted> AbuseDesk::refused(std::string message_id, std::vecto
   std::vector<Raised> raised;
   {
     std::lock_guard lock(mutex_);
-    for (const auto& each : refusals) bounced({each.address, message_id, printable(each.words, kWords), false, (*proof)->account}, **proof, noted, raised);
+    // Members of a list, targets of forwards: the author has not chosen them.
+    Proof of_nobody = **proof;
+    of_nobody.account = 0;
+    for (const auto& each : refusals) {
+      const auto& whose = (*proof)->recipients.contains(ascii_lowered(each.address)) ? **proof : of_nobody;
+      bounced({each.address, message_id, printable(each.words, kWords), false, whose.account}, whose, noted, raised);
+    }
   }
   tell(raised, noted);
   co_return noted;

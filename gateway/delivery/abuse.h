@@ -144,7 +144,7 @@ class AbuseDesk {
 
   io::Task<Result<std::optional<Proof>>> prove(std::string id, std::string message_id);
   io::Task<Noted> reported(std::shared_ptr<const Judged> message);
-  void take_complaint(const mail::Feedback& feedback, const Proof& proof, Noted& noted);
+  void take_complaint(const mail::Feedback& feedback, const Proof& proof, const Judged& report, Noted& noted);
   std::string take_bounces(const mail::Feedback& feedback, const Proof& proof, Noted& noted);
   void bounced(const Suppressions::Bounce& bounce, const Proof& proof, Noted& noted, std::vector<Raised>& raised);
   void touch(store::AccountId account, std::optional<Trouble> trouble, const std::string& message, Noted& noted, std::vector<Raised>& raised);

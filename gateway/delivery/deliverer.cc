@@ -108,7 +108,7 @@ std::vector<JournalCopy> Deliverer::journals_of(Judged& message) const {
     if (to.found()) {
       out.push_back(journal_to(to.account, "", ""));
     } else if (to.kind == directory::Resolution::Kind::onward || to.kind == directory::Resolution::Kind::not_ours) {
-      out.push_back(journal_to(0, to.domain, address));
+      out.push_back(journal_to(0, to.domain, to.has_own_hosts() ? to.account_address : address));
     } else if (to.kind == directory::Resolution::Kind::alias) {
       for (const auto& target : directory_.expand(to, address).targets) {
         if (target.kind == directory::Resolution::Kind::list) continue;   // its members are no journal
@@ -119,7 +119,9 @@ std::vector<JournalCopy> Deliverer::journals_of(Judged& message) const {
     note_lost_journal(message, address);
     auto postmaster = directory_.resolve("postmaster");
     if (postmaster.found()) out.push_back(journal_to(postmaster.account, "", ""));
-    if (postmaster.kind == directory::Resolution::Kind::onward) out.push_back(journal_to(0, postmaster.domain, directory_.postmaster_address()));
+    if (postmaster.kind == directory::Resolution::Kind::onward) {
+      out.push_back(journal_to(0, postmaster.domain, postmaster.has_own_hosts() ? postmaster.account_address : directory_.postmaster_address()));
+    }
   }
   return out;
 }
@@ -388,7 +390,8 @@ io::Task<void> Deliverer::record(std::shared_ptr<const Judged> message, std::str
   if (message->client.outgoing()) noted = co_await look_at(message);
   std::move(noted.rows.begin(), noted.rows.end(), std::back_inserter(delivery.rows));
   std::move(noted.mail.begin(), noted.mail.end(), std::back_inserter(delivery.items));
-  auto written = co_await store_.deliver(std::move(delivery));
+  if (signer_ != nullptr) co_await signer_->sign(delivery);
+  auto written = co_await store_and_tell(std::move(delivery));
   if (!written.ok() && abuse_ != nullptr) abuse_->not_committed(noted);
   if (!written.ok()) log::warning("trace.lost", {{"message", message->id}, {"what", written.text}});
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -143,7 +144,9 @@ bool is_set_aside(const PlanAccounts& accounts, std::size_t recipient) {
 }
 
 void add_journals(const Judged& message, const PlanAccounts& accounts, const std::string& hostname, Item& body, Onwards& onwards) {
+  std::set<store::AccountId> there;
   for (const auto& journal : accounts.journals) {
+    if (journal.account != 0 && !there.insert(journal.account).second) continue;
     if (journal.account == 0) {
       onwards.add(journal.onward, journal_prefix(message, hostname) + message.signatures);
       continue;

@@ -82,11 +82,14 @@ struct World {
     return "Received: by far.example\r\nReceived: from laptop (unknown [192.0.2.1])\r\n\tby mx.example.test (Postern) with ESMTPSA id " + id +
            ";\r\n\tTue, 24 Nov 2026 10:00:00 +0000\r\nMessage-ID: " + message_id + "\r\nFrom: alice@example.test\r\n";
   }
+  std::string reporter = "fbl@far.example";
   // Comes in for the postmaster.
   void come(std::string text) {
     auto message = std::make_shared<Judged>();
     message->id = "IN" + std::to_string(++messages);
     message->received = Octets(std::move(text));
+    message->sender.address = reporter;
+    message->verdict.sender_proved = true;
     auto& recipient = message->recipients.emplace_back();
     recipient.address = recipient.account = "postmaster@example.test";
     message->verdict.recipients.emplace_back().address = recipient.address;
@@ -188,6 +191,26 @@ TEST_CASE("only what says that there is no such address is a dead one") {
   auto ours = w.send({"bob@example.test"});
   w.bounce(w.header_of(ours), "bob@example.test");
   CHECK_FALSE(w.dead("bob@example.test"));
+}
+
+TEST_CASE("who got the same message cannot complain in the name of the others") {
+  World w;
+  w.reporter = "mallory@evil.example";
+  auto id = w.send({"bob@far.example", "mallory@evil.example"});
+  w.complain(w.header_of(id), "Original-Rcpt-To: <bob@far.example>\r\n");
+  CHECK_FALSE(w.dead("bob@far.example"));
+  CHECK(w.desk->troubles(w.alice).complaints == 1);   // it is one all the same
+  w.complain(w.header_of(w.send({"bob@far.example"})), "Original-Rcpt-To: <bob@far.example>\r\n");
+  CHECK(w.dead("bob@far.example"));   // nobody else has got that one
+}
+
+TEST_CASE("whom a list or a forward writes to is no dead end of the author's") {
+  World w;
+  auto id = w.send({"team@example.test", "ann@far.example"});
+  std::vector<AbuseDesk::Refusal> refusals;
+  refusals.push_back({"member@far.example", "550 5.1.1 No such user"});
+  w.loop.block_on(w.desk->refused(id, std::move(refusals)));
+  CHECK(w.desk->troubles(w.alice).bounces == 0);
 }
 
 TEST_CASE("a complaint suppresses the pair of sender and reader") {
