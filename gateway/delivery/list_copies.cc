@@ -12,6 +12,7 @@ using directory::ListRole;
 using Kind = directory::Resolution::Kind;
 
 constexpr std::size_t kMostReached = 10'000;   // of one post
+constexpr std::size_t kMostSigned = 1U << 30;  // octets, where each member has a signature of his own
 
 std::string domain_of(std::string_view address) { return std::string(address.substr(address.rfind('@') + 1)); }
 
@@ -89,7 +90,8 @@ io::Task<ListKeeper::Made> ListKeeper::made_of(const Work& work) const {
   }
   out.rewritten = breaks || claimed;
   if (out.rewritten) header.set_sender = header.rewrite_from = true;
-  out.has_links = header.unsubscribe_apart = !list.members.empty() && !link_of(work, list.members.begin()->second.address).empty();
+  bool dear = work.record.size() * list.members.size() > kMostSigned;
+  out.has_links = header.unsubscribe_apart = !dear && !list.members.empty() && !link_of(work, list.members.begin()->second.address).empty();
   out.octets = whole(make());
   if (!out.has_links) out.signatures = co_await sign(work, out, "");
   co_return out;

@@ -187,8 +187,10 @@ io::Task<void> ListKeeper::forget_waiting(ListPtr list, std::string message_id) 
 }
 
 io::Task<void> ListKeeper::forget_old_marks() {
-  auto rows = co_await parts_.store.scan(std::string(kDone), std::string(kDone), 1000);
+  constexpr std::size_t kMarks = 1000;   // at a time; the next time goes on from there
+  auto rows = co_await parts_.store.scan(std::string(kDone), marks_from_.empty() ? std::string(kDone) : marks_from_, kMarks);
   if (!rows) co_return;
+  marks_from_ = rows->size() == kMarks ? rows->back().key + '\0' : "";
   auto oldest = to_unix(parts_.clock.now() - kKeepMark);
   std::vector<store::Row> gone;
   for (auto& row : *rows) {

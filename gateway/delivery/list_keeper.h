@@ -93,7 +93,8 @@ class ListKeeper {
   Reports reports_;
   bool busy_ = false;
   io::Signal free_;
-  std::map<std::string, Answers, std::less<>> answered_;   // by list and address
+  std::map<std::string, Answers, std::less<>> answered_;   // by list and address, and by list for all whom nothing shows
+  std::string marks_from_;                                 // where forget_old_marks() goes on; "": at the beginning
 };
 
 // What is being worked on.

@@ -20,6 +20,7 @@ using Bounce = mail::Bounce;
 
 constexpr auto kAnswersFor = 1h;
 constexpr unsigned kMostAnswers = 10;       // to one address in that time: two machines may be talking
+constexpr unsigned kMostStrangers = 30;     // of one list in that time, whom nothing shows to have written
 constexpr std::size_t kMaxAnswered = 10'000;
 constexpr std::int64_t kDay = 86'400;
 constexpr std::int64_t kForgiven = 30;      // days without a bounce, and the count begins anew
@@ -41,11 +42,24 @@ std::string help_text(const std::string& address, const List& list) {
   return out + line(ListRole::owner, "to reach the people who run it");
 }
 
+// For a command line that people paste: the address is a stranger's.
+std::string shell_word(const std::string& address) {
+  std::string out = "'";
+  for (char c : address) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
 }  // namespace
 
 // Nobody gets more of them than a person reads; where nothing shows that he asked himself, one.
 bool ListKeeper::may_answer(const Work& work, const std::string& to) {
-  if (answered_.size() >= kMaxAnswered) answered_.clear();
+  if (answered_.size() >= kMaxAnswered) std::erase_if(answered_, [](const auto& each) { return each.second.until <= in(0s); });
+  if (answered_.size() >= kMaxAnswered) return false;
+  if (!work.post.known) {   // whoever it pretends to be
+    auto& strangers = answered_[work.post.list];
+    if (strangers.until <= in(0s)) strangers = {0, in(kAnswersFor)};
+    if (strangers.count++ >= kMostStrangers) return false;
+  }
   auto& answers = answered_[work.post.list + " " + ascii_lowered(to)];
   if (answers.until <= in(0s)) answers = {0, in(kAnswersFor)};
   return answers.count++ < (work.post.known ? kMostAnswers : 1);
@@ -90,7 +104,9 @@ io::Task<ListKeeper::Done> ListKeeper::subscribe(Work work, std::string who) {
   Done done;
   const auto* there = work.list->member(who);
   bool gets_it = there != nullptr && there->gets_mail();
-  if (!work.post.member.empty()) {
+  // A token outlives an open list: closed, its owners decide.
+  bool may_join = work.list->open || there != nullptr;
+  if (!work.post.member.empty() && may_join) {
     directory::Directory::ListEdit edit = [&who](List& all) -> Status {
       auto& member = all.members[ascii_lowered(who)];
       if (member.address.empty()) member.address = who;
@@ -109,9 +125,10 @@ io::Task<ListKeeper::Done> ListKeeper::subscribe(Work work, std::string who) {
     done = co_await reply(std::move(work), who, "You are subscribed to " + list, text);
   } else if (gets_it) {
     done = co_await reply(std::move(work), who, "You are subscribed to " + list, "You get the mailing list " + list + " already.\r\n");
-  } else if (work.list->open || there != nullptr) {
+  } else if (may_join) {
     done = co_await ask_for_token(std::move(work), ListRole::subscribe);
   } else {
+    work.post.author = who;
     done = co_await ask_owners(std::move(work));
   }
   co_return done;
@@ -176,7 +193,7 @@ io::Task<ListKeeper::Done> ListKeeper::ask_owners(Work work) {
   store::Delivery delivery;
   bool answered = may_answer(work, who);   // or a stranger could fill their mailboxes
   auto text = who + " asks to be subscribed to " + list + ".\r\n\r\n" + (work.post.known ? "" : "Nothing shows that he asked himself.\r\n\r\n") +
-              "If you want that, an administrator does it with\r\n\r\n  postern list subscribe " + list + " " + who + "\r\n";
+              "If you want that, an administrator does it with\r\n\r\n  postern list subscribe " + list + " " + shell_word(who) + "\r\n";
   for (const auto& owner : work.list->owners) {
     if (answered) delivery.items.push_back(list_note(parts_.directory, list, owner, printable(who, 200) + " asks for " + list, text));
   }
@@ -229,7 +246,7 @@ io::Task<ListKeeper::Done> ListKeeper::count_bounce(Work work) {
   }
   if (suspended) {
     auto text = who + " gets nothing from " + list + " any more: mail to this address came back on\r\nas many days as the list bears (see its folder Bounces).\r\n\r\n" +
-                "If it works again:\r\n\r\n  postern list subscribe " + list + " " + who + "\r\n";
+                "If it works again:\r\n\r\n  postern list subscribe " + list + " " + shell_word(who) + "\r\n";
     for (const auto& each : work.list->owners) delivery.items.push_back(list_note(parts_.directory, list, each, printable(who, 200) + " gets " + list + " no more", text));
   }
   log::info("list.bounce", {{"list", list}, {"member", who}, {"counts", kind == Bounce::failed ? "yes" : "no"}, {"suspended", suspended ? "yes" : "no"}});

@@ -101,6 +101,7 @@ class Queue {
   io::Task<void> work(Site& site, store::QueueId first);
   io::Task<void> deliver(Site& site, Line& line, store::QueueId id);
   io::Task<std::optional<Time>> take_for_list(const Entry& entry, QueueState state);
+  io::Task<std::optional<Time>> take_home(const Entry& entry, QueueState state, const directory::Resolution& home);
   io::Task<Share> wait_for_memory(std::uint64_t octets);
   io::Task<std::optional<Time>> attempt(Site& site, Line& line, const Entry& entry, QueueState state);
   io::Task<std::optional<Time>> settle(const Entry& entry, QueueState state, Attempt attempt);

@@ -46,6 +46,7 @@ RoutePtr lists_route() {
   out->key = kListLane;
   out->own = true;
   out->lists = true;
+  out->connections = 1;   // one post at a time, so that the others do not wait with their share of the memory
   return out;
 }
 

@@ -54,7 +54,11 @@ io::Task<void> Queue::deliver(Site& site, Line& line, store::QueueId id) {
     co_return;
   }
   std::optional<Time> due;
+  directory::Resolution home;
+  bool of_user = !site.route->lists && !site.route->own && entry->destination.find('@') != std::string::npos;
+  if (of_user) home = parts_.directory.resolve(entry->destination);
   if (site.route->lists) due = co_await take_for_list(*entry, std::move(*state));
+  else if (home.found()) due = co_await take_home(*entry, std::move(*state), home);
   else due = co_await attempt(site, line, *entry, std::move(*state));
   finish(id, due);
 }
@@ -64,6 +68,7 @@ io::Task<std::optional<Time>> Queue::take_for_list(const Entry& entry, QueueStat
   auto share = co_await wait_for_memory(entry.record_octets);
   auto recipients = state;
   auto done = co_await lists_.take(entry, std::move(state));
+  if (done.failed.empty() && done.due && index_.is_expired(entry.arrived, now())) done.failed = "it could not be passed on in the longest time in the queue";
   if (done.failed.empty()) co_return done.due;
   std::vector<Fate> fates;
   for (auto& who : recipients.recipients) {
@@ -75,6 +80,41 @@ io::Task<std::optional<Time>> Queue::take_for_list(const Entry& entry, QueueStat
   }
   auto due = co_await give_up(entry, std::move(recipients), std::move(fates));
   co_return due;
+}
+
+// For a user who had hosts of his own, and has a mailbox here now.
+io::Task<std::optional<Time>> Queue::take_home(const Entry& entry, QueueState state, const directory::Resolution& home) {
+  auto share = co_await wait_for_memory(entry.record_octets);
+  auto record = co_await parts_.store.record(entry);
+  if (!record) {
+    log::error("queue.record", {{"entry", std::to_string(entry.id)}, {"message", entry.message_id}, {"what", record.error().text}});
+    co_return now() + kUnreadable;
+  }
+  store::Delivery delivery;
+  auto item = item_with(entry.message_id, *record, entry.arrived);
+  auto& target = item.targets.emplace_back();
+  target.account = home.account;
+  target.use = store::SpecialUse::inbox;
+  target.header_prefix = "Return-Path: <" + state.sender + ">\r\nDelivered-To: " + home.account_address + "\r\n" + entry.header_prefix;
+  delivery.items.push_back(std::move(item));
+  std::vector<Fate> told;
+  for (const auto& who : state.recipients) {
+    Fate fate;
+    fate.who = who;
+    fate.action = mail::DsnRecipient::Action::delivered;
+    fate.status = "2.0.0";
+    if (may_be_told(state) && fate.is_wanted()) told.push_back(std::move(fate));
+  }
+  if (!told.empty()) reports_.add(delivery, state, {entry.arrived}, told, record->view());
+  if (parts_.signer != nullptr) co_await parts_.signer->sign(delivery, 1);
+  auto& change = delivery.queue.emplace_back();
+  change.id = entry.id;
+  change.remove = true;
+  store::Delivered done = co_await parts_.store.deliver(std::move(delivery));
+  log::info("queue.home", {{"entry", std::to_string(entry.id)}, {"message", entry.message_id}, {"account", home.account_address}, {"stored", done.ok() ? "yes" : done.text}});
+  if (!done.ok()) co_return now() + kUnreadable;
+  look_at_new(done);
+  co_return std::nullopt;
 }
 
 // Of all that is being sent so many octets are in memory together; a message that is larger goes alone.

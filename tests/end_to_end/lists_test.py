@@ -306,6 +306,12 @@ class Requests(Base):
         self.must(self.post(token, "Re: Please confirm"))
         self.outside("You are subscribed to opened@example.test", "you@sender.example")
         self.assertEqual(self.members(opened), {"bob@example.test", "you@sender.example"})
+        self.list("unsubscribe", opened, "you@sender.example")
+        self.list("set", opened, "--subscription", "closed")
+        self.must(self.post(token, "Re: Please confirm"))   # the token is older than the closing
+        self.mail("INBOX", "alice@example.test", "you@sender.example asks for opened@example.test")
+        self.assertEqual(self.members(opened), {"bob@example.test"})
+        self.list("subscribe", opened, "you@sender.example")
         self.must(self.post("opened-request@example.test", "help"))
         self.assertIn("opened-unsubscribe@example.test", self.outside("About the mailing list opened@", "you@sender.example")[1].get_payload())
 
@@ -313,7 +319,7 @@ class Requests(Base):
         closed = self.make("closed", "bob@example.test")
         self.must(self.post("closed-subscribe@example.test", "let me in"))
         mail = self.mail("INBOX", "alice@example.test", "you@sender.example asks for closed@example.test")
-        self.assertIn("postern list subscribe closed@example.test you@sender.example", mail.get_payload())
+        self.assertIn("postern list subscribe closed@example.test 'you@sender.example'", mail.get_payload())   # to be pasted into a shell
         self.assertEqual(self.members(closed), {"bob@example.test"})
         self.must(self.post("closed-owner@example.test", "dear owner"))
         self.mail("INBOX", "alice@example.test", "dear owner")
@@ -337,7 +343,7 @@ class Bounces(Base):
         once = self.make("once", "gone@far.example", "bob@example.test", "you@sender.example", settings=("--bounces", "1"))
         self.must(self.post(once, "only once"))
         mail = self.mail("INBOX", "alice@example.test", "gone@far.example gets once@example.test no more")
-        self.assertIn("postern list subscribe once@example.test gone@far.example", mail.get_payload())
+        self.assertIn("postern list subscribe once@example.test 'gone@far.example'", mail.get_payload())
         self.assertEqual([m["suspended"] for m in self.shown(once)["members"] if "suspended" in m], ["his mail came back on 1 days"])
         self.must(self.post(once, "without him"))
         self.mail("INBOX", "bob@example.test", "without him")

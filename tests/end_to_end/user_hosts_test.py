@@ -87,6 +87,20 @@ class Users(unittest.TestCase):
         self.at_dovecot("patience", "alice@example.test")
         wait_for(lambda: not self.gateway.json_lines("queue", "list"))
 
+    def test_what_waits_comes_into_the_mailbox_that_he_gets_instead(self):
+        dead = free_ports(("dead",))["dead"]
+        for where in ("mailboxes", "domain"):   # his domain has mailboxes too
+            self.deliver("alice@example.test", f"smtp://127.0.0.1:{dead}")
+            subject = f"coming home to {where}"
+            self.send(subject, "alice@example.test")
+            waiting = lambda: self.gateway.json_lines("queue", "list", "--destination", "alice@example.test")
+            row = wait_for(lambda: [row for row in waiting() if row["why"]])[0]
+            self.deliver("alice@example.test", where)
+            self.gateway.command("queue", "retry", row["id"], check=True)
+            wait_for(lambda: self.in_inbox(subject, "alice@example.test"))
+            wait_for(lambda: not waiting())
+            self.assertEqual(self.in_inbox(subject, "alice@example.test"), 1)
+
     def test_what_his_host_does_not_want_is_held_for_him(self):
         self.deliver("bob@example.test", self.lmtp)   # whom Dovecot does not know
         self.addCleanup(self.deliver, "bob@example.test", "domain")
