@@ -6,6 +6,7 @@
 #include "gateway/admin/sending_commands.h"
 #include "gateway/base/log.h"
 #include "gateway/delivery/release.h"
+#include "gateway/base/random.h"
 #include "gateway/base/text.h"
 #include "gateway/directory/directory.h"
 #include "gateway/directory/logins.h"
@@ -103,7 +104,7 @@ io::Task<json> set(Context& context, store::Account account, json request) {
   if (!deliver) co_return failure(deliver.error().text);
   bool no_password = request.value("no_password", false);
   if (!*deliver && !no_password) co_return failure("nothing is to be changed: give --deliver or --no-password");
-  if (no_password) account.password_row.clear();
+  if (no_password) account.password_row = "none " + new_id();   // never the same again: an old invitation must not be good again
   if (*deliver) account.deliver = std::move(**deliver);
   auto address = account.address;
   if (directory::has_own_hosts(account) && context.directory->addresses()->forwards.contains(address)) {
@@ -117,6 +118,9 @@ io::Task<json> set(Context& context, store::Account account, json request) {
 io::Task<json> set_password(Context& context, store::Account account, json request) {
   auto row = co_await password_row(context, request.value("password", ""));
   if (!row) co_return failure(row.error().text);
+  auto fresh = context.store->account(account.id);   // what was changed meanwhile stays
+  if (!fresh) co_return failure(account.address + ": no such user");
+  account = std::move(*fresh);
   account.password_row = std::move(*row);
   auto address = account.address;
   auto updated = co_await context.store->update_account(std::move(account));

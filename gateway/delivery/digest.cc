@@ -9,6 +9,7 @@
 #include "gateway/delivery/deliverer.h"
 #include "gateway/delivery/link_release.h"
 #include "gateway/delivery/own_mail.h"
+#include "gateway/directory/own_hosts.h"
 #include "gateway/delivery/schedule.h"
 #include "gateway/directory/directory.h"
 #include "gateway/io/loop.h"
@@ -55,8 +56,10 @@ std::optional<Time> time_in(std::string_view text) {
   return seconds && *seconds < kLatest ? std::optional(from_unix(static_cast<std::int64_t>(*seconds))) : std::nullopt;
 }
 
-// A mailbox of ours gets mail at its own domain; a server behind us would look for such an address among its users.
-std::string reply_domain_of(const config::Config& config, const std::string& address) {
+// A mailbox of ours gets mail at its own domain; a server, or hosts of the user's own, behind us would look for such an address among its users.
+std::string reply_domain_of(const config::Config& config, const store::Account& account) {
+  if (directory::has_own_hosts(account)) return config.hostname;
+  const auto& address = account.address;
   auto domain = address.substr(address.rfind('@') + 1);
   for (const auto& each : config.domains) {
     if (each.name == domain && each.relay.hosts.empty()) return domain;
@@ -121,7 +124,7 @@ io::Task<Result<Digests::Prepared>> Digests::prepare(store::Account account) {
   out.mail.language = config.language_of(account.address);
   out.mail.hostname = config.hostname;
   out.mail.public_url = config.public_url;
-  out.mail.reply_domain = reply_domain_of(config, account.address);
+  out.mail.reply_domain = reply_domain_of(config, account);
   out.mail.when = now;
   out.mail.valid_until = now + config.digest.valid;
   out.period = before->period;

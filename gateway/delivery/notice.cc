@@ -79,7 +79,7 @@ store::Delivery note_to_postmaster(const directory::Directory& directory, const 
   auto way = postmaster.kind == Kind::onward ? directory.resolve(address) : postmaster;   // he may have a way of his own
   if (!way.found()) {
     QueueState state;
-    state.recipients.push_back({address, postmaster.account_address, ""});
+    state.recipients.push_back({way.has_own_hosts() ? way.account_address : address, postmaster.account_address, ""});
     auto& onward = item.onward.emplace_back();
     onward.destination = way.kind == Kind::onward ? way.domain : address.substr(address.rfind('@') + 1);
     onward.state = encode(state);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "gateway/delivery/list_post.h"
+#include "gateway/base/log.h"
 #include "gateway/delivery/queue_state.h"
 #include "gateway/delivery/route.h"
 #include "gateway/mail/envelope.h"
@@ -58,7 +59,7 @@ store::Item own_item(const directory::Directory& directory, std::string id, Octe
   item.internal_date = when;
   item.pieces.push_back(std::move(message));
   auto resolved = directory.resolve(to);
-  bool leads_on = resolved.kind == Kind::account || resolved.kind == Kind::alias || resolved.kind == Kind::list || resolved.kind == Kind::returned;
+  bool leads_on = resolved.kind == Kind::account || resolved.kind == Kind::alias || resolved.kind == Kind::list || resolved.kind == Kind::returned || resolved.has_own_hosts();
   if (!leads_on) {
     send_out(item, resolved.domain, to, utf8);
     return item;
@@ -73,7 +74,11 @@ store::Item own_item(const directory::Directory& directory, std::string id, Octe
     if (target.kind == Kind::account && (target.keep || target.forward.empty())) put_into_inbox(item, target.account);
   }
   if (item.targets.empty() && item.onward.empty()) {   // an alias of nobody, a list: it must not be lost
-    if (auto postmaster = directory.resolve("postmaster"); postmaster.found()) put_into_inbox(item, postmaster.account);
+    auto postmaster = directory.resolve("postmaster");
+    auto address = postmaster.has_own_hosts() ? postmaster.account_address : directory.postmaster_address();
+    if (postmaster.found()) put_into_inbox(item, postmaster.account);
+    else if (postmaster.kind == Kind::onward) send_out(item, postmaster.domain, address, utf8);
+    else log::error("mail.lost", {{"message", item.id}, {"to", to}, {"what", "it leads to nobody, and nobody takes postmaster's mail now"}});
   }
   if (!item.targets.empty()) {
     auto octets = item.pieces.front().view();

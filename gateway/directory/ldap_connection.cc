@@ -231,7 +231,10 @@ LdapOutcome LdapConnection::search(const std::string& filter, int most) {
   out.entries = found == nullptr ? 0 : static_cast<std::size_t>(std::max(0, ldap_count_entries(handle_.get(), found)));
   if (out.entries == 0) return out;
   // Some are enough to be sure, however many more there are.
-  if (code == LDAP_SIZELIMIT_EXCEEDED) out.kind = Kind::done;
+  if (code == LDAP_SIZELIMIT_EXCEEDED) {
+    out.kind = Kind::done;
+    out.entries = std::max<std::size_t>(out.entries, 2);   // there is more than the server shows
+  }
   char* dn = ldap_get_dn(handle_.get(), ldap_first_entry(handle_.get(), found));
   if (dn == nullptr) return made(Kind::failed, url_ + ": an entry without a name");
   out.dn = dn;

@@ -197,7 +197,7 @@ void Logins::ask(const LdapDirectories& directories, MakeAccount make_account) {
 
 // Nothing: it is his password here that counts, or nobody's.
 Logins::LdapPtr Logins::ldap_of(const std::string& name, const std::optional<store::Account>& account) const {
-  if (directories_ == nullptr || (account && !account->password_row.empty())) return nullptr;
+  if (directories_ == nullptr || (account && parse_password_row(account->password_row))) return nullptr;
   auto at = name.rfind('@');
   if (at == std::string::npos || !directory_.account_address(name)) return nullptr;
   return directories_->of_domain(std::string_view(name).substr(at + 1));

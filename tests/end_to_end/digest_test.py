@@ -242,6 +242,12 @@ class Digest(Base):
         self.assertEqual(self.curl(link, "--data", "password=another one&again=another one")[0], 410)
         self.assertRegex(self.gateway.log_text(), r"event=user.password user=carol@example.test by=link ip=127.0.0.1")
         self.assertNotIn("khẩu", self.gateway.log_text())
+        self.gateway.command("user", "set", "carol@example.test", "--no-password", check=True)
+        self.assertEqual(self.curl(link, "--data", "password=another one&again=another one")[0], 410)   # nor when it is taken away
+        second = self.gateway.command("user", "invite", "carol@example.test", check=True).stdout.strip()
+        self.assertEqual(self.curl(second, "--data", "password=another one&again=another one")[0], 200)
+        self.gateway.command("user", "set", "carol@example.test", "--no-password", check=True)
+        self.assertEqual(self.curl(second, "--data", "password=a third one&again=a third one")[0], 410)
         refused = self.gateway.command("user", "invite", "carol@example.test", "--send")
         self.assertEqual(refused.returncode, 1)
         self.assertIn("is the mailbox that the password opens", refused.stderr)
