@@ -69,63 +69,6 @@ Deliverer::Redirected Deliverer::redirected(Judged& message, std::size_t recipie
   return out;
 }
 
-namespace {
-
-// Reports on it go to nobody: its author has not sent this copy.
-JournalCopy journal_to(store::AccountId account, std::string domain, std::string address) {
-  JournalCopy copy;
-  copy.account = account;
-  if (account == 0) copy.onward = {std::move(domain), std::move(address), "", {}, {}, {}, ""};
-  return copy;
-}
-
-// The original of a virus lies in one place alone.
-bool holds_virus(const Judged& message) {
-  const auto& copies = message.verdict.recipients;
-  return std::any_of(copies.begin(), copies.end(), [](const auto& copy) { return copy.quarantine_class == "virus"; });
-}
-
-void note_lost_journal(Judged& message, const std::string& address) {
-  smtp::Hit wrong;
-  for (const auto& hit : message.verdict.hits) {
-    if (hit.kind == "journal") wrong = hit;
-  }
-  wrong.kind = "error";
-  wrong.recipient.clear();
-  wrong.why = "a journal copy for " + address + ", an address that nobody has: postmaster got it";
-  log::error("deliver.journal", {{"message", message.id}, {"rule", wrong.rule}, {"at", wrong.at}, {"what", wrong.why}});
-  message.verdict.hits.push_back(std::move(wrong));
-}
-
-}  // namespace
-
-std::vector<JournalCopy> Deliverer::journals_of(Judged& message) const {
-  std::vector<JournalCopy> out;
-  if (holds_virus(message)) return out;
-  for (const auto& address : message.verdict.journals) {
-    auto to = directory_.resolve(address);
-    auto before = out.size();
-    if (to.found()) {
-      out.push_back(journal_to(to.account, "", ""));
-    } else if (to.kind == directory::Resolution::Kind::onward || to.kind == directory::Resolution::Kind::not_ours) {
-      out.push_back(journal_to(0, to.domain, to.has_own_hosts() ? to.account_address : address));
-    } else if (to.kind == directory::Resolution::Kind::alias) {
-      for (const auto& target : directory_.expand(to, address).targets) {
-        if (target.kind == directory::Resolution::Kind::list) continue;   // its members are no journal
-        out.push_back(journal_to(target.account, target.domain, target.address));
-      }
-    }
-    if (out.size() > before) continue;
-    note_lost_journal(message, address);
-    auto postmaster = directory_.resolve("postmaster");
-    if (postmaster.found()) out.push_back(journal_to(postmaster.account, "", ""));
-    if (postmaster.kind == directory::Resolution::Kind::onward) {
-      out.push_back(journal_to(0, postmaster.domain, postmaster.has_own_hosts() ? postmaster.account_address : directory_.postmaster_address()));
-    }
-  }
-  return out;
-}
-
 // Who has sent this message on before; read when it is first asked.
 class Deliverer::Loops {
  public:
@@ -343,11 +286,11 @@ io::Task<store::Change> Deliverer::keep_rest(store::Delivery plan, std::shared_p
   }
   auto own = plan.items.size();
   if (!told.empty()) reports_.add(plan, rest, {message->when}, told, message->received.view());
-  if (signer_ != nullptr) co_await signer_->sign(plan, own);
-  plan.rows.push_back(trace_row(*message, reply));
   auto noted = co_await look_at(message);
   std::move(noted.rows.begin(), noted.rows.end(), std::back_inserter(plan.rows));
   std::move(noted.mail.begin(), noted.mail.end(), std::back_inserter(plan.items));
+  if (signer_ != nullptr) co_await signer_->sign(plan, own);
+  plan.rows.push_back(trace_row(*message, reply));
   auto stored = co_await store_and_tell(std::move(plan));
   if (!stored.ok() && abuse_ != nullptr) abuse_->not_committed(noted);
   co_return stored;
