@@ -26,6 +26,7 @@ struct Look {
   const signing::Keys& keys;
   std::string domain;
   Deadline deadline;
+  delivery::StsPolicies::Fetch fetch;
   std::vector<IpAddress> addresses = {};   // of our host, as DNS has them
   std::string alias = {};                  // what our host is a CNAME of
   dns::Status host = dns::Status::ok;      // not ok: why there are no addresses
@@ -179,6 +180,29 @@ io::Task<DnsFinding> check_dmarc_record(Look& look, DnsRecord wanted) {
   co_return out;
 }
 
+// One that cannot be had is to others as if there were none; one that does not name us keeps their mail away.
+io::Task<void> check_sts_policy(Look& look, std::vector<IpAddress> addresses, DnsFinding& out) {
+  io::HttpsRequest request;
+  request.host = "mta-sts." + look.domain;
+  request.path = "/.well-known/mta-sts.txt";
+  request.addresses = std::move(addresses);
+  request.trust = look.config.tls.trust;
+  auto answer = co_await look.fetch(std::move(request), look.deadline);
+  auto found = delivery::read_sts_answer(look.domain, answer);
+  using Mode = smtp_client::StsPolicy::Mode;
+  if (!found.policy) {
+    out.state = State::different;
+    out.advice = "the policy cannot be had: " + printable(found.words, 300);
+  } else if (found.policy->mode != Mode::none && !found.policy->lists(look.config.hostname)) {
+    out.state = State::different;
+    out.advice = "the policy does not name " + look.config.hostname + ": who heeds it does not send to us; add \"mx: " + look.config.hostname + "\"";
+  } else if (found.policy->mode == Mode::testing) {
+    out.advice = "mode: testing only reports; go on to enforce once the reports look well";
+  } else if (found.policy->mode == Mode::none) {
+    out.advice = "mode: none asks for nothing";
+  }
+}
+
 io::Task<DnsFinding> check_mta_sts(Look& look, DnsRecord wanted) {
   auto out = finding(std::move(wanted), State::ok, "");
   auto answer = co_await look.resolver.query(out.wanted.name, Type::txt, look.deadline);
@@ -193,8 +217,15 @@ io::Task<DnsFinding> check_mta_sts(Look& look, DnsRecord wanted) {
   } else if (v4.exists_not() && v6.exists_not()) {
     out.state = State::different;
     out.advice = host + " has no address: nobody can fetch the policy file";
+  } else if (!v4.ok() && !v6.ok()) {
+    out.state = State::unknown;
+    out.advice = "DNS gave no answer for the address of " + host;
   } else {
-    out.advice = "the policy file itself is not fetched here";
+    std::vector<IpAddress> addresses;
+    for (const auto* each : {&v6, &v4}) {
+      for (const auto& record : each->records) addresses.push_back(record.address);
+    }
+    co_await check_sts_policy(look, std::move(addresses), out);
   }
   co_return out;
 }
@@ -267,8 +298,9 @@ std::string_view name(State state) {
 }
 
 io::Task<std::vector<DnsFinding>> check_records(dns::Resolver& resolver, const config::Config& config, const signing::Keys& keys,
-                                                std::string domain, DnsWishes wishes, Deadline deadline) {
-  Look look{resolver, config, keys, std::move(domain), deadline};
+                                                std::string domain, DnsWishes wishes, Deadline deadline,
+                                                delivery::StsPolicies::Fetch fetch) {
+  Look look{resolver, config, keys, std::move(domain), deadline, std::move(fetch)};
   co_await find_host(look);
   // Of the addresses that DNS gives our host, which may not be ours but those of a router before us.
   auto ptr = std::find_if(wishes.records.begin(), wishes.records.end(), [](const DnsRecord& each) { return each.what == What::ptr; });

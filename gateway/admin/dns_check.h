@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gateway/admin/dns_records.h"
+#include "gateway/delivery/sts_policies.h"
 #include "gateway/dns/resolver.h"
 #include "gateway/io/task.h"
 
@@ -20,8 +21,9 @@ struct DnsFinding {
 std::string_view name(DnsFinding::State state);
 
 // Looks each record up, all at once.  What another says as well, such as a stricter SPF record that lets our host send,
-// is ok.  `config`, `keys` and `resolver` must outlive the task.
+// is ok.  The policy of MTA-STS is fetched as other servers fetch it.  `config`, `keys` and `resolver` must outlive the task.
 io::Task<std::vector<DnsFinding>> check_records(dns::Resolver& resolver, const config::Config& config, const signing::Keys& keys,
-                                                std::string domain, DnsWishes wishes, Deadline deadline);
+                                                std::string domain, DnsWishes wishes, Deadline deadline,
+                                                delivery::StsPolicies::Fetch fetch = io::get_https);
 
 }  // namespace postern::admin

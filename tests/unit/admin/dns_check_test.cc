@@ -42,7 +42,16 @@ struct World {
     return *this;
   }
   std::vector<DnsFinding> check() {
-    return loop.block_on(admin::check_records(resolver, config, keys, "corp.example", wishes(), in(std::chrono::seconds(10))));
+    delivery::StsPolicies::Fetch fetch = [this](io::HttpsRequest request, Deadline) { return policy_page(std::move(request)); };
+    return loop.block_on(admin::check_records(resolver, config, keys, "corp.example", wishes(), in(std::chrono::seconds(10)), std::move(fetch)));
+  }
+  io::HttpsAnswer page{io::HttpsAnswer::Kind::answered, "", 200, "text/plain", "version: STSv1\r\nmode: enforce\r\nmx: mx.corp.example\r\nmax_age: 604800\r\n"};
+  io::Task<io::HttpsAnswer> policy_page(io::HttpsRequest request) {
+    CHECK(request.host == "mta-sts.corp.example");
+    CHECK(request.path == "/.well-known/mta-sts.txt");
+    REQUIRE(request.addresses.size() == 1);
+    CHECK(request.addresses[0].to_string() == "198.51.100.7");
+    co_return page;
   }
   DnsFinding check(What what) {
     auto all = check();
@@ -93,6 +102,31 @@ TEST_CASE("what is not there is missing, with what to add") {
     CHECK((each.state == State::missing || (each.wanted.what == What::spf && each.state == State::missing)));
     CHECK_FALSE(each.advice.empty());
   }
+}
+
+TEST_CASE("the policy of MTA-STS is fetched and read") {
+  struct Case {
+    const char* body;
+    State state;
+    const char* words;
+  };
+  for (const auto& c : {Case{"version: STSv1\nmode: testing\nmx: *.corp.example\nmax_age: 86400\n", State::ok, "mode: testing only reports"},
+                        Case{"version: STSv1\nmode: none\nmax_age: 86400\n", State::ok, "asks for nothing"},
+                        Case{"version: STSv1\nmode: enforce\nmx: old.corp.example\nmax_age: 86400\n", State::different, "does not name mx.corp.example"},
+                        Case{"<html>", State::different, "the policy cannot be had"}}) {
+    INFO(c.body);
+    World w;
+    w.page.body = c.body;
+    auto found = w.publish().check(What::mta_sts);
+    CHECK(found.state == c.state);
+    CHECK(has(found.advice, c.words));
+  }
+  World w;
+  w.page.kind = io::HttpsAnswer::Kind::not_trusted;
+  w.page.problem = "the certificate is another host's";
+  auto found = w.publish().check(What::mta_sts);
+  CHECK(found.state == State::different);
+  CHECK(has(found.advice, "the certificate is another host's"));
 }
 
 TEST_CASE("the usual mistakes in DNS are named") {
