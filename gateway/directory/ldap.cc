@@ -2,7 +2,6 @@
 #include "gateway/directory/ldap.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "gateway/base/log.h"
@@ -23,6 +22,7 @@ constexpr auto kPauseRefused = 60s;     // some servers lock an account out afte
 constexpr auto kKept = 60s;             // firewalls forget idle connections without a word
 constexpr std::size_t kMaxKept = 8;
 constexpr std::size_t kMaxWaiting = 500;
+constexpr std::size_t kThreads = 8;      // of a directory
 
 LdapAnswer answer(Kind kind, std::string words = {}) {
   LdapAnswer out;
@@ -215,7 +215,7 @@ void LdapDirectories::configure(const config::Config& config) {
   auto table = std::make_shared<Table>();
   std::map<std::string, std::shared_ptr<Ldap>> by_name;
   for (const auto& settings : config.ldap) {
-    auto directory = std::make_shared<Ldap>(settings, workers_);
+    auto directory = std::make_shared<Ldap>(settings, workers_of(settings.name));
     for (const auto& old : before) {
       if (old->key() == directory->key()) directory = old;
     }
@@ -229,6 +229,18 @@ void LdapDirectories::configure(const config::Config& config) {
   }
   std::lock_guard lock(mutex_);
   table_ = std::move(table);
+}
+
+io::WorkerPool& LdapDirectories::workers_of(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  auto& pool = workers_[name];
+  if (pool == nullptr) pool = std::make_unique<io::WorkerPool>(kThreads);
+  return *pool;
+}
+
+void LdapDirectories::stop() {
+  std::lock_guard lock(mutex_);
+  for (auto& [name, pool] : workers_) pool->stop();
 }
 
 std::shared_ptr<Ldap> LdapDirectories::of_domain(std::string_view domain) const {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -94,7 +95,8 @@ class Ldap : public std::enable_shared_from_this<Ldap> {
   State state_;
 };
 
-// All directories of the configuration, and the threads that ask them.  Any thread.
+// All directories of the configuration, and the threads that ask them: of each directory its own, so that a slow one holds
+// up no other.  Any thread.
 class LdapDirectories {
  public:
   explicit LdapDirectories(const config::Config& config) { configure(config); }
@@ -104,13 +106,16 @@ class LdapDirectories {
   std::shared_ptr<Ldap> of_domain(std::string_view domain) const;
   std::vector<std::shared_ptr<Ldap>> all() const;
   // Before the loops that ask end.
-  void stop() { workers_.stop(); }
+  void stop();
 
  private:
   struct Table;
+  io::WorkerPool& workers_of(const std::string& name);
+
   mutable std::mutex mutex_;
   std::shared_ptr<const Table> table_;
-  io::WorkerPool workers_{8};   // last: its jobs end first
+  // Last: their jobs end first.  By name, kept when a directory goes: its last jobs may still run.
+  std::map<std::string, std::unique_ptr<io::WorkerPool>> workers_;
 };
 
 }  // namespace postern::directory

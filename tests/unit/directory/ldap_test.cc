@@ -51,6 +51,8 @@ std::string quoted(const std::string& text) { return "\"" + text + "\""; }
 
 bool always() { return true; }
 
+io::Task<void> ask(std::shared_ptr<directory::Ldap> whom, std::string address) { static_cast<void>(co_await whom->find(std::move(address))); }
+
 }  // namespace
 
 TEST_CASE("a directory whose servers are all away says neither yes nor no, and names them") {
@@ -83,6 +85,25 @@ TEST_CASE("an empty password is wrong without a question") {
   auto corp = directories.of_domain("corp.example");
   CHECK(loop.block_on(corp->check_password("ann@corp.example", "", always)).kind == Kind::no);
   CHECK(corp->state().questions == 0);
+}
+
+TEST_CASE("a directory that is slow holds up no other") {
+  SilentHost silent(true), closed(false);
+  io::Loop loop;
+  auto config = configured(quoted(silent.url()));
+  config.ldap[0].timeout = 3s;
+  config.ldap.push_back(config.ldap[0]);
+  config.ldap[1].name = "other";
+  config.ldap[1].urls = {closed.url()};
+  config.domains[1].ldap = "other";
+  LdapDirectories directories(config);
+  auto slow = directories.of_domain("corp.example"), other = directories.of_domain("other.example");
+  REQUIRE(slow);
+  REQUIRE(other);
+  for (int i = 0; i < 50; ++i) loop.spawn(ask(slow, std::to_string(i) + "@corp.example"), "ask");
+  CHECK(loop.block_on(other->find("ann@other.example")).kind == Kind::unsure);
+  CHECK(other->state().questions == 1);
+  CHECK(slow->state().questions == 0);   // all of its threads wait
 }
 
 TEST_CASE("a question that is taken back while it waits is not put") {
