@@ -215,15 +215,18 @@ io::Task<ListKeeper::Done> ListKeeper::count_bounce(Work work) {
   const auto who = work.post.member;
   Done done;
   bool suspended = false;
+  const auto by = ", at last with " + work.entry->message_id;
   directory::Directory::ListEdit edit = [&](List& all) -> Status {
     auto found = all.members.find(ascii_lowered(who));
-    if (found == all.members.end() || found->second.last_bounce == today) return {};
+    if (found == all.members.end()) return {};
     auto& member = found->second;
+    suspended = member.suspended.ends_with(by);   // tried again: the owners have not heard of it yet
+    if (suspended || member.last_bounce == today) return {};
     if (today - member.last_bounce > kForgiven) member.bounces = 0;
     ++member.bounces;
     member.last_bounce = today;
     suspended = all.bounces != 0 && member.bounces >= all.bounces && member.gets_mail();
-    if (suspended) member.suspended = "his mail came back on " + std::to_string(member.bounces) + " days";
+    if (suspended) member.suspended = "his mail came back on " + std::to_string(member.bounces) + " days" + by;
     return {};
   };
   if (kind == Bounce::failed) {

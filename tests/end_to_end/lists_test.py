@@ -344,7 +344,9 @@ class Bounces(Base):
         self.must(self.post(once, "only once"))
         mail = self.mail("INBOX", "alice@example.test", "gone@far.example gets once@example.test no more")
         self.assertIn("postern list subscribe once@example.test 'gone@far.example'", mail.get_payload())
-        self.assertEqual([m["suspended"] for m in self.shown(once)["members"] if "suspended" in m], ["his mail came back on 1 days"])
+        words = [m["suspended"] for m in self.shown(once)["members"] if "suspended" in m]
+        self.assertEqual(len(words), 1)
+        self.assertRegex(words[0], r"^his mail came back on 1 days, at last with \w+$")
         self.must(self.post(once, "without him"))
         self.mail("INBOX", "bob@example.test", "without him")
         self.quiet()

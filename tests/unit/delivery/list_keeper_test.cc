@@ -214,6 +214,11 @@ TEST_CASE("a list that is on another gets its post once, and a circle ends") {
   CHECK(world.count(1, "Lists/outer/Pending") == 1);
 }
 
+std::string report(const std::string& action) {
+  return "Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nAction: " +
+         action + "\r\n\r\n--b--\r\n";
+}
+
 TEST_CASE("a member whose mail comes back on several days gets nothing any more") {
   World world;
   world.make(kTeam, {"far@x.org", "bob@home.test"}, [](List& list) { list.bounces = 3; });
@@ -221,13 +226,10 @@ TEST_CASE("a member whose mail comes back on several days gets nothing any more"
   bounce.role = ListRole::bounces;
   bounce.list = kTeam;
   bounce.member = "far@x.org";
-  auto report = [](const std::string& action) {
-    return "Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nAction: " +
-           action + "\r\n\r\n--b--\r\n";
-  };
+  int number = 0;
   auto come = [&](int days, const std::string& message) {
     world.clock.set(world.clock.now() + std::chrono::hours(24) * days);
-    CHECK(world.take(world.put(bounce, message)).failed.empty());
+    CHECK(world.take(world.put(bounce, message, "ID" + std::to_string(++number))).failed.empty());
     return *world.directory->list(kTeam)->member("far@x.org");
   };
   CHECK(come(0, report("failed")).bounces == 1);
@@ -244,6 +246,26 @@ TEST_CASE("a member whose mail comes back on several days gets nothing any more"
   CHECK(world.count(1, "INBOX") == 1);
   CHECK(world.count(1, "Lists/team/Bounces") == 9);
   CHECK(world.directory->list(kTeam)->member("bob@home.test")->bounces == 0);
+}
+
+TEST_CASE("the owners hear of who gets nothing any more, though the disk was full when it was decided") {
+  World world;
+  world.make(kTeam, {"far@x.org"}, [](List& list) { list.bounces = 1; });
+  ListPost bounce;
+  bounce.role = ListRole::bounces;
+  bounce.list = kTeam;
+  bounce.member = "far@x.org";
+  auto entry = world.put(bounce, report("failed"), "ID1");
+  world.store.low_space = true;
+  CHECK(world.take(entry).due);
+  REQUIRE_FALSE(world.directory->list(kTeam)->member("far@x.org")->gets_mail());
+  CHECK(world.count(1, "INBOX") == 0);
+  world.store.low_space = false;
+  CHECK_FALSE(world.take(entry).due);
+  CHECK(world.count(1, "INBOX") == 1);
+  CHECK(world.directory->list(kTeam)->member("far@x.org")->bounces == 1);
+  world.take(world.put(bounce, report("failed"), "ID2"));
+  CHECK(world.count(1, "INBOX") == 1);
 }
 
 TEST_CASE("who may write, and who is asked about") {
