@@ -26,6 +26,7 @@ constexpr std::size_t kMostLines = 100;   // of one mail: nobody reads more
 constexpr auto kPause = 5ms;              // between two users
 constexpr auto kEvery = 5s;
 constexpr auto kAfterFailure = 10min;
+constexpr unsigned kTries = 6;            // then who cannot be told waits for the next time of day
 constexpr const char* kDoneRow = "digest:done";   // the last time of day for which all users were told
 constexpr auto kClockJump = 24h;
 
@@ -165,17 +166,25 @@ io::Task<Status> Digests::add_lines(const directory::LinkTokens& tokens, store::
 
 // Without `due` it is out of turn, and what the next time of day brings is not touched.
 io::Task<Result<std::size_t>> Digests::send(store::Account account, std::optional<Time> due) {
+  auto before = co_await told(account.id);
+  if (!before) co_return before.error();
+  if (due && before->period >= *due) co_return std::size_t{0};   // before a crash
   auto prepared = co_await prepare(account);
   if (!prepared) co_return prepared.error();
-  bool had = due && prepared->period >= *due;   // before a crash
   auto count = prepared->mail.lines.size() + prepared->mail.more;
-  if (had || count == 0) co_return std::size_t{0};
   auto period = due.value_or(prepared->period);
   store::Delivery delivery;
+  delivery.rows.push_back({row_of(account.id), std::to_string(prepared->mailbox) + " " + std::to_string(prepared->seen) + " " + std::to_string(to_unix(period))});
+  if (count == 0) {
+    // What is of no class that he is told of is not read each time again.
+    if (prepared->mailbox == 0 || (prepared->mailbox == before->mailbox && prepared->seen == before->seen)) co_return std::size_t{0};
+    auto written = co_await parts_.store.write(std::move(delivery.rows));
+    if (!written.ok()) co_return Error(account.address + ": " + written.text);
+    co_return std::size_t{0};
+  }
   auto message = digest_message(prepared->mail);
   delivery.items.push_back(own_item(parts_.directory, prepared->mail.id, Octets(std::move(message)), prepared->mail.when, account.address, !is_ascii(account.address)));
   if (delivery.items.front().targets.empty() && delivery.items.front().onward.empty()) co_return Error(account.address + ": nobody takes this mail now");
-  delivery.rows.push_back({row_of(account.id), std::to_string(prepared->mailbox) + " " + std::to_string(prepared->seen) + " " + std::to_string(to_unix(period))});
   auto sent = co_await parts_.deliverer->send_own(std::move(delivery));
   if (!sent.ok()) co_return Error(account.address + ": " + sent.text);
   log::info("digest.sent", {{"user", account.address}, {"message", prepared->mail.id}, {"lists", std::to_string(count)}});
@@ -192,25 +201,28 @@ io::Task<Result<std::size_t>> Digests::send_now(store::Account account) {
 io::Task<Result<std::size_t>> Digests::send_to_all(Time due) {
   std::size_t mails = 0;
   Status wrong;
+  if (round_.due != due) round_ = {due, {}, 0};
+  bool last = ++round_.tries >= kTries;
   auto accounts = parts_.store.accounts();
   for (const auto& account : accounts) {
     auto quarantine = parts_.store.mailbox(account.id, store::SpecialUse::quarantine);
     auto at = account.address.find('@');
     // Of a domain that is not ours any more the mail would go to whoever has it now, and the tokens with it.
     bool user = at != std::string::npos && parts_.directory.is_ours(account.address.substr(at + 1));
-    if (!user || !quarantine || quarantine->messages == 0) continue;
+    if (!user || !quarantine || quarantine->messages == 0 || round_.done.contains(account.id)) continue;
     Busy busy(busy_, account.id);
     if (!busy.alone()) continue;   // the administrator sends it this very moment
     auto sent = co_await send(account, due);
     if (!sent) {
       wrong = sent.error();
-      log::warning("digest.not_sent", {{"what", sent.error().text}, {"next", "in ten minutes"}});
-    } else if (*sent > 0) {
-      ++mails;
+      log::warning("digest.not_sent", {{"what", sent.error().text}, {"next", last ? "at the next time of day" : "in ten minutes"}});
+    } else {
+      round_.done.insert(account.id);
+      mails += *sent > 0 ? 1 : 0;
     }
     co_await io::sleep_until(in(kPause));
   }
-  if (!wrong) co_return wrong.error();
+  if (!wrong && !last) co_return wrong.error();
   co_return mails;
 }
 

@@ -51,8 +51,8 @@ class Digests {
   // Sends what is new, whatever the time; gives how many messages that were, 0: nothing was sent.
   io::Task<Result<std::size_t>> send_now(store::Account account);
 
-  // Sends what is due; gives how many mails.  An Error: some could not be sent; the rest is done, and the next call tries
-  // them again.
+  // Sends what is due; gives how many mails.  An Error: some could not be sent; the rest is done, and the next calls try
+  // those again, an hour long.
   io::Task<Result<std::size_t>> send_due();
   // Does so again and again until it is cancelled.
   io::Task<void> run();
@@ -65,8 +65,16 @@ class Digests {
   io::Task<Result<std::size_t>> send(store::Account account, std::optional<Time> due);
   io::Task<Result<std::size_t>> send_to_all(Time due);
 
+  // How far the present time of day has come.
+  struct Round {
+    Time due{};
+    std::set<store::AccountId> done;   // users who were told, or of whom there was nothing to tell
+    unsigned tries = 0;
+  };
+
   Parts parts_;
   std::set<store::AccountId> busy_;
+  Round round_;
 };
 
 }  // namespace postern::delivery

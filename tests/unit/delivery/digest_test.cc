@@ -327,6 +327,22 @@ TEST_CASE("a full disk puts the digest off and loses nothing of it") {
   CHECK(has(w.newest(), "one"));
 }
 
+TEST_CASE("what is of no class that he is told of is read once") {
+  World w("classes = [\"spam\"]\n");
+  w.due();
+  w.hold("a policy", "policy");
+  auto place = w.hold("another", "policy");
+  w.at(13, 0);
+  CHECK(w.due() == 0);
+  CHECK(w.prepared().seen == place.uid);
+  w.config.digest.classes.push_back("policy");   // from now on
+  CHECK(w.prepared().mail.lines.empty());
+  w.hold("a third", "policy");
+  w.at(7, 30, 1);
+  CHECK(w.due() == 1);
+  CHECK(has(w.newest(), "a third"));
+}
+
 TEST_CASE("no time of day, no digest") {
   World w;
   w.due();
