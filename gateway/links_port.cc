@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMostOpen = 200;
+constexpr std::size_t kMostOpen = 1000;   // a dozen networks at their limit
 
 // An office behind NAT opens its digests in the same five minutes.
 smtp::LimitSettings visitors() {
@@ -46,20 +46,22 @@ void LinksPort::start(std::vector<io::Fd> sockets) {
 io::Task<void> LinksPort::accept_all(io::Listener listener) {
   for (;;) {
     auto stream = co_await listener.accept();
-    if (open_ >= kMostOpen) continue;
+    auto client = stream.peer().address;
+    std::string why;
+    auto place = limits_.enter(client, why);
+    if (why.empty() && open_ >= kMostOpen) why = "too many connections altogether";
+    if (!why.empty()) {
+      log::info("link.refused", {{"ip", client.to_string()}, {"why", why}});
+      continue;
+    }
     ++open_;
-    shared_.main.spawn(serve_one(std::move(stream)), "links", [this] { --open_; });
+    shared_.main.spawn(serve_one(std::move(stream), std::move(place)), "links", [this] { --open_; });
   }
 }
 
-io::Task<void> LinksPort::serve_one(io::Stream stream) {
+io::Task<void> LinksPort::serve_one(io::Stream stream, smtp::ConnectionLimits::Place place) {
+  static_cast<void>(place);   // taken up until the visitor has gone
   auto client = stream.peer().address;
-  std::string why;
-  auto place = limits_.enter(client, why);
-  if (!why.empty()) {
-    log::info("link.refused", {{"ip", client.to_string()}, {"why", why}});
-    co_return;
-  }
   if (secure_) co_await stream.start_tls(shared_.tls.get(), in(10s));
   http::ServeLimits limits;
   limits.body = links::Site::kMaxBody;

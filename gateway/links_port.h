@@ -24,7 +24,7 @@ class LinksPort {
 
  private:
   io::Task<void> accept_all(io::Listener listener);
-  io::Task<void> serve_one(io::Stream stream);
+  io::Task<void> serve_one(io::Stream stream, smtp::ConnectionLimits::Place place);
 
   Shared& shared_;
   bool secure_;
