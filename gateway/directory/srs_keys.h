@@ -2,12 +2,11 @@
 
 #include <memory>
 #include <mutex>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "gateway/base/clock.h"
 #include "gateway/base/result.h"
+#include "gateway/directory/rotating_keys.h"
 #include "gateway/directory/srs.h"
 #include "gateway/io/task.h"
 #include "gateway/store/store.h"
@@ -19,25 +18,18 @@ namespace postern::directory {
 class SrsKeys {
  public:
   // `clock` must outlive it.
-  explicit SrsKeys(const Clock& clock = Clock::system()) : clock_(clock) {}
+  explicit SrsKeys(const Clock& clock = Clock::system());
 
-  // Reads the keys, and makes the first or the next one when it is time.  At start, and now and then.  An Error: the row
-  // cannot be read, or the first key not be written; with older keys a failed write is logged.
+  // As RotatingKeys.
   io::Task<Status> prepare(store::Store& store);
 
   // nullptr before the first prepare() has succeeded.
   std::shared_ptr<const Srs> current() const;
 
  private:
-  struct Key {
-    Time made{};
-    std::string secret;
-  };
-  static std::string encode(const std::vector<Key>& keys);
-  static std::vector<Key> decode(std::string_view text);
-  void use(const std::vector<Key>& keys);
+  void use(const std::vector<RotatingKey>& keys);
 
-  const Clock& clock_;
+  RotatingKeys keys_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Srs> srs_;
 };
