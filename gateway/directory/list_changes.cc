@@ -77,8 +77,8 @@ io::Task<Status> Directory::make_list(std::string address, List list) {
     return {};
   };
   // What it is checked against is asked for before the lock: addresses have one of their own.
-  Lists::Good good = [this, address, now = view()](std::shared_ptr<const Lists::Table> all) {
-    return check_list({now.domains, now.addresses, std::move(all)}, address, nullptr);
+  Lists::Good good = [this, address, now = view()](std::shared_ptr<const Lists::Table> with_it) {
+    return check_list({now.domains, now.addresses, std::move(with_it)}, address, nullptr);
   };
   auto status = co_await lists_.change(store_, address, std::move(edit), std::move(good));
   co_return status;

@@ -20,11 +20,11 @@ struct World : store::test::Fixture {
 
   store::MailboxId quarantine() { return store->mailbox(account, SpecialUse::quarantine)->id; }
   // A held message; class "": an ordinary one.
-  void hold(std::string message_class, std::chrono::hours age, std::string text = "text", std::string folder = "") {
+  void hold(std::string message_class, std::chrono::hours age, std::string text = "text", std::string into = "") {
     store::Target target;
     target.account = account;
-    target.mailbox = folder;
-    if (folder.empty()) target.use = SpecialUse::quarantine;
+    target.mailbox = into;
+    if (into.empty()) target.use = SpecialUse::quarantine;
     if (!message_class.empty()) {
       target.held.emplace();
       target.held->message_class = std::move(message_class);

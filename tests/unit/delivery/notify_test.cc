@@ -170,8 +170,8 @@ struct Home : QueueWorld {
     store.add_account("bob@home.test");
     deliverer = std::make_unique<Deliverer>(store, *directory, "gate.test", postmaster);
   }
-  std::vector<std::string> told(std::shared_ptr<Judged> message) {
-    REQUIRE(loop.block_on(deliverer->deliver(std::move(message), "ok")).ok());
+  std::vector<std::string> told(std::shared_ptr<Judged> what) {
+    REQUIRE(loop.block_on(deliverer->deliver(std::move(what), "ok")).ok());
     return mails(me, store::SpecialUse::inbox);
   }
 };

@@ -35,22 +35,22 @@ struct World : WithHost, QueueWorld {
   }
   ~World() { loop.end_tasks(); }   // before what they use
   std::shared_ptr<Judged> to(std::vector<std::string> addresses) {
-    auto message = std::make_shared<Judged>();
-    message->id = "7Q3K2";
-    message->sender.address = "me@home.test";
-    message->received = Octets(std::string("X-Postern-Verdict: forged\r\nSubject: hi\r\n\r\n.body\r\n"));
-    message->when = Clock::system().now();
-    message->verdict.sender_proved = true;
+    auto out = std::make_shared<Judged>();
+    out->id = "7Q3K2";
+    out->sender.address = "me@home.test";
+    out->received = Octets(std::string("X-Postern-Verdict: forged\r\nSubject: hi\r\n\r\n.body\r\n"));
+    out->when = Clock::system().now();
+    out->verdict.sender_proved = true;
     for (auto& address : addresses) {
       smtp::Recipient recipient;
       recipient.address = recipient.account = address;
       recipient.onward = address.substr(address.find('@') + 1);
-      message->recipients.push_back(std::move(recipient));
-      message->verdict.recipients.emplace_back().address = address;
+      out->recipients.push_back(std::move(recipient));
+      out->verdict.recipients.emplace_back().address = address;
     }
-    return message;
+    return out;
   }
-  HandedOn hand(std::shared_ptr<Judged> message) { return loop.block_on(hand_on(*deliverer, *through, message, "Accepted")); }
+  HandedOn hand(std::shared_ptr<Judged> what) { return loop.block_on(hand_on(*deliverer, *through, what, "Accepted")); }
   bool is_traced() { return loop.block_on(store.get("trace:7Q3K2")).value().has_value(); }
 };
 

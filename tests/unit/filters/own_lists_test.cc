@@ -29,8 +29,8 @@ struct Bench : RuleBench {
   explicit Bench(const std::string& more) : RuleBench(rules(more)) {
     recipients.push_back({"ida@example.org", "ida@example.org", {}});
   }
-  void say(std::size_t recipient, std::string sender, SenderWord word) {
-    recipients[recipient].senders = std::make_shared<const mail::SenderList>(mail::SenderList{{std::move(sender), word}});
+  void say(std::size_t recipient, std::string whom, SenderWord word) {
+    recipients[recipient].senders = std::make_shared<const mail::SenderList>(mail::SenderList{{std::move(whom), word}});
   }
   void prove() {
     evidence.dmarc.result = DmarcResult::pass;
