@@ -293,6 +293,7 @@ class Outward(unittest.TestCase):
                 self.assertIn("X-Mail-Args: <you@sender.example>", text)
                 self.assertIn("X-Rcpt-Args: <ann@far.example>", text)
                 self.assertIn("Subject: out", text)
+                self.assertNotIn("X-Postern", text)
                 # What the domain does not want comes back to the server of ours that sent it.
                 code, text = gateway.send(message(subject="unwanted"), to="ann@none.example", ip="10.9.0.1", sender="alice@example.test")
                 self.assertEqual(code, 250, text)
