@@ -42,6 +42,11 @@ void add_judging(CLI::App& app, CommandLine& line) {
   spf->add_option("--helo", line.spf.helo, "Its EHLO name")->required();
   spf->add_option("--from", line.spf.from, "Envelope sender, \"\" for the null sender")->required();
   spf->callback([&line] { line.run = [&line] { return admin::spf_command(line.global, line.spf); }; });
+
+  auto* doc = add_command(app, "doc", "Print what this version documents of itself");
+  doc->require_subcommand(1);
+  auto* rules = add_command(*doc, "rules", "The rule language as Markdown: stages, verdicts, facts, tools, examples");
+  rules->callback([&line] { line.run = [] { return admin::doc_rules_command(); }; });
 }
 
 void add_user(CLI::App& app, CommandLine& line) {

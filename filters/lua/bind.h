@@ -60,6 +60,12 @@ std::chrono::seconds check_span(lua_State* lua, int index);
 
 // The fields of "conn", "mail" or "rcpt".
 std::vector<std::string_view> field_names(std::string_view handle);
+struct FieldInfo {
+  std::string_view name;
+  std::string_view about;    // a sentence
+  bool late = false;         // known from stage message on
+};
+std::vector<FieldInfo> field_infos(std::string_view handle);
 
 // The run, which must be that of a rule: "count() works only inside a check function".
 Running& check_run(lua_State* lua, const char* what);

@@ -166,15 +166,65 @@ void push_hits(lua_State* lua, const std::vector<smtp::Hit>& hits) {
 }
 
 // Beside the tables that they describe; tests read each of them for real.
-const std::map<std::string, std::vector<std::string_view>, std::less<>>& fact_fields() {
-  static const std::map<std::string, std::vector<std::string_view>, std::less<>> kFacts = {
-      {"mail.spf", {"result", "domain", "explanation", "problem", "mechanism"}},
-      {"mail.dkim", {"result", "domains"}},
-      {"mail.dmarc", {"result", "policy", "published", "domain", "record_domain", "spf_aligned", "dkim_aligned", "problem"}},
-      {"mail.arc", {"result"}},
-      {"mail.virus", {"state", "name", "problem"}},
+const std::vector<FactInfo>& fact_infos() {
+  static const std::vector<FactInfo> kFacts = {
+      {"mail.spf",
+       {{"result", "\"none\", \"neutral\", \"pass\", \"fail\", \"softfail\"; \"temperror\": DNS gave no answer; \"permerror\": the record is broken."},
+        {"domain", "Text: the domain that was asked."},
+        {"explanation", "Text: what the domain says to a fail (RFC 7208 6.2), or \"\"."},
+        {"problem", "Text: the reason of an error, or \"\"."},
+        {"mechanism", "Text: the directive that matched, or \"\"."}}},
+      {"mail.dkim",
+       {{"result", "\"pass\": one of them passes; \"none\": there is none; \"temperror\": none passes and a key could not be had; else \"fail\"."},
+        {"domains", "List: the domains, in lower case, whose signatures pass."}}},
+      {"mail.dmarc",
+       {{"result", "\"pass\", \"fail\"; \"none\": no policy is published; \"temperror\": something could not be had; \"permerror\": a broken record or From."},
+        {"policy", "What the domain asks for when the result is fail, sp= and pct= applied: \"none\", \"quarantine\", \"reject\"."},
+        {"published", "The policy as it is published."},
+        {"domain", "Text: the domain of From."},
+        {"record_domain", "Text: where its record was found, or \"\"."},
+        {"spf_aligned", "True: SPF passes for a domain aligned with From."},
+        {"dkim_aligned", "True: a signature of a domain aligned with From passes."},
+        {"problem", "Text: the reason of an error, or \"\"."}}},
+      {"mail.arc", {{"result", "For later: always \"none\"."}}},
+      {"mail.virus",
+       {{"state", "\"clean\", \"found\", \"limit\": too much to be looked through, \"error\": not scanned, \"off\": there is no scanner by configuration."},
+        {"name", "Text: of the signature that was found."},
+        {"problem", "Text: why it was not scanned, or a remark."}}},
   };
   return kFacts;
+}
+
+const std::map<std::string, std::vector<std::string_view>, std::less<>>& fact_fields() {
+  static const auto kFields = [] {
+    std::map<std::string, std::vector<std::string_view>, std::less<>> out;
+    for (const auto& fact : fact_infos()) {
+      auto& names = out[std::string(fact.path)];
+      for (const auto& field : fact.fields) names.push_back(field.name);
+    }
+    return out;
+  }();
+  return kFields;
+}
+
+// Of each entry of these lists.
+const std::vector<FactInfo>& entry_infos() {
+  static const std::vector<FactInfo> kEntries = {
+      {"mail.dkim",
+       {{"result", "\"pass\", \"fail\", \"policy\": a signature that is not accepted, \"neutral\", \"permerror\"; \"temperror\": the key could not be had."},
+        {"domain", "Text: d=."},
+        {"selector", "Text: s=."},
+        {"identity", "Text: i=."},
+        {"algorithm", "Text: \"rsa-sha256\", \"ed25519-sha256\"."},
+        {"problem", "Text: why it is no pass."}}},
+      {"mail.links",
+       {{"url", "Text: the target."}, {"host", "Text: its host, in lower case."}, {"text", "Text: what is shown for a link in HTML, else \"\"."}}},
+      {"mail.attachments",
+       {{"name", "Text: the file's name, decoded, or \"\"."}, {"type", "Text: as declared, \"application/pdf\"."}, {"size", "Number: octets, decoded."}}},
+      {"mail.hits",
+       {{"rule", "Text."}, {"stage", "Text."}, {"kind", "\"score\", \"tag\", \"accept\", ..., \"error\"."}, {"why", "Text: the reason."}, {"points", "Number."}}},
+  };
+  return kEntries;
 }
 
 }  // namespace postern::filters::lua

@@ -32,7 +32,19 @@ void push_links(lua_State* lua, const std::vector<Link>& links);
 void push_attachments(lua_State* lua, const std::vector<Attachment>& attachments);
 void push_hits(lua_State* lua, const std::vector<smtp::Hit>& hits);
 
-// The facts that are one table each, "mail.spf", and its fields.
+struct FactField {
+  std::string_view name;
+  std::string_view about;   // a sentence
+};
+struct FactInfo {
+  std::string_view path;    // "mail.spf"
+  std::vector<FactField> fields;
+};
+// The facts that are one table each, and the fields of it; of lists, those of the list itself.
+const std::vector<FactInfo>& fact_infos();
+// The facts that are lists of tables, and the fields of each entry.
+const std::vector<FactInfo>& entry_infos();
+// The first of them by name.
 const std::map<std::string, std::vector<std::string_view>, std::less<>>& fact_fields();
 
 }  // namespace postern::filters::lua

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "filters/edition.h"
+#include "filters/lua/reference.h"
 #include "filters/rule_set.h"
 #include "filters/spf.h"
 #include "gateway/admin/control.h"
@@ -114,6 +115,11 @@ int test_command(const Global& global, const std::string& directory) {
           " rules\n");
   }
   return report.good() ? 0 : 1;
+}
+
+int doc_rules_command() {
+  print(filters::lua::rules_reference());
+  return 0;
 }
 
 int spf_command(const Global& global, const SpfArguments& arguments) {

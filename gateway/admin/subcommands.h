@@ -39,6 +39,7 @@ struct SpfArguments {
   std::string ip, helo, from;
 };
 int spf_command(const Global& global, const SpfArguments& arguments);
+int doc_rules_command();
 
 struct UserArguments {
   std::string action;         // add, set, password, remove, list, lists, unban, stop, resume
