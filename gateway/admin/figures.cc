@@ -44,7 +44,7 @@ json dkim_status(const signing::Keys& keys, const signing::SignerFigures& figure
     if (!key.problem.empty()) text += ": " + key.problem;
     states[key.domain][key.selector] = std::move(text);
   }
-  return {{"signed", figures.signed_.load()}, {"no_key", figures.no_key.load()}, {"failed", figures.failed.load()}, {"keys", std::move(states)}};
+  return {{"signed", figures.signed_.load()}, {"no_key", figures.no_key.load()}, {"failed", figures.failed.load()}, {"sealed", figures.sealed.load()}, {"keys", std::move(states)}};
 }
 
 json ldap_status(const directory::LdapDirectories& directories) {
@@ -210,6 +210,7 @@ std::string Figures::metrics() const {
   out.counter(kSigned, kSignedHelp, static_cast<double>(signing.signed_), {{"result", "signed"}});
   out.counter(kSigned, kSignedHelp, static_cast<double>(signing.no_key), {{"result", "no_key"}});
   out.counter(kSigned, kSignedHelp, static_cast<double>(signing.failed), {{"result", "failed"}});
+  out.counter("postern_arc_sealed_total", "Messages that were passed on with an ARC Set of ours", static_cast<double>(signing.sealed));
   for (auto type : kTlsTypes) {
     for (bool failed : {false, true}) {
       out.counter("postern_tls_sessions_total", "Connections to mail hosts of other domains, by who decides over TLS and what came of it",

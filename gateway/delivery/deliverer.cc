@@ -11,6 +11,7 @@
 #include "gateway/delivery/outgoing.h"
 #include "gateway/delivery/queue_state.h"
 #include "gateway/base/text.h"
+#include "gateway/mail/authres_payload.h"
 #include "gateway/mail/received.h"
 
 namespace postern::delivery {
@@ -255,7 +256,10 @@ io::Task<store::Change> Deliverer::deliver_with(std::shared_ptr<Judged> message,
     co_return found;
   }
   accounts.journals = journals_of(*message);
-  if (goes_on(accounts)) co_await sign(*message);
+  if (goes_on(accounts)) {
+    co_await sign(*message);
+    co_await seal(*message, accounts);
+  }
   auto delivery = plan(*message, accounts, hostname_);
   auto own = delivery.items.size();
   std::move(notes.begin(), notes.end(), std::back_inserter(delivery.items));
@@ -272,6 +276,24 @@ io::Task<store::Change> Deliverer::deliver_with(std::shared_ptr<Judged> message,
 io::Task<void> Deliverer::sign(Judged& message) {
   if (signer_ == nullptr || !is_ours(message.client) || !message.signatures.empty()) co_return;
   message.signatures = co_await signer_->sign(record_of(message.received, hostname_), message.id);
+}
+
+io::Task<void> Deliverer::seal(Judged& message, const PlanAccounts& accounts) {
+  std::set<std::string> domains;
+  for (const auto& copy : accounts.onward) domains.insert(seal_domain(copy));
+  for (const auto& forwarding : accounts.forwarding) {
+    for (const auto& copy : forwarding.copies) domains.insert(seal_domain(copy));
+  }
+  domains.erase("");
+  if (signer_ == nullptr || domains.empty()) co_return;
+  // What stands before the record besides is not covered by a set.
+  auto octets = record_of(message.received, hostname_);
+  if (!message.signatures.empty()) octets = Octets(message.signatures + std::string(octets.view()));
+  auto payload = mail::combined_results(message.verdict.authentication_results, hostname_);
+  for (const auto& domain : domains) {
+    auto set = co_await signer_->seal_as(domain, octets, payload, message.id);
+    if (!set.empty()) message.seals[domain] = std::move(set);
+  }
 }
 
 io::Task<store::Change> Deliverer::keep_rest(store::Delivery plan, std::shared_ptr<const Judged> message, QueueState rest, std::vector<Fate> told,

@@ -46,6 +46,7 @@ class Deliverer {
   // A sender who is known and asked for it (RFC 3461) is told in the same commit that his message is in a mailbox.
   // Mail of our users on its way out is counted first; what is too much, and what rules quarantine of it, is held in its
   // sender's own Held, and postmaster is told whom that stopped.  `also`: rows of the same commit.
+  // What one of ours sends on has his domain's ARC Set.
   // Copies that go on of what a user or a trusted server sent are signed; those for mailboxes here are not: who reads
   // them needs no proof that we wrote what he has from us.
   io::Task<store::Change> deliver(std::shared_ptr<Judged> message, std::string reply, std::vector<store::Row> also = {});
@@ -90,6 +91,7 @@ class Deliverer {
   io::Task<void> give_to_list(Judged& message, std::size_t recipient, directory::Resolution to, PlanAccounts& accounts, std::vector<store::Item>& notes);
   io::Task<store::AccountId> account_for(const smtp::Recipient& recipient, bool held);
   io::Task<store::Change> deliver_with(std::shared_ptr<Judged> message, std::string reply, std::vector<store::Row> also, std::vector<store::Item> notes);
+  io::Task<void> seal(Judged& message, const PlanAccounts& accounts);
   io::Task<AbuseDesk::Noted> look_at(std::shared_ptr<const Judged> message);
   io::Task<Result<SendLedger::Counted>> count(Judged& message, const store::Account& sender);
   std::vector<std::string> strangers_of(const Judged& message) const;

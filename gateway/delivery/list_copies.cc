@@ -3,6 +3,7 @@
 #include "gateway/base/text.h"
 #include "gateway/delivery/list_keeper.h"
 #include "gateway/delivery/route.h"
+#include "gateway/mail/authres_payload.h"
 #include "gateway/mail/sender_list.h"
 
 namespace postern::delivery {
@@ -105,9 +106,13 @@ io::Task<std::string> ListKeeper::sign(const Work& work, const Made& made, std::
   std::string out;
   if (parts_.signer == nullptr) co_return out;
   auto octets = before.empty() ? made.octets : Octets(before + std::string(made.octets.view()));
-  if (made.by_author) out = co_await parts_.signer->sign(std::move(octets), work.entry->message_id);
-  else out = co_await parts_.signer->sign_as(domain_of(work.post.list), std::move(octets), work.entry->message_id);
-  co_return out;
+  if (made.by_author) out = co_await parts_.signer->sign(octets, work.entry->message_id);
+  else out = co_await parts_.signer->sign_as(domain_of(work.post.list), octets, work.entry->message_id);
+  // What we found when the post came in stands in front of it.
+  auto payload = mail::combined_results(octets.view(), parts_.hostname);
+  auto whole = Octets(out + std::string(octets.view()));
+  auto set = co_await parts_.signer->seal_as(domain_of(work.post.list), std::move(whole), std::move(payload), work.entry->message_id);
+  co_return set + out;
 }
 
 // What stands before each copy, where that is not the same for all.

@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "gateway/base/text.h"
 #include "gateway/delivery/headers.h"
 #include "gateway/delivery/notice.h"
 #include "gateway/delivery/originals.h"
@@ -136,7 +137,9 @@ class Onwards {
 
 std::string prefix_of(const OnwardCopy& copy, const Judged& message, std::size_t recipient, const std::string& hostname) {
   auto ours = copy.sent_by.empty() ? onward_prefix(message, recipient, hostname) : forwarded_prefix(message, copy.sent_by, hostname);
-  return copy.post.empty() ? ours + message.signatures : ours;
+  if (!copy.post.empty()) return ours;
+  auto seal = message.seals.find(seal_domain(copy));
+  return ours + (seal == message.seals.end() ? "" : seal->second) + message.signatures;
 }
 
 bool is_set_aside(const PlanAccounts& accounts, std::size_t recipient) {
@@ -160,6 +163,11 @@ void add_journals(const Judged& message, const PlanAccounts& accounts, const std
 }
 
 }  // namespace
+
+std::string seal_domain(const OnwardCopy& copy) {
+  if (copy.domain.empty() || copy.sent_by.empty() || !copy.post.empty()) return {};
+  return ascii_lowered(copy.sent_by.substr(copy.sent_by.rfind('@') + 1));
+}
 
 QueueState state_of(const OnwardCopy& copy, const Judged& message) {
   QueueState state;

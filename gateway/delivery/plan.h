@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ struct Judged {
   Time when{};
   std::string signatures;             // DKIM-Signature fields for the copies that go on; of mail that is ours alone
   bool let_go = false;                // an administrator wants it sent: neither counted nor held again
+  std::map<std::string, std::string> seals = {};   // ARC Sets for the copies that one of ours sends on, by his domain
 };
 
 // A copy that goes on to the server of its domain.
@@ -71,6 +73,9 @@ store::Delivery plan(const Judged& message, const PlanAccounts& accounts, const 
 
 // The record that the store keeps: what was received less forged fields of ours, removed after DKIM was verified.
 Octets record_of(const Octets& received, const std::string& hostname);
+
+// In whose name a copy is sealed: of the one who sends it on; "": it is not.  A list seals what it makes itself.
+std::string seal_domain(const OnwardCopy& copy);
 
 // An entry of the queue for one copy that goes on, as plan() would make it.
 QueueState state_of(const OnwardCopy& copy, const Judged& message);

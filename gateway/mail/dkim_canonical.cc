@@ -1,4 +1,4 @@
-// The relaxed canonical forms.  RFC 6376 3.4.
+// The canonical forms.  RFC 6376 3.4.
 #include "gateway/mail/dkim_canonical.h"
 
 #include <array>
@@ -89,6 +89,12 @@ void relaxed_body(std::string_view body, const std::function<void(std::string_vi
   }
   if (pieces.any()) pieces.add("\r\n");
   pieces.flush();
+}
+
+void simple_body(std::string_view body, const std::function<void(std::string_view)>& sink) {
+  while (body.ends_with("\r\n")) body.remove_suffix(2);
+  if (!body.empty()) sink(body);
+  sink("\r\n");
 }
 
 }  // namespace postern::mail

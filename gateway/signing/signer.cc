@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "gateway/base/log.h"
+#include "gateway/signing/seal.h"
 #include "gateway/signing/signature.h"
 
 namespace postern::signing {
@@ -67,6 +68,25 @@ io::Task<std::string> Signer::sign_as(std::string domain, Octets record, std::st
   auto choice = choose(one);
   auto made = co_await sign_with(std::move(choice), std::move(record), std::move(id));
   co_return made;
+}
+
+io::Task<std::string> Signer::seal_as(std::string domain, Octets octets, std::string payload, std::string id) {
+  std::vector<std::string> one(1, domain);
+  auto choice = choose(one);
+  if (choice.chosen.empty()) co_return std::string();
+  Sealing sealing;
+  sealing.status = chain_status(payload);
+  sealing.payload = std::move(payload);
+  auto job = [octets, sealing = std::move(sealing), choice = std::move(choice)] {
+    return seal(octets.view(), sealing, *choice.chosen.front(), Clock::system().now());
+  };
+  Result<std::string> made = co_await workers_.run(std::move(job));
+  if (made) {
+    if (!made->empty()) ++figures_.sealed;
+    co_return std::move(*made);
+  }
+  log::info("arc.not_sealed", {{"message", id}, {"domain", domain}, {"why", made.error().text}});
+  co_return std::string();
 }
 
 io::Task<std::string> Signer::sign_with(Choice choice, Octets record, std::string id) {

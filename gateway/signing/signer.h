@@ -20,6 +20,7 @@ struct SignerFigures {
   std::atomic<std::uint64_t> signed_{0};     // by each algorithm that has a key
   std::atomic<std::uint64_t> no_key{0};      // of an author of ours whose domain has no active key
   std::atomic<std::uint64_t> failed{0};      // see Signer
+  std::atomic<std::uint64_t> sealed{0};      // with an ARC Set
 };
 
 // Signs what is ours on its way out: of a user, of a server that we trust, or of the program itself.  That it is ours
@@ -43,6 +44,11 @@ class Signer {
   io::Task<std::string> sign(Octets record, std::string id);
   // The same in the name of `domain`, whoever the author is: of what a mailing list of ours passes on.
   io::Task<std::string> sign_as(std::string domain, Octets record, std::string id);
+  // The ARC Set of what one of ours passes on (RFC 8617 5.1), in the name of `domain`, to be put before `octets`: the
+  // message as it is sent, with its signatures.  `payload`: what we found when it came in, as mail::combined_results() has
+  // it; it also says what became of its chain.  "" where there is no key, or nothing to be added; like sign() it never
+  // holds up what cannot be sealed.  One key, RSA if there is one: a set has one signature.
+  io::Task<std::string> seal_as(std::string domain, Octets octets, std::string payload, std::string id);
   // What the program itself sends: puts the fields before each entry of the queue that the items of `delivery` from
   // `first` on make.
   io::Task<void> sign(store::Delivery& delivery, std::size_t first = 0);

@@ -1,6 +1,5 @@
 // rspamd's functional cases (suites/dmarc): 17 of DMARC, 35 of SPF, through the real evidence (SPF, DKIM
-// and DMARC together) with its fake DNS records.  The 2 ARC cases wait for ARC.
-#include <cstdio>
+// and DMARC together) with its fake DNS records.  The 2 ARC cases are in arc.cc, which has the keys that they need.
 #include <map>
 #include <set>
 #include <string>
@@ -104,10 +103,7 @@ TEST_CASE("rspamd's cases come out as rspamd says, or the RFC's reason is named"
   for (const auto& item : YAML::LoadFile(place / "cases.json")) {
     std::string suite = item["suite"].as<std::string>();
     std::string title = item["name"].as<std::string>();
-    if (suite.find("arc") != std::string::npos && suite.find("dmarc") == std::string::npos) {
-      std::printf("SKIPPED: %s: ARC is not there yet\n", title.c_str());
-      continue;
-    }
+    if (suite == "321_arc_check") continue;
     ++ran[suite];
     CAPTURE(title);
     dns::FixedResolver resolver(zone);

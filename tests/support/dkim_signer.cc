@@ -139,7 +139,7 @@ std::string dkim_field(std::string_view message, const DkimTestKey& key, const D
     length = " l=" + std::to_string(how.body_length) + ";";
   }
   std::string algorithm = !how.algorithm.empty() ? how.algorithm : key.is_ed25519() ? "ed25519-sha256" : "rsa-sha256";
-  std::string field = "DKIM-Signature: v=" + how.version + "; a=" + algorithm + "; c=" + how.canonicalization + ";\r\n d=" +
+  std::string field = how.name + ":" + (how.version.empty() ? "" : " v=" + how.version + ";") + " a=" + algorithm + "; c=" + how.canonicalization + ";\r\n d=" +
                       how.domain + "; s=" + how.selector + ";" + length + " " + how.tags + "\r\n h=" + join(how.fields, ":") +
                       ";\r\n bh=" + base64(sha256(body)) + ";\r\n b=";
   std::string input;
@@ -153,6 +153,36 @@ std::string dkim_field(std::string_view message, const DkimTestKey& key, const D
   }
   input += canonical_field(field, relaxed_header);
   return field + base64(key.sign(input)) + "\r\n";
+}
+
+std::string arc_set(std::string_view message, const DkimTestKey& key, const ArcSetting& how) {
+  std::string number = std::to_string(how.instance);
+  DkimSigning signing = how.message_signature;
+  signing.name = "ARC-Message-Signature";
+  signing.version.clear();
+  signing.domain = how.domain;
+  signing.selector = how.selector;
+  signing.tags = "i=" + number + "; " + signing.tags;
+  std::string message_signature = dkim_field(message, key, signing);
+  std::string results = "ARC-Authentication-Results: i=" + number + "; " + how.results + "\r\n";
+
+  std::string input;
+  auto fields = fields_of(message.substr(0, message.find("\r\n\r\n")));
+  for (unsigned i = 1; i < how.instance && !how.alone; ++i) {
+    for (const char* name : {"ARC-Authentication-Results:", "ARC-Message-Signature:", "ARC-Seal:"}) {
+      for (const auto& field : fields) {
+        if (field.starts_with(name) && field.find(" i=" + std::to_string(i) + ";") != std::string::npos) input += canonical_field(field, true) + "\r\n";
+      }
+    }
+  }
+  auto without_end = [](std::string_view field) { return field.substr(0, field.size() - 2); };
+  input += canonical_field(without_end(results), true) + "\r\n" + canonical_field(without_end(message_signature), true) + "\r\n";
+  std::string cv = !how.cv.empty() ? how.cv : how.instance == 1 ? "none" : "pass";
+  std::string algorithm = !signing.algorithm.empty() ? signing.algorithm : key.is_ed25519() ? "ed25519-sha256" : "rsa-sha256";
+  std::string seal = "ARC-Seal: i=" + number + "; a=" + algorithm + "; cv=" + cv + "; d=" + how.domain + "; s=" + how.selector + ";" +
+                     how.seal_tags + "\r\n b=";
+  input += canonical_field(seal, true);
+  return seal + base64(key.sign(input)) + "\r\n" + message_signature + results;
 }
 
 }  // namespace postern::test

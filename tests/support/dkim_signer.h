@@ -37,10 +37,27 @@ struct DkimSigning {
   std::string tags;             // more of them, e.g. "t=1; x=2; "
   long body_length = -1;        // l=
   std::string algorithm;        // in a=; by the key when empty
-  std::string version = "1";
+  std::string version = "1";    // "": none
+  std::string name = "DKIM-Signature";
 };
 
 // The DKIM-Signature field with CRLF, to be put in front of `message` (CRLF line ends).
 std::string dkim_field(std::string_view message, const DkimTestKey& key, const DkimSigning& how);
+
+// One set of an Authenticated Received Chain.  RFC 8617.
+struct ArcSetting {
+  unsigned instance = 1;
+  std::string cv;                  // "": as it should be
+  std::string domain = "example.com";
+  std::string selector = "sel";
+  std::string results = "mx.example.com; spf=pass smtp.mailfrom=a@example.org; dmarc=pass header.from=example.org";
+  std::string seal_tags;           // more of them in ARC-Seal
+  DkimSigning message_signature;   // domain, selector and name of the field are set from this
+  bool alone = false;              // the seal covers this set only
+};
+
+// ARC-Seal, ARC-Message-Signature and ARC-Authentication-Results, to be put in front of `message`, which has the sets before
+// this one.
+std::string arc_set(std::string_view message, const DkimTestKey& key, const ArcSetting& how);
 
 }  // namespace postern::test

@@ -123,6 +123,35 @@ TEST_CASE("each member has a link of his own where there are links") {
   CHECK(world.store.bodies() == 1);
 }
 
+TEST_CASE("copies for members outside are signed and sealed by the list's domain, with what was found of the post") {
+  World world;
+  world.make(kTeam, {"bob@home.test", "far@x.org"});
+  io::WorkerPool workers(1);
+  signing::KeyRing ring;
+  signing::Signer signer(ring, workers);
+  signer.configure(world.config);
+  auto key = signing::make_key("home.test", "k", signing::Algorithm::ed25519, from_unix(1));
+  REQUIRE(key);
+  key->state = signing::State::active;
+  REQUIRE(world.loop.block_on(ring.change(world.store, {std::move(*key)}, {})));
+  ListKeeper keeper({world.store, *world.directory, &signer, {}, "gate.test", world.clock,
+                     [](const std::string& list, const std::string& member) { return "https://gate.test/u/" + list + "/" + member; }});
+  auto entry = world.put(world.post());
+  entry.header_prefix += "Authentication-Results: gate.test;\r\n\tspf=pass smtp.mailfrom=ann@home.test;\r\n\tarc=none\r\n";
+  CHECK(world.loop.block_on(keeper.take(entry, *decode_state(entry.state))).failed.empty());
+  auto out = world.entries().at(0);
+  CHECK(out.header_prefix.starts_with("ARC-Seal: i=1; a=ed25519-sha256;"));
+  CHECK(out.header_prefix.find("cv=none; d=home.test; s=k;") != std::string::npos);
+  auto results = out.header_prefix.find("ARC-Authentication-Results: i=1; gate.test;\r\n\tspf=pass smtp.mailfrom=ann@home.test;\r\n\tarc=none\r\n");
+  auto signature = out.header_prefix.find("\r\nDKIM-Signature:");
+  auto link = out.header_prefix.find("\r\nList-Unsubscribe: ");
+  REQUIRE(results != std::string::npos);
+  CHECK(results < signature);
+  CHECK(signature < link);
+  auto rows = *world.loop.block_on(world.store.messages(world.store.mailbox(2, "INBOX")->id, 1, 10, 10));
+  CHECK(rows.at(0).header_prefix.find("ARC-") == std::string::npos);
+}
+
 TEST_CASE("whom a member blocks he need not read on the list") {
   World world;
   world.make(kTeam, {"bob@home.test"});

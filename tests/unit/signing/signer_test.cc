@@ -108,3 +108,29 @@ TEST_CASE("our own message is signed before each entry of the queue that it make
   CHECK(item.onward[0].header_prefix.starts_with("X-A: b\r\nDKIM-Signature: "));
   CHECK(item.onward[1].header_prefix.starts_with("DKIM-Signature: "));
 }
+
+TEST_CASE("what is passed on is sealed in the name of who passes it on, by one key") {
+  World w;
+  const std::string mail = "From: a@other.example\r\n\r\nbody\r\n";
+  auto seal = [&](const char* domain, const std::string& text, const char* payload) {
+    return w.loop.block_on(w.signer.seal_as(domain, Octets(text), payload, "7Q3K2"));
+  };
+  CHECK(seal("corp.example", mail, "mx.corp.example; arc=none") == "");   // no key
+  w.add("corp.example", "a-ed", State::active);
+  w.add("corp.example", "b-rsa", State::active, Algorithm::rsa);
+  auto set = seal("corp.example", mail, "mx.corp.example; arc=none");
+  CHECK(set.starts_with("ARC-Seal: i=1; a=rsa-sha256;"));
+  CHECK(has(set, "cv=none; d=corp.example; s=b-rsa;"));
+  CHECK(has(set, "ARC-Authentication-Results: i=1; mx.corp.example; arc=none\r\n"));
+  CHECK_FALSE(has(set, "a-ed"));
+  CHECK(has(seal("sub.corp.example", mail, "mx.corp.example; arc=none"), "d=corp.example;"));
+  CHECK(seal("other.example", mail, "mx.corp.example; arc=none") == "");
+  CHECK(w.signer.figures().sealed == 2);
+  CHECK(w.signer.figures().no_key == 0);
+
+  // The second one says pass or fail as our own results do; a chain of which they say nothing is left alone.
+  CHECK(has(seal("corp.example", set + mail, "mx.corp.example; arc=pass"), "ARC-Seal: i=2;"));
+  CHECK(has(seal("corp.example", set + mail, "mx.corp.example; arc=fail"), "cv=fail;"));
+  CHECK(seal("corp.example", set + mail, "mx.corp.example; spf=pass") == "");
+  CHECK(seal("corp.example", set + mail, "mx.corp.example; arc=none") == "");
+}

@@ -1,11 +1,11 @@
 // tag=value lists, RFC 6376 3.2.
-#include "filters/tag_list.h"
+#include "gateway/mail/tag_list.h"
 
 #include <algorithm>
 
 #include "gateway/base/text.h"
 
-namespace postern::filters {
+namespace postern::mail {
 namespace {
 
 constexpr std::size_t kMaxTags = 64;
@@ -31,6 +31,15 @@ Result<TagList> TagList::parse(std::string_view text) {
     out.tags_.push_back(tag);
   }
   return out;
+}
+
+Result<TagList> TagList::parse_strictly(std::string_view text) {
+  auto pieces = split(text, ';');
+  if (pieces.size() > kMaxTags + 1) return Error("too many tags");
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (trimmed(pieces[i]).empty() && (i + 1 < pieces.size() || i == 0)) return Error("there is an empty tag");
+  }
+  return parse(text);
 }
 
 std::optional<std::string_view> TagList::find(std::string_view name) const {
@@ -64,4 +73,4 @@ bool is_within(std::string_view name, std::string_view domain) {
   return iends_with(name, domain) && name[name.size() - domain.size() - 1] == '.';
 }
 
-}  // namespace postern::filters
+}  // namespace postern::mail
