@@ -18,7 +18,7 @@ constexpr std::array<Text, kSigns> kTexts = {{
     {"bidi_name", "the name turns its direction of writing, which shows another extension"},
     {"invisible_name", "the name holds invisible characters"},
     {"trailing_dots", "the name ends in dots or blanks, which Windows drops"},
-    {"names_differ", "mail programs will show different names for it"},
+    {"names_differ", "mail programs will show it under different extensions"},
     {"dangerous_extension", "the name's extension makes it run when it is opened"},
     {"clsid_extension", "the name ends in a class identifier, which Windows opens and hides"},
     {"path_in_name", "the name holds a path"},

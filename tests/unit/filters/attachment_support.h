@@ -122,8 +122,10 @@ class OleBuilder {
         std::string step = path.substr(begin, end == std::string::npos ? end : end - begin);
         bool last = end == std::string::npos;
         std::size_t found = 0;
-        for (std::size_t child : nodes[parent].children) {
-          if (nodes[child].name == step && !last) found = child;
+        if (!last) {
+          for (std::size_t child : nodes[parent].children) {
+            if (nodes[child].name == step) found = child;
+          }
         }
         if (found == 0) {
           found = nodes.size();
