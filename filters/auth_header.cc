@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "filters/arc.h"
 #include "gateway/mail/auth_results.h"
 
 namespace postern::filters {
@@ -89,6 +90,7 @@ std::string authentication_results(const std::string& hostname, const smtp::Clie
     }
   }
   if (facts.dmarc != nullptr) results.push_back(dmarc_result(*facts.dmarc));
+  if (facts.arc != nullptr) results.push_back(arc_auth_result(*facts.arc, client.known ? client.ip.to_string() : ""));
   return mail::authentication_results_field(hostname, results);
 }
 

@@ -150,7 +150,11 @@ Dmarc judge_author(const DmarcDiscovery& discovery, const Spf& spf, const Dkim& 
   out.record_domain = discovery.record_domain;
   out.problem = discovery.problem;
   switch (discovery.state) {
-    case DmarcDiscovery::State::found: evaluate(out, discovery.record, spf, dkim, sample); break;
+    case DmarcDiscovery::State::found:
+      out.strict_spf = discovery.record.strict_spf;
+      out.strict_dkim = discovery.record.strict_dkim;
+      evaluate(out, discovery.record, spf, dkim, sample);
+      break;
     case DmarcDiscovery::State::temperror: out.result = DmarcResult::temperror; break;
     case DmarcDiscovery::State::permerror: out.result = DmarcResult::permerror; break;
     case DmarcDiscovery::State::none:
@@ -262,6 +266,7 @@ Dmarc judge_dmarc(const Authors& authors, const std::vector<DmarcDiscovery>& rec
     Dmarc other = judge_author(record, spf, dkim, sample);
     if (out.domain.empty() || severity(other) > severity(out)) out = std::move(other);
   }
+  out.only_author = authors.domains.size() == 1 && authors.problem.empty();
   if (authors.problem.empty()) return out;
   // What is wrong with From must not hide the forgery of an author that it does name, nor be hidden by one that passes.
   if (out.result == DmarcResult::pass || out.result == DmarcResult::none || out.result == DmarcResult::permerror) {

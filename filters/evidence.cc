@@ -7,9 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "filters/arc.h"
 #include "filters/content.h"
 #include "filters/dkim.h"
 #include "filters/dmarc.h"
+#include "filters/files.h"
 #include "filters/reputation.h"
 #include "gateway/base/log.h"
 #include "gateway/io/together.h"
@@ -80,8 +82,21 @@ Dmarc failed_dmarc(std::string problem) {
   return out;
 }
 
+Arc failed_arc(std::string problem) {
+  Arc out;
+  out.result = ArcResult::temperror;
+  out.problem = std::move(problem);
+  return out;
+}
+
 Content failed_content(std::string problem) {
   Content out;
+  out.problem = std::move(problem);
+  return out;
+}
+
+Files failed_files(std::string problem) {
+  Files out;
   out.problem = std::move(problem);
   return out;
 }
@@ -130,7 +145,9 @@ class OneMessage : public MessageEvidence {
     std::shared_ptr<Memo<Spf>> spf;
     std::shared_ptr<Memo<Dkim>> dkim;
     std::shared_ptr<Memo<Dmarc>> dmarc;
+    std::shared_ptr<Memo<Arc>> arc;
     std::shared_ptr<Memo<Virus>> virus;
+    std::shared_ptr<Memo<Files>> files;
     std::shared_ptr<Memo<Content>> content;  // of a large message
     std::shared_ptr<Parts> parts;
   };
@@ -140,12 +157,15 @@ class OneMessage : public MessageEvidence {
     facts_.spf->start();
     facts_.dkim->start();
     facts_.dmarc->start();
+    facts_.arc->start();
     if (scan) facts_.virus->start();
   }
   io::Task<const Spf*> spf() override { return facts_.spf->get(); }
   io::Task<const Dkim*> dkim() override { return facts_.dkim->get(); }
   io::Task<const Dmarc*> dmarc() override { return facts_.dmarc->get(); }
+  io::Task<const Arc*> arc() override { return facts_.arc->get(); }
   io::Task<const Virus*> virus() override { return facts_.virus->get(); }
+  io::Task<const Files*> files() override { return facts_.files->get(); }
   const Octets& octets() const override { return octets_; }
 
   const Content* content() override {
@@ -210,12 +230,18 @@ std::unique_ptr<MessageEvidence> Evidence::message(const smtp::Client& client, c
     return compute_dmarc(resolver, known, received, spf, dkim_memo, salt, wait);
   };
   facts.dmarc = std::make_shared<Memo<Dmarc>>("fact dmarc", std::move(dmarc), failed_dmarc);
+  auto arc = [&resolver = resolver_, workers = workers_, &clock = clock_, received, wait = config_.arc] {
+    return validate_arc(received, resolver, workers, clock.now(), in(wait));
+  };
+  facts.arc = std::make_shared<Memo<Arc>>("fact arc", std::move(arc), failed_arc);
   facts.parts = std::make_shared<Parts>(received, workers_);
   auto virus = [scan = scan_, received, parts = facts.parts, wait = config_.virus] {
     return scan_within(scan, received, parts, wait);
   };
   auto content = [received, parts = facts.parts, workers = workers_] { return decode_on_worker(received, parts, *workers); };
   facts.content = std::make_shared<Memo<Content>>("fact content", std::move(content), failed_content);
+  auto files = [received, parts = facts.parts, workers = workers_] { return find_files(received, parts, workers); };
+  facts.files = std::make_shared<Memo<Files>>("fact files", std::move(files), failed_files);
   auto off = [] { return no_scanner(); };
   Memo<Virus>::Make make_virus = std::move(off);
   if (scan_) make_virus = std::move(virus);

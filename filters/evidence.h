@@ -26,6 +26,7 @@ struct EvidenceConfig {
   std::chrono::milliseconds spf{20'000};       // RFC 7208 4.6.4 asks for at least 20 s
   std::chrono::milliseconds dkim{20'000};
   std::chrono::milliseconds dmarc{20'000};
+  std::chrono::milliseconds arc{20'000};
   std::chrono::milliseconds virus{120'000};
   std::uint64_t dmarc_salt = 0;                // which messages pct= takes; random at start
   SpfOptions spf_options;

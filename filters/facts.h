@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gateway/base/bytes.h"
@@ -55,8 +56,13 @@ struct Dmarc {
   std::string record_domain; // where the record was found; empty: there is none, it could not be had, or From is at fault
   bool spf_aligned = false;
   bool dkim_aligned = false;
+  bool strict_spf = false;   // the record's aspf and adkim
+  bool strict_dkim = false;
+  bool only_author = true;   // From names one domain
   std::string problem;
 };
+
+struct Arc;                  // RFC 8617: filters/arc.h
 
 struct Virus {
   // limit: the message itself is too much to look through (a bomb, parts too deep, it takes too long or costs
@@ -93,6 +99,24 @@ struct Attachment {
   std::uint64_t size = 0;    // decoded octets
 };
 
+// What an attachment really is, and what lies in it.
+struct File {
+  std::string name;          // decoded file name, or empty
+  std::string type;          // declared, "application/pdf"
+  std::uint64_t size = 0;    // octets
+  std::string kind;          // what its octets are, a word of filters/file_type.h: "pdf"; "unknown"
+  // What is odd about it and about what lies in it: a word of filters/attachment_sign.h, and a detail for people.
+  std::vector<std::pair<std::string, std::string>> signs;
+  std::vector<std::string> inside;   // names of what lies in it, at any depth
+  std::vector<std::string> links;    // in documents and pages
+  std::string problem;       // why not all of it was looked at: a password, a bound, damage, a format
+};
+
+struct Files {
+  std::vector<File> all;
+  std::string problem;       // why they could not be looked at; then `all` says nothing
+};
+
 // What a message holds, decoded.
 struct Content {
   std::string text;          // readable text, UTF-8, bounded
@@ -125,7 +149,9 @@ class MessageEvidence {
   virtual io::Task<const Spf*> spf() = 0;
   virtual io::Task<const Dkim*> dkim() = 0;
   virtual io::Task<const Dmarc*> dmarc() = 0;
+  virtual io::Task<const Arc*> arc() = 0;
   virtual io::Task<const Virus*> virus() = 0;
+  virtual io::Task<const Files*> files() = 0;
   virtual const Octets& octets() const = 0;                 // as received
   // A small message is decoded when this is first asked for.  nullptr: a large one, which decode() has to be
   // awaited for; from then on it is there.

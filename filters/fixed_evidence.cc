@@ -35,7 +35,9 @@ class Message : public MessageEvidence {
   io::Task<const Spf*> spf() override { return give(source_, source_.spf); }
   io::Task<const Dkim*> dkim() override { return give(source_, source_.dkim); }
   io::Task<const Dmarc*> dmarc() override { return give(source_, source_.dmarc); }
+  io::Task<const Arc*> arc() override { return give(source_, source_.arc); }
   io::Task<const Virus*> virus() override { return give(source_, source_.virus); }
+  io::Task<const Files*> files() override { return give(source_, source_.files); }
   const Octets& octets() const override { return octets_; }
   const Content* content() override { return &content_; }
   io::Task<void> decode() override { co_return; }

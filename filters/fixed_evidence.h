@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "filters/arc.h"
 #include "filters/facts.h"
 
 namespace postern::filters {
@@ -18,10 +19,12 @@ class FixedEvidence : public EvidenceSource {
   Spf spf;
   Dkim dkim;
   Dmarc dmarc;
+  Arc arc;
   Virus virus{Virus::State::clean, "", ""};
   std::optional<std::string> text;              // else the body as it is
   std::vector<Link> links;
   std::vector<Attachment> attachments;
+  Files files;
   bool opaque = false;
   // Facts answer on a later turn of the loop, as real ones do.
   bool late = false;

@@ -82,7 +82,9 @@ void Examination::end_transaction() {
   scene_.spf = nullptr;
   scene_.dkim = nullptr;
   scene_.dmarc = nullptr;
+  scene_.arc = nullptr;
   scene_.virus = nullptr;
+  scene_.files = nullptr;
   scene_.has_body = false;
   scene_.author.clear();
   scene_.author_proved = false;
@@ -200,6 +202,8 @@ io::Task<void> Examination::complete_facts() {
   scene_.dkim = dkim;
   const Dmarc* dmarc = co_await scene_.message->dmarc();
   scene_.dmarc = dmarc;
+  const Arc* arc = co_await scene_.message->arc();
+  scene_.arc = arc;
 }
 
 // Rules that only compute never wait, and a message has up to a thousand recipients: the loop gets its

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "filters/arc.h"
 #include "filters/auth_header.h"
 #include "gateway/base/text.h"
 
@@ -60,6 +61,29 @@ std::string virus_json(const Virus* virus) {
   return "null";
 }
 
+std::string arc_json(const Arc* arc) {
+  if (arc == nullptr) return R"({"result":"none"})";
+  std::string out = "{";
+  member(out, "result", name(arc->result));
+  if (!arc->problem.empty()) member(out, "problem", arc->problem);
+  if (!arc->sets.empty()) member(out, "sealer", arc->sets.back().domain);
+  return out + "}";
+}
+
+std::string files_json(const Files& files) {
+  std::string out = "[";
+  for (const auto& file : files.all) {
+    std::string one = "{";
+    member(one, "name", file.name);
+    member(one, "kind", file.kind);
+    if (!file.problem.empty()) member(one, "problem", file.problem);
+    one += ",\"signs\":[";
+    for (const auto& [word, detail] : file.signs) one += (one.back() == '[' ? "" : ",") + json_text(word);
+    out += (out.size() > 1 ? "," : "") + one + "]}";
+  }
+  return out + "]";
+}
+
 }  // namespace
 
 std::string facts_json(const lua::Scene& scene) {
@@ -67,7 +91,8 @@ std::string facts_json(const lua::Scene& scene) {
   if (scene.spf != nullptr) out += "\"spf\":" + spf_json(*scene.spf) + ",";
   if (scene.dkim != nullptr) out += "\"dkim\":" + dkim_json(*scene.dkim) + ",";
   if (scene.dmarc != nullptr) out += "\"dmarc\":" + dmarc_json(*scene.dmarc) + ",";
-  out += "\"arc\":{\"result\":\"none\"},\"virus\":" + virus_json(scene.virus) + ",";
+  out += "\"arc\":" + arc_json(scene.arc) + ",\"virus\":" + virus_json(scene.virus) + ",";
+  if (scene.files != nullptr && !scene.files->all.empty()) out += "\"files\":" + files_json(*scene.files) + ",";
   if (scene.reputation != nullptr) out += "\"name\":" + json_text(scene.reputation->name) + ",";
   return out + "\"asked\":" + scene.record.json() + "}";
 }
@@ -85,7 +110,7 @@ bool sender_proved(const lua::Scene& scene) {
 }
 
 std::string authentication_results(const std::string& hostname, const lua::Scene& scene) {
-  AuthenticationFacts known{scene.reputation, scene.spf, scene.dkim, scene.dmarc};
+  AuthenticationFacts known{scene.reputation, scene.spf, scene.dkim, scene.dmarc, scene.arc};
   return authentication_results(hostname, scene.client, scene.sender, known);
 }
 

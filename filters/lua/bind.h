@@ -48,6 +48,9 @@ inline std::string_view view(lua_State* lua, int index) {
 // (is_list) answers nil for numbers behind its end.
 void freeze(lua_State* lua, const char* what, std::vector<std::string_view> known, bool is_list = false);
 
+// The same for a table with many names that may be nil: those that the list at `known` has, which lives for ever.
+void freeze_words(lua_State* lua, const char* what, const std::vector<std::string_view>& known);
+
 // The table on top becomes a proxy that cannot be written to (libraries).
 void freeze_library(lua_State* lua, const char* what);
 

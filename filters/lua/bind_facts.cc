@@ -2,7 +2,9 @@
 #include "filters/lua/bind_facts.h"
 
 #include <array>
+#include <set>
 
+#include "filters/attachment_sign.h"
 #include "filters/lua/bind.h"
 #include "gateway/base/text.h"
 
@@ -39,6 +41,11 @@ io::Task<void> fetch_dmarc(Scene& scene) {
 io::Task<void> fetch_virus(Scene& scene) {
   const Virus* found = co_await scene.message->virus();
   scene.virus = found;
+}
+
+io::Task<void> fetch_files(Scene& scene) {
+  const Files* found = co_await scene.message->files();
+  scene.files = found;
 }
 
 void push_list(lua_State* lua, const std::vector<std::string>& values, const char* what) {
@@ -102,13 +109,6 @@ void push_dmarc(lua_State* lua, const Dmarc& dmarc) {
   freeze(lua, "mail.dmarc", {});
 }
 
-// Not judged yet.
-void push_arc(lua_State* lua) {
-  lua_newtable(lua);
-  set(lua, "result", "none");
-  freeze(lua, "mail.arc", {});
-}
-
 void push_virus(lua_State* lua, const Virus& virus) {
   static constexpr std::array<std::string_view, 5> kStates = {"off", "clean", "found", "limit", "error"};
   lua_newtable(lua);
@@ -145,6 +145,71 @@ void push_attachments(lua_State* lua, const std::vector<Attachment>& attachments
     lua_rawseti(lua, -2, ++at);
   }
   freeze(lua, "mail.attachments", {}, true);
+}
+
+// Of all signs that there are; the list lives as long as the program, for freeze_words().
+const std::vector<std::string_view>& file_sign_words() {
+  static const auto kWords = [] {
+    std::vector<std::string_view> out;
+    for (std::size_t i = 0; i < kSigns; ++i) out.push_back(name(static_cast<Sign>(i)));
+    return out;
+  }();
+  return kWords;
+}
+
+std::string_view file_sign_reason(std::string_view word) {
+  for (std::size_t i = 0; i < kSigns; ++i) {
+    if (name(static_cast<Sign>(i)) == word) return reason(static_cast<Sign>(i));
+  }
+  return "";
+}
+
+namespace {
+
+void push_signs(lua_State* lua, const std::vector<std::pair<std::string, std::string>>& signs, const char* what) {
+  lua_createtable(lua, 0, static_cast<int>(signs.size()));
+  for (const auto& [word, detail] : signs) set(lua, word.c_str(), detail);
+  freeze_words(lua, what, file_sign_words());
+}
+
+void push_file(lua_State* lua, const File& file) {
+  lua_newtable(lua);
+  set(lua, "name", file.name);
+  set(lua, "type", file.type);
+  lua_pushinteger(lua, static_cast<lua_Integer>(file.size));
+  lua_setfield(lua, -2, "size");
+  set(lua, "kind", file.kind);
+  push_signs(lua, file.signs, "signs of a file");
+  lua_setfield(lua, -2, "signs");
+  push_list(lua, file.inside, "inside of a file");
+  lua_setfield(lua, -2, "inside");
+  push_list(lua, file.links, "links of a file");
+  lua_setfield(lua, -2, "links");
+  set(lua, "problem", file.problem);
+  freeze(lua, "a file", {});
+}
+
+}  // namespace
+
+// A list that also says what all of them show together; of a sign in several the first one's detail.
+void push_files(lua_State* lua, const Files& files) {
+  lua_newtable(lua);
+  std::vector<std::pair<std::string, std::string>> signs;
+  std::set<std::string_view> seen;
+  std::string_view problem;
+  lua_Integer at = 0;
+  for (const auto& file : files.all) {
+    push_file(lua, file);
+    lua_rawseti(lua, -2, ++at);
+    for (const auto& sign : file.signs) {
+      if (seen.insert(sign.first).second) signs.push_back(sign);
+    }
+    if (problem.empty()) problem = file.problem;
+  }
+  push_signs(lua, signs, "mail.files.signs");
+  lua_setfield(lua, -2, "signs");
+  set(lua, "problem", problem);
+  freeze(lua, "mail.files", {}, true);
 }
 
 void push_hits(lua_State* lua, const std::vector<smtp::Hit>& hits) {
@@ -186,7 +251,15 @@ const std::vector<FactInfo>& fact_infos() {
         {"spf_aligned", "True: SPF passes for a domain aligned with From."},
         {"dkim_aligned", "True: a signature of a domain aligned with From passes."},
         {"problem", "Text: the reason of an error, or \"\"."}}},
-      {"mail.arc", {{"result", "For later: always \"none\"."}}},
+      {"mail.files",
+       {{"signs", "Table: what is odd about any of them; the word of a sign leads to a detail for people, or to nil."},
+        {"problem", "Text: why not all of them were looked at (a password, a bound, damage, a format), or \"\"."}}},
+      {"mail.arc",
+       {{"result", "\"none\", \"pass\", \"fail\"; \"temperror\": a key could not be had."},
+        {"problem", "Text: why it is no pass, or \"\"."},
+        {"sealers", "List: the domains that sealed, the first one first."},
+        {"oldest_pass", "Number: nobody has changed what that sealer and those behind it saw; 0: nobody at all."},
+        {"rescued_by", "rescued_by(list): the sealer of that list who saw the author pass DMARC, and why; or nil, and why not (RFC 8617 7.2.1)."}}},
       {"mail.virus",
        {{"state", "\"clean\", \"found\", \"limit\": too much to be looked through, \"error\": not scanned, \"off\": there is no scanner by configuration."},
         {"name", "Text: of the signature that was found."},
@@ -221,6 +294,15 @@ const std::vector<FactInfo>& entry_infos() {
        {{"url", "Text: the target."}, {"host", "Text: its host, in lower case."}, {"text", "Text: what is shown for a link in HTML, else \"\"."}}},
       {"mail.attachments",
        {{"name", "Text: the file's name, decoded, or \"\"."}, {"type", "Text: as declared, \"application/pdf\"."}, {"size", "Number: octets, decoded."}}},
+      {"mail.files",
+       {{"name", "Text: the file's name, decoded, or \"\"."},
+        {"type", "Text: as declared, \"application/pdf\"."},
+        {"size", "Number: octets."},
+        {"kind", "Text: what its octets are, \"pdf\", \"windows_program\", ..., \"unknown\"."},
+        {"signs", "Table: what is odd about it and about what lies in it; a sign's word leads to a detail, or to nil."},
+        {"inside", "List of the names of what lies in it, at any depth."},
+        {"links", "List of the links in documents and pages."},
+        {"problem", "Text: why not all of it was looked at, or \"\"."}}},
       {"mail.hits",
        {{"rule", "Text."}, {"stage", "Text."}, {"kind", "\"score\", \"tag\", \"accept\", ..., \"error\"."}, {"why", "Text: the reason."}, {"points", "Number."}}},
   };

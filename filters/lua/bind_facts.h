@@ -19,18 +19,25 @@ io::Task<void> fetch_reputation(Scene& scene);
 io::Task<void> fetch_spf(Scene& scene);
 io::Task<void> fetch_dkim(Scene& scene);
 io::Task<void> fetch_dmarc(Scene& scene);
+io::Task<void> fetch_arc(Scene& scene);
 io::Task<void> fetch_virus(Scene& scene);
+io::Task<void> fetch_files(Scene& scene);
 
 // Each pushes one frozen table.
 void push_list(lua_State* lua, const std::vector<std::string>& values, const char* what);
 void push_spf(lua_State* lua, const Spf& spf);
 void push_dkim(lua_State* lua, const Dkim& dkim);
 void push_dmarc(lua_State* lua, const Dmarc& dmarc);
-void push_arc(lua_State* lua);
+void push_arc(lua_State* lua, const Arc& arc);
 void push_virus(lua_State* lua, const Virus& virus);
 void push_links(lua_State* lua, const std::vector<Link>& links);
 void push_attachments(lua_State* lua, const std::vector<Attachment>& attachments);
+void push_files(lua_State* lua, const Files& files);
 void push_hits(lua_State* lua, const std::vector<smtp::Hit>& hits);
+
+// The words of mail.files.signs.
+const std::vector<std::string_view>& file_sign_words();
+std::string_view file_sign_reason(std::string_view word);   // a sentence; "" of no such word
 
 struct FactField {
   std::string_view name;

@@ -24,7 +24,7 @@ std::string domain_of(std::string_view address) {
 enum class Field {
   ip, name, helo, tls, port, login, trusted, known, ptr, reverse,                                 // conn
   conn, sender, sender_domain, sender_held, sender_bounces, sender_complaints, recipients, size, id, spf,                                         // mail, from stage mail on
-  subject, from, from_name, from_domain, to, list_id, message_id, header, text, links, attachments, opaque,  // with the body
+  subject, from, from_name, from_domain, to, list_id, message_id, header, text, links, attachments, files, opaque,  // with the body
   dkim, dmarc, arc, virus, bayes, score, hits,
   address, domain, account, groups, allows, blocks,                                               // rcpt
 };
@@ -67,6 +67,7 @@ constexpr Named kMailFields[] = {
     {"text", Field::text, "Text: what a person reads in the message, UTF-8, at most 1 MiB."},
     {"links", Field::links, "List of the links, at most 500."},
     {"attachments", Field::attachments, "List of the attachments, at most 1000."},
+    {"files", Field::files, "List of the attachments as what they really are, with what lies in them; the list itself has signs and problem."},
     {"opaque", Field::opaque, "True when the message goes beyond what is looked at, so that a reader may see what other facts do not show."},
     {"dkim", Field::dkim, "List of the signatures (RFC 6376); the list itself has result and domains."},
     {"dmarc", Field::dmarc, "DMARC (RFC 7489) of the domain in From."},
@@ -278,9 +279,10 @@ bool push_mail_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& 
     case Field::dkim: return push_fact(lua, scene, scene.dkim, fetch_dkim, push_dkim, task);
     case Field::dmarc: return push_fact(lua, scene, scene.dmarc, fetch_dmarc, push_dmarc, task);
     case Field::virus: return push_fact(lua, scene, scene.virus, fetch_virus, push_virus, task);
-    case Field::arc:
-      push_arc(lua);
-      return true;
+    case Field::files:
+      if (scene.files != nullptr && !scene.files->problem.empty()) raise(lua, "the attachments cannot be looked at: " + scene.files->problem);
+      return push_fact(lua, scene, scene.files, fetch_files, push_files, task);
+    case Field::arc: return push_fact(lua, scene, scene.arc, fetch_arc, push_arc, task);
     case Field::score: lua_pushnumber(lua, scene.score); return true;
     case Field::hits: push_hits(lua, scene.hits); return true;
     default: lua_pushnil(lua); return true;  // bayes: not learned yet

@@ -98,6 +98,28 @@ void freeze(lua_State* lua, const char* what, std::vector<std::string_view> know
   make_proxy(lua, what);
 }
 
+// The names are put into a table once for each state; its place in the registry is the list's address.
+void freeze_words(lua_State* lua, const char* what, const std::vector<std::string_view>& known) {
+  lua_newtable(lua);  // metatable of the inner table
+  lua_pushstring(lua, what);
+  lua_pushboolean(lua, 0);
+  if (lua_rawgetp(lua, LUA_REGISTRYINDEX, &known) != LUA_TTABLE) {
+    lua_pop(lua, 1);
+    lua_createtable(lua, 0, static_cast<int>(known.size()));
+    for (auto word : known) {
+      push(lua, word);
+      lua_pushboolean(lua, 1);
+      lua_rawset(lua, -3);
+    }
+    lua_pushvalue(lua, -1);
+    lua_rawsetp(lua, LUA_REGISTRYINDEX, &known);
+  }
+  lua_pushcclosure(lua, missing_field, 3);
+  lua_setfield(lua, -2, "__index");
+  lua_setmetatable(lua, -2);
+  make_proxy(lua, what);
+}
+
 void freeze_library(lua_State* lua, const char* what) { freeze(lua, what, {}); }
 
 }  // namespace postern::filters::lua

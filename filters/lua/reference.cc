@@ -80,6 +80,12 @@ void add_facts(std::string& out) {
   }
 }
 
+void add_signs(std::string& out) {
+  out += "\n### the signs of files\n";
+  table(out, "sign");
+  for (auto word : file_sign_words()) row(out, word, file_sign_reason(word));
+}
+
 void add_tools(std::string& out) {
   out += "\n## Verdicts and tools\n";
   table(out, "name");
@@ -100,6 +106,7 @@ std::string rules_reference() {
                     "verdict with a reason for people, or nothing. `postern-rules(7)` tells how rules are read together, tested and reloaded.\n";
   add_stages(out);
   add_facts(out);
+  add_signs(out);
   add_tools(out);
   add_examples(out);
   return out;

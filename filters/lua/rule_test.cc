@@ -163,10 +163,12 @@ std::string run_test(const std::shared_ptr<State>& state, const TestInfo& info, 
   evidence.spf = test->spf;
   evidence.dkim = test->dkim;
   evidence.dmarc = test->dmarc;
+  evidence.arc = test->arc;
   evidence.virus = test->virus;
   evidence.text = test->text;
   evidence.links = test->links;
   evidence.attachments = test->attachments;
+  evidence.files = test->files;
   evidence.opaque = test->opaque;
   JudgeSetting setting;
   setting.hostname = "mx.test";

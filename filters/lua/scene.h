@@ -76,7 +76,9 @@ class Scene {
   const Spf* spf = nullptr;                      // once known
   const Dkim* dkim = nullptr;
   const Dmarc* dmarc = nullptr;
+  const Arc* arc = nullptr;
   const Virus* virus = nullptr;
+  const Files* files = nullptr;
   bool has_body = false;                         // stages message, verdict and deliver
   mail::HeaderBlock header;
   std::string id;                                // of the message, or of the session before there is one

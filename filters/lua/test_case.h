@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "filters/arc.h"
 #include "filters/facts.h"
 #include "filters/lua/state.h"
 #include "gateway/base/clock.h"
@@ -24,10 +25,12 @@ struct TestCase {
   Spf spf;
   Dkim dkim;
   Dmarc dmarc;
+  Arc arc;
   Virus virus;
   SenderTroubles troubles;
   std::vector<Link> links;
   std::vector<Attachment> attachments;
+  Files files;
   bool opaque = false;
   double points = 0;
   Time clock;

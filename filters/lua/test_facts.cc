@@ -1,6 +1,9 @@
 // The facts that a test gives: what DNS, signatures, scanner and parser would have found.
 #include "filters/lua/test_facts.h"
 
+#include <algorithm>
+
+#include "filters/lua/bind_facts.h"
 #include "filters/lua/test_table.h"
 
 namespace postern::filters::lua {
@@ -9,6 +12,7 @@ namespace {
 constexpr auto kSpf = {SpfResult::none, SpfResult::neutral, SpfResult::pass, SpfResult::fail, SpfResult::softfail, SpfResult::temperror, SpfResult::permerror};
 constexpr auto kDkim = {DkimResult::none, DkimResult::pass, DkimResult::fail, DkimResult::policy, DkimResult::neutral, DkimResult::temperror, DkimResult::permerror};
 constexpr auto kDmarc = {DmarcResult::none, DmarcResult::pass, DmarcResult::fail, DmarcResult::temperror, DmarcResult::permerror};
+constexpr auto kArc = {ArcResult::none, ArcResult::pass, ArcResult::fail, ArcResult::temperror};
 constexpr auto kPolicy = {DmarcPolicy::none, DmarcPolicy::quarantine, DmarcPolicy::reject};
 
 DkimSignature read_signature(lua_State* lua, int at) {
@@ -73,6 +77,33 @@ void read_dmarc(lua_State* lua, int given, TestCase& test) {
     test.dmarc.domain = text(lua, at, "domain").value_or("sender.example");
     test.dmarc.record_domain = text(lua, at, "record_domain").value_or(test.dmarc.record_domain);
     test.dmarc.problem = text(lua, at, "problem").value_or("");
+  }
+  lua_pop(lua, 1);
+}
+
+// A result, of one sealer; or { result, sealers, saw, problem }: what the first sealer saw, as Authentication-Results has it.
+void read_arc(lua_State* lua, int given, TestCase& test) {
+  if (!field(lua, given, "arc")) return;
+  int at = lua_gettop(lua);
+  std::vector<std::string> sealers = {"lists.example"};
+  std::string saw;
+  if (lua_type(lua, at) == LUA_TSTRING) {
+    test.arc.result = word(lua, "arc", view(lua, at), kArc);
+  } else {
+    only(lua, at, "given.arc", {"result", "sealers", "saw", "problem"});
+    test.arc.result = word(lua, "arc.result", text(lua, at, "result").value_or("pass"), kArc);
+    test.arc.problem = text(lua, at, "problem").value_or("");
+    saw = text(lua, at, "saw").value_or("");
+    if (auto given_sealers = texts(lua, at, "sealers"); !given_sealers.empty()) sealers = std::move(given_sealers);
+  }
+  for (auto& sealer : sealers) {
+    if (test.arc.result == ArcResult::none) break;
+    ArcSet set;
+    set.instance = static_cast<unsigned>(test.arc.sets.size() + 1);
+    set.domain = set.signing_domain = std::move(sealer);
+    set.covers_from = true;
+    if (set.instance == 1) set.results = mail::parse_authres_payload(set.domain + "; " + saw);
+    test.arc.sets.push_back(std::move(set));
   }
   lua_pop(lua, 1);
 }
@@ -148,6 +179,39 @@ void read_links(lua_State* lua, int given, TestCase& test) {
     }
     lua_pop(lua, 2);
   }
+}
+
+// Names, or tables with the fields that a rule sees; of signs the words are enough.
+void read_files(lua_State* lua, int given, TestCase& test) {
+  if (!field(lua, given, "files")) return;
+  for (lua_Integer i = 1; lua_rawgeti(lua, -1, i) != LUA_TNIL; ++i) {
+    File file;
+    int at = lua_gettop(lua);
+    file.type = "application/octet-stream";
+    file.kind = "unknown";
+    if (lua_isstring(lua, at) != 0) {
+      file.name = view(lua, at);
+    } else {
+      only(lua, at, "a file", {"name", "type", "size", "kind", "signs", "inside", "links", "problem"});
+      file.name = text(lua, at, "name").value_or("");
+      file.type = text(lua, at, "type").value_or(file.type);
+      file.size = parse_number(text(lua, at, "size").value_or("0")).value_or(0);
+      file.kind = text(lua, at, "kind").value_or(file.kind);
+      file.inside = texts(lua, at, "inside");
+      file.links = texts(lua, at, "links");
+      file.problem = text(lua, at, "problem").value_or("");
+      for (auto& word : texts(lua, at, "signs")) {
+        const auto& known = file_sign_words();
+        if (std::find(known.begin(), known.end(), word) == known.end()) {
+          raise(lua, "\"" + printable(word, 40) + "\" is no sign of a file" + did_you_mean(word, known));
+        }
+        file.signs.emplace_back(std::move(word), "");
+      }
+    }
+    test.files.all.push_back(std::move(file));
+    lua_pop(lua, 1);
+  }
+  lua_pop(lua, 2);
 }
 
 }  // namespace postern::filters::lua

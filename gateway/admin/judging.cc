@@ -25,7 +25,7 @@ filters::EvidenceConfig evidence_config(const config::Config& config) {
   out.virus = 2 * config.antivirus.timeout + std::chrono::seconds(10);
   // A fact that comes too late is its error case, which the rule decides on; a stage that ends first is an error of the rule.
   auto within_stage = config.budgets.stage - std::min<std::chrono::milliseconds>(std::chrono::seconds(1), config.budgets.stage / 10);
-  for (auto* wait : {&out.reputation, &out.spf, &out.dkim, &out.dmarc, &out.virus}) *wait = std::min(*wait, within_stage);
+  for (auto* wait : {&out.reputation, &out.spf, &out.dkim, &out.dmarc, &out.arc, &out.virus}) *wait = std::min(*wait, within_stage);
   return out;
 }
 
