@@ -237,6 +237,7 @@ class Reader {
     std::string digits(token_.text);
     char* end = nullptr;
     place.points = std::strtod(digits.c_str(), &end) * (minus ? -1 : 1);
+    place.spam = !minus;
     place.length = token_.offset + token_.text.size() - place.offset;
     place.plain = token_.kind == Kind::number && *end == '\0' && std::isfinite(place.points);
     advance();
@@ -282,7 +283,7 @@ std::string points_text(double points) {
   std::string out = buffer;
   while (out.ends_with('0')) out.pop_back();
   if (out.ends_with('.')) out.pop_back();
-  return out == "-0" ? "0" : out;
+  return out;
 }
 
 Result<std::string> with_points(std::string_view text, const std::map<std::string, double>& points) {

@@ -24,6 +24,7 @@ struct PointsPlace {
   std::size_t offset = 0;     // of the number, its minus included
   std::size_t length = 0;
   double points = 0;
+  bool spam = true;           // it has no minus: the rule speaks for spam.  A rule for ham that is worth nothing gives -0 points
   bool plain = true;          // false: an expression, which is left to whoever wrote it; the fields above are of its first word
 
   // "false-link", "missing-headers/Message-ID"
@@ -39,7 +40,7 @@ std::vector<PointsPlace> points_places(std::string_view text);
 // `points` by PointsPlace::name(); names that are not in the text are passed over.  An error where a number that differs is an expression.
 Result<std::string> with_points(std::string_view text, const std::map<std::string, double>& points);
 
-// "2", "2.5", "-0.3": at most two places behind the point.
+// "2", "2.5", "-0.3", "-0": at most two places behind the point.
 std::string points_text(double points);
 
 // A unified diff (as `diff -u`, three lines of context) of two texts with the same number of lines; "": they are the same.

@@ -1,6 +1,7 @@
 // `postern rules fit CORPUS`: judges mail that people have sorted into ham/ and spam/, fits the points that rule files give by
 // `points =` to it, and shows the change as a diff.  Nothing is looked up: the mail is old, its senders' records are not.
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -61,13 +62,13 @@ class Fitting {
  public:
   Fitting(const config::Config& config, const FitArguments& arguments) : config_(config), arguments_(arguments) {}
 
-  // Knows every number that may change; 0 points speak for spam, until somebody writes a minus before them.
+  // Knows every number that may change.
   void know(const std::vector<RuleFile>& files) {
     for (const auto& file : files) {
       for (const auto& place : file.places) {
         if (!place.plain) continue;
         bool fresh = rules_.emplace(place.name(), static_cast<std::uint32_t>(corpus.rules.size())).second;
-        if (fresh) corpus.rules.push_back({place.name(), place.points, place.points >= 0});
+        if (fresh) corpus.rules.push_back({place.name(), place.points, place.spam});
       }
     }
   }
@@ -207,7 +208,9 @@ json report_json(const filters::FitCorpus& corpus, const filters::Fit& fit, cons
 Result<std::string> changes(const std::vector<RuleFile>& files, const filters::FitCorpus& corpus, const filters::Fit& fit,
                             std::map<std::string, std::string>& texts) {
   std::map<std::string, double> points;
-  for (std::size_t i = 0; i < fit.rules.size(); ++i) points[corpus.rules[i].name] = fit.rules[i].points;
+  for (std::size_t i = 0; i < fit.rules.size(); ++i) {
+    points[corpus.rules[i].name] = corpus.rules[i].spam ? std::fabs(fit.rules[i].points) : -std::fabs(fit.rules[i].points);
+  }
   std::string diff;
   for (const auto& file : files) {
     auto text = filters::with_points(file.text, points);

@@ -75,12 +75,21 @@ TEST_CASE("an expression is not overwritten, and its place is said") {
   CHECK(out.error().text.find("computed") != std::string::npos);
 }
 
+TEST_CASE("a rule for ham that is worth nothing keeps its minus") {
+  auto text = replaced("rule \"reply\" { points = -1, check = f }", {{"reply", -0.0}});
+  CHECK(text == "rule \"reply\" { points = -0, check = f }");
+  auto places = points_places(text);
+  REQUIRE(places.size() == 1);
+  CHECK_FALSE(places[0].spam);
+  CHECK(points_places(kFile)[0].spam);
+}
+
 TEST_CASE("points are written short") {
   CHECK(points_text(2) == "2");
   CHECK(points_text(2.5) == "2.5");
   CHECK(points_text(-0.3) == "-0.3");
   CHECK(points_text(0.30000000000000004) == "0.3");
-  CHECK(points_text(-0.0001) == "0");
+  CHECK(points_text(-0.0001) == "-0");
   CHECK(points_text(10) == "10");
 }
 
