@@ -15,6 +15,7 @@ struct CommandLine {
   std::string test_directory;
   std::string tlsrpt_day;
   admin::ExplainArguments explain;
+  admin::FitArguments fit;
   admin::SpfArguments spf;
   admin::UserArguments user;
   admin::InviteArguments invite;

@@ -1,25 +1,18 @@
 // `postern explain`: judges files as if they were received, with real DNS and the real scanner, and
 // stores nothing.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "gateway/admin/control.h"
 #include "gateway/admin/judging.h"
+#include "gateway/admin/mail_files.h"
 #include "gateway/admin/output.h"
 #include "gateway/admin/subcommands.h"
 #include "gateway/base/random.h"
 #include "gateway/config/config.h"
 #include "gateway/io/loop.h"
 #include "gateway/io/together.h"
-#include "gateway/mail/address.h"
-#include "gateway/mail/headers.h"
 #include "gateway/mail/idna.h"
 #include "gateway/mail/sender_list.h"
 
@@ -30,37 +23,6 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr std::size_t kAtOnce = 16;
-
-// As DATA would have brought it: no mbox "From " line, every line with CRLF.
-std::string as_received(std::string_view text) {
-  if (text.starts_with("From ")) {
-    auto end = text.find('\n');
-    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-  }
-  std::string out;
-  out.reserve(text.size() + text.size() / 32);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '\r') {
-      out += "\r\n";
-      if (i + 1 < text.size() && text[i + 1] == '\n') ++i;
-    } else if (c == '\n') {
-      out += "\r\n";
-    } else {
-      out += c;
-    }
-  }
-  if (!out.empty() && !out.ends_with("\r\n")) out += "\r\n";
-  return out;
-}
-
-std::string return_path(std::string_view message) {
-  mail::HeaderBlock header(message);
-  const auto* field = header.find("Return-Path");
-  if (field == nullptr) return "";
-  auto addresses = mail::parse_address_list(field->raw, 1);
-  return addresses.empty() ? "" : addresses.front().address();
-}
 
 struct Explained {
   smtp::Decision refusal;              // of connect, mail or rcpt, when one refused
@@ -78,27 +40,14 @@ class Explainer {
 
   // One line of --json, or the text for people.
   io::Task<std::string> explain(std::string file, bool as_json, bool with_file) {
-    std::ifstream stream(file, std::ios::binary);
-    std::string text;
-    if (file == "-") {
-      text.assign(std::istreambuf_iterator<char>(std::cin), {});
-    } else if (stream) {
-      std::error_code none;
-      auto size = std::filesystem::file_size(file, none);
-      if (!none) text.resize(size);
-      stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-      text.resize(static_cast<std::size_t>(stream.gcount()));
-      if (stream.eof()) stream.clear();
-      // A pipe has no size, and a file may grow.
-      text.append(std::istreambuf_iterator<char>(stream), {});
-    }
-    if (file != "-" && (!stream || stream.bad())) {
+    auto text = read_file(file);
+    if (!text) {
       ++failed_;
-      if (!as_json) co_return file + ": cannot be read\n";
+      if (!as_json) co_return text.error().text + "\n";
       ordered_json line{{"file", file}, {"error", "cannot be read"}};
       co_return line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
     }
-    auto explained = co_await judge(as_received(text));
+    auto explained = co_await judge(as_received(*text));
     if (as_json) {
       ordered_json line;
       if (with_file) line["file"] = file;
@@ -276,17 +225,6 @@ std::vector<smtp::Recipient> recipients_of(const config::Config& config, const E
     }
     out.push_back(std::move(recipient));
   }
-  return out;
-}
-
-// Every regular file below, sorted by path.
-std::vector<std::string> files_below(const std::string& folder) {
-  std::vector<std::string> out;
-  std::error_code failure;
-  for (std::filesystem::recursive_directory_iterator it(folder, failure), end; !failure && it != end; it.increment(failure)) {
-    if (it->is_regular_file(failure)) out.push_back(it->path().string());
-  }
-  std::sort(out.begin(), out.end());
   return out;
 }
 

@@ -35,6 +35,18 @@ struct ExplainArguments {
 };
 int explain_command(const Global& global, const ExplainArguments& arguments);
 
+// `rules fit`: points from mail that people have sorted.
+struct FitArguments {
+  std::string corpus;         // folder with ham/ and spam/
+  std::string rules;          // "": the configured folder
+  double junk = 5;            // points from which on mail is junk
+  double ham_rate = 0.1;      // %, at most
+  double most = 4;            // points of one rule
+  double step = 0.1;
+  bool write = false;         // into the rule files; else the diff is only shown
+};
+int fit_command(const Global& global, const FitArguments& arguments);
+
 struct SpfArguments {
   std::string ip, helo, from;
 };
