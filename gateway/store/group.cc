@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "gateway/base/check.h"
+#include "gateway/base/id.h"
 #include "gateway/base/text.h"
 
 namespace postern::store {
@@ -238,6 +239,12 @@ std::optional<unsigned> Group::keyword_bit(MailboxState& mailbox, std::string_vi
   if (known.size() >= kMaxKeywords) return {};
   known.emplace_back(keyword);
   return static_cast<unsigned>(known.size() - 1);
+}
+
+void Group::trace(std::string_view id, const TraceEvent& event) {
+  auto number = id_number(id);
+  if (!number || time_of_id(*number) < catalog_.traced_from()) return;
+  if (auto row = trace_event_row(id, event)) put(general_key(row->key), std::move(*row->value));
 }
 
 SegmentRow* Group::edit_segment(std::uint64_t segment) {

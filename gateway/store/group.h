@@ -11,6 +11,7 @@
 #include "gateway/store/body_store.h"
 #include "gateway/store/catalog.h"
 #include "gateway/store/kv.h"
+#include "gateway/store/trace.h"
 #include "gateway/store/view.h"
 
 namespace postern::store {
@@ -60,6 +61,9 @@ class Group {
   void vanish(MailboxState& mailbox, ModSeq modseq, std::vector<Uid> uids);
   // The bit of a keyword, made if there is room; nullopt if there is none.
   static std::optional<unsigned> keyword_bit(MailboxState& mailbox, std::string_view keyword);
+
+  // --- the trace: nothing for ids that are not new_id()'s, and for messages of which nothing is remembered any more
+  void trace(std::string_view id, const TraceEvent& event);
 
   // --- the queue
   QueueId next_queue_id() { return changes_.queue.next++; }
