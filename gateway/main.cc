@@ -208,6 +208,7 @@ int main(int argc, char** argv) {
   add_quarantine(app, line);
   add_queue(app, line);
   add_suppression(app, line);
+  add_trace(app, line);
   add_dkim(app, line);
   add_dns(app, line);
   add_tlsrpt(app, line);
