@@ -21,7 +21,6 @@ using nlohmann::json;
 
 constexpr std::size_t kMostEvents = 5000;    // of one message that are shown
 constexpr std::size_t kMostQueued = 20;      // entries of the queue that are looked up
-constexpr std::size_t kMostMessages = 1000;  // of a session
 constexpr std::uint64_t kMostLines = 10'000; // of one search
 
 json row_of(const store::TraceLine& line) {
@@ -114,6 +113,17 @@ io::Task<Result<json>> with_session(store::Store& store, json events, std::strin
   co_return std::move(out);
 }
 
+// Of a session: the messages that it brought, out of its events.
+json take_messages(json& events) {
+  json messages = json::array(), rest = json::array();
+  for (auto& event : events) {
+    if (event.value("event", "") == "message") messages.push_back(event.value("id", ""));
+    else rest.push_back(std::move(event));
+  }
+  events = std::move(rest);
+  return messages;
+}
+
 io::Task<json> still_queued(Context& context, json events) {
   json out = json::array();
   std::set<std::string> asked;
@@ -134,17 +144,16 @@ io::Task<json> why_id(Context& context, std::string id) {
   auto judged = co_await store.get(store::trace_key(id));
   auto line = co_await store.get(store::trace_line_key(*id_number(id)));
   auto events = co_await events_of(store, id);
-  auto messages = co_await store::messages_of_session(store, id, kMostMessages);
-  for (const auto* failed : {judged ? nullptr : &judged.error(), line ? nullptr : &line.error(), events ? nullptr : &events.error(),
-                             messages ? nullptr : &messages.error()}) {
+  for (const auto* failed : {judged ? nullptr : &judged.error(), line ? nullptr : &line.error(), events ? nullptr : &events.error()}) {
     if (failed != nullptr) co_return failure(failed->text);
   }
-  if (!*judged && !*line && events->empty() && messages->empty()) {
+  auto messages = take_messages(*events);
+  if (!*judged && !*line && events->empty() && messages.empty()) {
     co_return failure(id + ": nothing is known of it (any more): no message and no refusal has this id");
   }
   auto known = *line ? store::decode_trace_line(**line) : std::nullopt;
   json out{{"ok", true}, {"id", id}};
-  bool session = known ? known->session : !*judged && !messages->empty();
+  bool session = known ? known->session : !*judged && !messages.empty();
   out["what"] = session ? "session" : "message";
   out["line"] = known ? row_of(*known) : json();
   out["judged"] = *judged ? json::parse(**judged, nullptr, false) : json();
@@ -157,7 +166,7 @@ io::Task<json> why_id(Context& context, std::string id) {
   }
   out["queue"] = co_await still_queued(context, *events);
   out["events"] = std::move(*events);
-  out["messages"] = std::move(*messages);
+  out["messages"] = std::move(messages);
   co_return out;
 }
 

@@ -174,7 +174,6 @@ store::TraceLine line_of(const Judged& message, const std::string& reply, Shown 
   line.reply = reply;
   line.size = message.received.size();
   line.score = message.verdict.score;
-  line.of_session = message.client.session;
   return line;
 }
 
@@ -190,7 +189,9 @@ std::vector<store::Row> trace_rows(const Judged& message, const std::string& rep
   auto shown = shown_of(message.received.view());
   auto judged = judged_row(message, reply, shown);
   auto rows = store::trace_line_rows(line_of(message, reply, std::move(shown)));
+  if (rows.empty()) return {std::move(judged)};   // no id of ours, no trace
   rows.push_back(std::move(judged));
+  add_event(rows, message.client.session, {"message", {{"id", message.id}}, message.when});
   return rows;
 }
 

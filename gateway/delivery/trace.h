@@ -18,7 +18,7 @@ namespace postern::delivery {
 // score, reply, rules, recipients by address, hits, facts.  `reply` is the text that is said.
 store::Row judged_row(const Judged& message, const std::string& reply);
 store::TraceLine line_of(const Judged& message, const std::string& reply);
-// All rows of a judged message.
+// All rows of a judged message; its session's trace tells that it brought it (event "message").
 std::vector<store::Row> trace_rows(const Judged& message, const std::string& reply);
 
 // One try to hand the message on for one recipient, and what came of it: "sent", "deferred", "failed".

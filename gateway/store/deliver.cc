@@ -12,9 +12,12 @@ namespace {
 
 constexpr std::size_t kMaxGeneralKey = 2048;
 
+bool is_trace(std::string_view key) { return key.starts_with(kTracePrefix) || key.starts_with(kTraceIndexPrefix); }
+
 void write_rows(Group& group, const std::vector<Row>& rows) {
   for (const auto& row : rows) {
-    if (row.value) group.put(general_key(row.key), *row.value);
+    if (row.value && is_trace(row.key)) group.append(general_key(row.key), *row.value);
+    else if (row.value) group.put(general_key(row.key), *row.value);
     else group.erase(general_key(row.key));
   }
 }

@@ -201,7 +201,6 @@ std::vector<Row> trace_line_rows(const TraceLine& line) {
   for (std::size_t i = 0; i < std::min(line.recipients.size(), kMaxTraceRecipients); ++i) add('t', address_term(line.recipients[i]));
   if (line.ip) add('i', ip_term(*line.ip));
   if (!line.message_id.empty()) add('m', message_id_term(line.message_id));
-  if (!line.of_session.empty()) add('n', bounded(line.of_session));
   for (const auto& word : mail::folded_words(line.subject, kMaxTraceWords)) add('s', word);
   return rows;
 }

@@ -30,7 +30,6 @@
 //   i      the client's address in 16 octets, IPv4 as ::ffff:a.b.c.d, so that a network is a prefix
 //   m      Message-ID: 8 octets of a hash
 //   s      a folded word of the subject
-//   n      the session in which the message came
 namespace postern::store {
 
 // Something that happened.  Names may come again: what stands behind one belongs to it up to the next of its kind.
@@ -56,12 +55,11 @@ struct TraceLine {
   std::string reply;
   std::uint64_t size = 0;        // octets
   double score = 0;
-  std::string of_session;        // of a message: for the index alone
 
   static constexpr std::size_t kShown = 20;
 };
 
-inline constexpr std::size_t kMaxTraceWords = 12;        // of a subject
+inline constexpr std::size_t kMaxTraceWords = 8;         // of a subject
 inline constexpr std::size_t kMaxTraceRecipients = 1000; // that are indexed
 inline constexpr std::size_t kMaxTraceFields = 300;      // of an event
 inline constexpr std::size_t kMaxTraceText = 600;        // octets of a field, and of a line's texts

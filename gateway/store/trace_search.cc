@@ -261,21 +261,4 @@ io::Task<Result<TraceFound>> search_traces(Store& store, TraceQuery query) {
   co_return found;
 }
 
-io::Task<Result<std::vector<std::string>>> messages_of_session(Store& store, std::string session, std::size_t limit) {
-  constexpr int kDays = 3;   // no session lives longer
-  std::vector<std::string> out;
-  auto number = id_number(session);
-  for (int i = 0; number && i < kDays; ++i) {
-    auto day = static_cast<std::uint16_t>(trace_day(time_of_id(*number)) + i);
-    auto prefix = trace_day_key(day) + 'n' + session + '\0';
-    auto rows = co_await store.scan(prefix, prefix, limit);
-    if (!rows) co_return rows.error();
-    for (auto row = rows->rbegin(); row != rows->rend(); ++row) {
-      if (auto id = id_of_trace_index(row->key)) out.push_back(id_text(*id));
-    }
-  }
-  if (out.size() > limit) out.resize(limit);
-  co_return std::move(out);
-}
-
 }  // namespace postern::store

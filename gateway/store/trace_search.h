@@ -34,9 +34,6 @@ struct TraceFound {
 inline constexpr std::size_t kMostIndexRows = 4'000'000;
 inline constexpr std::size_t kMostLines = 500'000;
 
-// The ids of the messages that came in a session, in their order; at most `limit`.
-io::Task<Result<std::vector<std::string>>> messages_of_session(Store& store, std::string session, std::size_t limit);
-
 // Why that cannot be searched for; nothing: it can.
 std::optional<Error> unfit(const TraceQuery& query);
 // On any loop; `query` must be fit.  An Error: the rows cannot be read.

@@ -46,7 +46,6 @@ class World {
     line.verdict = sender % 5 == 0 ? "quarantine" : "ham";
     line.reply = "Accepted as " + line.id;
     line.size = 20'000;
-    line.of_session = id_text(number - (1 << 16));
     return line;
   }
 
@@ -82,6 +81,8 @@ void fill(Store& store, io::Loop& loop, std::size_t messages, std::size_t days, 
       for (auto& row : trace_line_rows(line)) rows.push_back(std::move(row));
       auto stored = trace_event_row(line.id, {"stored", {{"account", "staff@corp.example"}, {"mailbox", "INBOX"}, {"uid", "12345"}}, {}});
       rows.push_back(std::move(*stored));
+      auto session = trace_event_row(id_text(first_id_at(now - step * static_cast<std::int64_t>(messages - i) - 1s)), {"message", {{"id", line.id}}, {}});
+      rows.push_back(std::move(*session));
     }
     made += cpu_seconds() - before;
     rows_written += rows.size();
