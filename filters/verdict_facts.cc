@@ -21,6 +21,8 @@ std::string spf_json(const Spf& spf) {
   member(out, "result", name(spf.result));
   member(out, "domain", spf.domain);
   if (!spf.problem.empty()) member(out, "problem", spf.problem);
+  if (!spf.explanation.empty()) member(out, "explanation", spf.explanation);
+  if (!spf.mechanism.empty()) member(out, "mechanism", spf.mechanism);
   return out + "}";
 }
 
@@ -32,6 +34,9 @@ std::string dkim_json(const Dkim& dkim) {
     member(one, "selector", signature.selector);
     member(one, "result", name(signature.result));
     if (!signature.problem.empty()) member(one, "problem", signature.problem);
+    if (!signature.identity.empty()) member(one, "identity", signature.identity);
+    if (!signature.algorithm.empty()) member(one, "algorithm", signature.algorithm);
+    if (signature.bits != 0) one += ",\"bits\":" + std::to_string(signature.bits);
     out += (out.size() > 1 ? "," : "") + one + "}";
   }
   return out + "]";
@@ -44,6 +49,8 @@ std::string dmarc_json(const Dmarc& dmarc) {
   member(out, "published", name(dmarc.published));
   member(out, "domain", dmarc.domain);
   if (!dmarc.problem.empty()) member(out, "problem", dmarc.problem);
+  if (!dmarc.record_domain.empty()) member(out, "record_domain", dmarc.record_domain);
+  if (dmarc.spf_aligned) out += ",\"spf_aligned\":true";
   return out + ",\"dkim_aligned\":" + (dmarc.dkim_aligned ? "true}" : "false}");
 }
 
@@ -68,7 +75,11 @@ std::string facts_json(const lua::Scene& scene) {
   if (scene.dkim != nullptr) out += "\"dkim\":" + dkim_json(*scene.dkim) + ",";
   if (scene.dmarc != nullptr) out += "\"dmarc\":" + dmarc_json(*scene.dmarc) + ",";
   out += "\"arc\":{\"result\":\"none\"},\"virus\":" + virus_json(scene.virus) + ",";
-  if (scene.reputation != nullptr) out += "\"name\":" + json_text(scene.reputation->name) + ",";
+  if (scene.reputation != nullptr) {
+    constexpr std::string_view kReverse[] = {"confirmed", "unconfirmed", "none", "temperror"};
+    out += "\"name\":" + json_text(scene.reputation->name) + ",\"reverse\":" + json_text(kReverse[static_cast<std::size_t>(scene.reputation->reverse)]) +
+           ",\"ptr\":" + json_text(scene.reputation->ptr) + ",";
+  }
   return out + "\"asked\":" + scene.record.json() + "}";
 }
 

@@ -27,6 +27,7 @@ struct CommandLine {
   admin::SuppressionArguments suppression;
   std::string why_id;
   admin::TraceArguments trace;
+  admin::ReplayArguments replay;
   admin::DkimArguments dkim;
   admin::DnsArguments dns;
   admin::BackupArguments backup;

@@ -128,6 +128,12 @@ struct TraceArguments {
 };
 int trace_command(const Global& global, const TraceArguments& arguments);
 
+struct ReplayArguments {
+  std::string rules;          // "": the configured folder
+  std::string since = "7d";   // as parse_moment() takes it
+};
+int replay_command(const Global& global, const ReplayArguments& arguments);
+
 struct DkimArguments {
   std::string action;         // new, list, show, check, use, rotate, remove
   std::string domain, selector;
