@@ -62,6 +62,7 @@ class Examination : public smtp::Examination {
   double mail_points_ = 0;
   std::vector<smtp::Hit> connect_hits_;
   std::vector<smtp::Hit> mail_hits_;
+  lua::Record connect_record_;           // what stage connect asked is known of each message of the session
   std::map<std::string, Known> known_;   // by the address of RCPT
   bool connect_held_ = false;            // the message to come is to be quarantined, not refused
   bool held_ = false;
@@ -96,7 +97,7 @@ void Examination::end_transaction() {
   scene_.score = 0;
   scene_.message_ends = Deadline::max();
   scene_.dns_questions = 0;
-  scene_.record.clear();
+  scene_.record = connect_record_;
   mail_points_ = 0;
   mail_hits_.clear();
   known_.clear();
@@ -141,6 +142,7 @@ smtp::Decision Examination::decide(StageOutcome& outcome, std::string_view what,
 }
 
 io::Task<smtp::Decision> Examination::on_connect(smtp::Client client) {
+  connect_record_.clear();
   end_transaction();
   force_ = judge_.in_force();
   scene_.use(force_.state);
@@ -154,6 +156,7 @@ io::Task<smtp::Decision> Examination::on_connect(smtp::Client client) {
   smtp::Decision decision = decide(outcome, "connect", held_);
   connect_held_ = held_;
   connect_hits_ = std::move(outcome.hits);
+  connect_record_ = scene_.record;
   co_return decision;
 }
 

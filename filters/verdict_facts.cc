@@ -22,6 +22,8 @@ std::string spf_json(const Spf& spf) {
   member(out, "result", name(spf.result));
   member(out, "domain", spf.domain);
   if (!spf.problem.empty()) member(out, "problem", spf.problem);
+  if (!spf.explanation.empty()) member(out, "explanation", spf.explanation);
+  if (!spf.mechanism.empty()) member(out, "mechanism", spf.mechanism);
   return out + "}";
 }
 
@@ -33,6 +35,9 @@ std::string dkim_json(const Dkim& dkim) {
     member(one, "selector", signature.selector);
     member(one, "result", name(signature.result));
     if (!signature.problem.empty()) member(one, "problem", signature.problem);
+    if (!signature.identity.empty()) member(one, "identity", signature.identity);
+    if (!signature.algorithm.empty()) member(one, "algorithm", signature.algorithm);
+    if (signature.bits != 0) one += ",\"bits\":" + std::to_string(signature.bits);
     out += (out.size() > 1 ? "," : "") + one + "}";
   }
   return out + "]";
@@ -45,6 +50,11 @@ std::string dmarc_json(const Dmarc& dmarc) {
   member(out, "published", name(dmarc.published));
   member(out, "domain", dmarc.domain);
   if (!dmarc.problem.empty()) member(out, "problem", dmarc.problem);
+  if (!dmarc.record_domain.empty()) member(out, "record_domain", dmarc.record_domain);
+  for (auto [word, yes] : {std::pair("spf_aligned", dmarc.spf_aligned), {"strict_spf", dmarc.strict_spf}, {"strict_dkim", dmarc.strict_dkim},
+                           {"several_authors", !dmarc.only_author}}) {
+    if (yes) out += ",\"" + std::string(word) + "\":true";
+  }
   return out + ",\"dkim_aligned\":" + (dmarc.dkim_aligned ? "true}" : "false}");
 }
 
@@ -66,8 +76,12 @@ std::string arc_json(const Arc* arc) {
   std::string out = "{";
   member(out, "result", name(arc->result));
   if (!arc->problem.empty()) member(out, "problem", arc->problem);
-  if (!arc->sets.empty()) member(out, "sealer", arc->sets.back().domain);
-  return out + "}";
+  out += ",\"oldest_pass\":" + std::to_string(arc->oldest_pass) + ",\"sealers\":[";
+  for (const auto& set : arc->sets) out += (out.back() == '[' ? "" : ",") + json_text(set.domain);
+  // Of which sealers the signature covers From: what is read of a chain later must be what it was worth now.
+  out += "],\"covers_from\":[";
+  for (const auto& set : arc->sets) out += std::string(out.back() == '[' ? "" : ",") + (set.covers_from ? "true" : "false");
+  return out + "]}";
 }
 
 std::string files_json(const Files& files) {
@@ -93,7 +107,11 @@ std::string facts_json(const lua::Scene& scene) {
   if (scene.dmarc != nullptr) out += "\"dmarc\":" + dmarc_json(*scene.dmarc) + ",";
   out += "\"arc\":" + arc_json(scene.arc) + ",\"virus\":" + virus_json(scene.virus) + ",";
   if (scene.files != nullptr && !scene.files->all.empty()) out += "\"files\":" + files_json(*scene.files) + ",";
-  if (scene.reputation != nullptr) out += "\"name\":" + json_text(scene.reputation->name) + ",";
+  if (scene.reputation != nullptr) {
+    constexpr std::string_view kReverse[] = {"confirmed", "unconfirmed", "none", "temperror"};
+    out += "\"name\":" + json_text(scene.reputation->name) + ",\"reverse\":" + json_text(kReverse[static_cast<std::size_t>(scene.reputation->reverse)]) +
+           ",\"ptr\":" + json_text(scene.reputation->ptr) + ",";
+  }
   return out + "\"asked\":" + scene.record.json() + "}";
 }
 

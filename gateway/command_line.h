@@ -26,6 +26,9 @@ struct CommandLine {
   admin::QuarantineArguments quarantine;
   admin::QueueArguments queue;
   admin::SuppressionArguments suppression;
+  std::string why_id;
+  admin::TraceArguments trace;
+  admin::ReplayArguments replay;
   admin::DkimArguments dkim;
   admin::DnsArguments dns;
   admin::BackupArguments backup;
@@ -36,11 +39,12 @@ struct CommandLine {
 // A subcommand.  --config and --json count before and after it.
 CLI::App* add_command(CLI::App& parent, const char* name, const char* description);
 
-// Addresses, lists, quarantine, queue, suppression: command_line_mail.cc.
+// Addresses, lists, quarantine, queue, suppression, trace: command_line_mail.cc.
 void add_addresses(CLI::App& app, CommandLine& line);
 void add_lists(CLI::App& app, CommandLine& line);
 void add_quarantine(CLI::App& app, CommandLine& line);
 void add_queue(CLI::App& app, CommandLine& line);
 void add_suppression(CLI::App& app, CommandLine& line);
+void add_trace(CLI::App& app, CommandLine& line);
 
 }  // namespace postern

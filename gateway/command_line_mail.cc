@@ -188,4 +188,22 @@ void add_suppression(CLI::App& app, CommandLine& line) {
   }
 }
 
+void add_trace(CLI::App& app, CommandLine& line) {
+  auto* why = add_command(app, "why", "Tell the life of a message, or why something was refused");
+  why->add_option("ID", line.why_id, "The id in X-Postern-Verdict, in an SMTP reply or in the log; or a Message-ID")->required();
+  why->callback([&line] { line.run = [&line] { return admin::why_command(line.global, line.why_id); }; });
+
+  auto* trace = add_command(app, "trace", "Find messages and refusals, the newest first; what is asked for together must hold together");
+  auto& t = line.trace;
+  trace->add_option("--from", t.from, "The sender, of the envelope or in From: user@domain, @domain, or @.domain with all below it");
+  trace->add_option("--to", t.to, "A recipient, likewise");
+  trace->add_option("--subject", t.subject, "Words of the subject; case and marks make no difference, and with * the end of a word may be left out");
+  trace->add_option("--ip", t.ip, "The client's address or network: 192.0.2.7, 192.0.2.0/24");
+  trace->add_option("--message-id", t.message_id, "The Message-ID");
+  trace->add_option("--since", t.since, "No older: 2h, 7d, 2026-12-01, \"2026-12-01 15:04\" (UTC); default: as far back as is remembered");
+  trace->add_option("--until", t.until, "Older than that");
+  trace->add_option("--limit", t.limit, "So many at most")->capture_default_str()->check(CLI::Range(1, 10000));
+  trace->callback([&line] { line.run = [&line] { return admin::trace_command(line.global, line.trace); }; });
+}
+
 }  // namespace postern

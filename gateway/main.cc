@@ -17,6 +17,11 @@ void add_judging(CLI::App& app, CommandLine& line) {
   check->add_flag("--store", line.check.store, "Also read every record of the store (the server must not run)");
   check->callback([&line] { line.run = [&line] { return admin::check_command(line.global, line.check); }; });
 
+  auto* replay = add_command(app, "replay", "Judge the mail that is kept with other rules, as if they had been there, and print what would change");
+  replay->add_option("--rules", line.replay.rules, "Folder with rules; default: the configured one");
+  replay->add_option("--since", line.replay.since, "Only what came since: 7d, 2026-12-01")->capture_default_str();
+  replay->callback([&line] { line.run = [&line] { return admin::replay_command(line.global, line.replay); }; });
+
   auto* test = add_command(app, "test", "Run the tests inside the rule files");
   test->add_option("DIR", line.test_directory, "Folder with rules; default: the configured one");
   test->callback([&line] { line.run = [&line] { return admin::test_command(line.global, line.test_directory); }; });
@@ -226,6 +231,7 @@ int main(int argc, char** argv) {
   add_quarantine(app, line);
   add_queue(app, line);
   add_suppression(app, line);
+  add_trace(app, line);
   add_dkim(app, line);
   add_dns(app, line);
   add_tlsrpt(app, line);

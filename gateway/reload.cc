@@ -21,6 +21,10 @@ smtp::Settings smtp_settings(const config::Config& config) {
   out.trusted = config.smtp.trusted;
   out.proxy = config.smtp.proxy;
   out.greet_delay = config.smtp.greet_delay;
+  out.language = config.language;
+  for (const auto& domain : config.domains) {
+    if (domain.language) out.languages[domain.name] = *domain.language;
+  }
   return out;
 }
 
@@ -126,6 +130,7 @@ void put_in_force(Shared& shared, config::Config now) {
   shared.config.digest = std::move(now.digest);
   shared.config.language = now.language;
   shared.config.dkim = now.dkim;
+  shared.config.trace = now.trace;
   shared.config.forward = std::move(now.forward);
   apply_settings(shared);
   shared.directory->configure(shared.config);
@@ -140,6 +145,7 @@ void put_in_force(Shared& shared, config::Config now) {
 }  // namespace
 
 void apply_settings(Shared& shared) {
+  shared.trace->configure(shared.config.trace);
   shared.settings.set(std::make_shared<smtp::Settings>(smtp_settings(shared.config)));
   shared.limits.set(limit_settings(shared.config.limits));
   shared.ledger->configure(shared.config.submission);

@@ -89,6 +89,7 @@ Status build(Shared& shared) {
   options.directory = shared.config.data;
   options.low_space_octets = shared.config.limits.free_disk;
   options.release = &shared.release;
+  options.trace_days = static_cast<unsigned>(shared.config.trace.days);
   auto store = store::Store::open(options, shared.workers);
   if (!store) return store.error();
   shared.store = std::move(*store);
@@ -116,6 +117,10 @@ Status build(Shared& shared) {
   auto bounces = shared.main.block_on(shared.abuse->load());
   if (!bounces) return bounces.error();
   shared.deliverer->watch_by(*shared.abuse);
+  shared.trace = std::make_unique<delivery::TraceLog>(*shared.store, shared.config.trace);
+  auto traced = shared.main.block_on(shared.trace->load());
+  if (!traced) return traced.error();
+  shared.deliverer->trace_by(*shared.trace);
   shared.judging = std::make_unique<admin::Judging>(shared.config, shared.config.rules, shared.main, shared.workers);
   auto link_keys = shared.main.block_on(shared.link_keys.prepare(*shared.store));
   if (!link_keys) return link_keys.error();
@@ -136,6 +141,7 @@ io::Task<void> wait_for(std::chrono::milliseconds time) { co_await io::sleep_unt
 io::Task<void> save(Shared& shared) {
   co_await admin::save_counters(*shared.store, shared.judging->counters);
   co_await shared.recipients.save(*shared.store);
+  co_await shared.trace->write_waiting();
 }
 
 // False: the disk does not answer.
@@ -191,6 +197,7 @@ void take_apart(Shared& shared, std::vector<std::unique_ptr<Unit>>& units, std::
   shared.logins.reset();
   shared.releases.reset();
   shared.deliverer.reset();
+  shared.trace.reset();
   shared.abuse.reset();
   shared.ledger.reset();
   shared.directory.reset();
@@ -246,6 +253,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   context.link_keys = &shared.link_keys;
   context.digests = &digests;
   context.abuse = shared.abuse.get();
+  context.trace = shared.trace.get();
   context.deliverer = shared.deliverer.get();
   context.last_backup = &*last_backup;
   context.status = [&figures] { return figures.status(); };
@@ -257,7 +265,7 @@ int run(Shared& shared, std::vector<std::vector<Socket>> sockets, io::Fd admin_s
   shared.main.spawn(obey_signals(shared, units, sender->queue(), std::move(signals)), "signals");
   shared.main.spawn(admin::watch_rules(shared.judging->rules, shared.workers), "rules");
   shared.main.spawn(admin::keep_counters(*shared.store, shared.judging->counters), "counters");
-  shared.main.spawn(admin::keep_traces_short(*shared.store), "traces");
+  shared.main.spawn(shared.trace->keep(), "trace");
   shared.main.spawn(delivery::make_release_folders(*shared.store, shared.routes), "release");
   shared.main.spawn(admin::keep_quarantine_short(*shared.store, shared.config), "retention");
   shared.main.spawn(admin::watch_health(*shared.store, shared.overload, shared.config, shared.room), "health");

@@ -19,6 +19,7 @@
 #include "gateway/delivery/release.h"
 #include "gateway/delivery/route.h"
 #include "gateway/delivery/send_ledger.h"
+#include "gateway/delivery/trace_log.h"
 #include "gateway/directory/directory.h"
 #include "gateway/directory/ldap.h"
 #include "gateway/directory/link_keys.h"
@@ -77,6 +78,7 @@ struct Shared {
   std::unique_ptr<delivery::LinkReleases> releases;
   std::unique_ptr<delivery::SendLedger> ledger;
   std::unique_ptr<delivery::AbuseDesk> abuse;
+  std::unique_ptr<delivery::TraceLog> trace;
   std::unique_ptr<delivery::Deliverer> deliverer;
   std::unique_ptr<admin::Judging> judging;
   std::unique_ptr<admin::Authenticator> authenticator;

@@ -41,6 +41,7 @@ void Unit::fill_services() {
   smtp_.counters = &shared_.counters;
   smtp_.drain = &drain_;
   smtp_.draining = &draining_;
+  smtp_.trace = shared_.trace.get();
   imap_.store = shared_.store.get();
   imap_.logins = shared_.authenticator.get();
   imap_.workers = &shared_.workers;

@@ -13,8 +13,10 @@
 #include "gateway/admin/sender_commands.h"
 #include "gateway/admin/suppression_commands.h"
 #include "gateway/admin/tlsrpt_command.h"
+#include "gateway/admin/trace_commands.h"
 #include "gateway/admin/user_commands.h"
 #include "gateway/delivery/send_ledger.h"
+#include "gateway/delivery/trace_log.h"
 #include "gateway/store/store.h"
 
 namespace postern::admin {
@@ -31,6 +33,10 @@ json status(const Context& context) {
   auto accounts = context.store->accounts();
   out["users"] = std::count_if(accounts.begin(), accounts.end(), is_user);
   if (context.ledger != nullptr) out["users_stopped"] = context.ledger->how_many_stopped();
+  if (context.trace != nullptr) {
+    const auto& figures = context.trace->figures();
+    out["trace"] = {{"octets", context.trace->octets()}, {"refusals", figures.written.load()}, {"dropped", figures.dropped.load()}};
+  }
   out["ok"] = true;
   return out;
 }
@@ -68,6 +74,8 @@ io::Task<json> run_command(Context& context, json request) {
     answer = co_await run_queue_command(context, std::move(request));
   } else if (command.starts_with("suppression ")) {
     answer = co_await run_suppression_command(context, std::move(request));
+  } else if (command == "why" || command == "trace") {
+    answer = co_await run_trace_command(context, std::move(request));
   } else if (command == "dns") {
     answer = co_await run_dns_command(context, std::move(request));
   } else if (command.starts_with("dkim ")) {

@@ -26,6 +26,7 @@ class Deliverer;
 class Digests;
 class Queue;
 class SendLedger;
+class TraceLog;
 }
 namespace postern::signing {
 class KeyRing;
@@ -57,6 +58,7 @@ struct Context {
   std::function<nlohmann::json()> status;                // empty: no server runs
   std::function<io::Task<nlohmann::json>()> reload;      // empty: no server runs
   std::set<std::uint64_t> busy;                          // accounts whose Held a command is at work on
+  delivery::TraceLog* trace = nullptr;                   // null: no server runs
 };
 
 // Not the account of ours that keeps the originals of class virus.

@@ -62,6 +62,7 @@ Status on_store(const config::Config& config, const std::function<void(io::Loop&
   delivery::Routes routes(config);
   delivery::ReleaseToHost release(routes, {});   // sent by the server's next start
   options.release = &release;
+  options.trace_days = static_cast<unsigned>(config.trace.days);
   auto opened = store::Store::open(options, workers);
   if (!opened) return opened.error();
   directory::Directory directory(config, **opened);

@@ -12,6 +12,7 @@
 
 #include "gateway/admin/backups.h"
 #include "gateway/admin/control.h"
+#include "gateway/admin/replay.h"
 #include "gateway/admin/restore_session.h"
 #include "gateway/base/log.h"
 #include "gateway/config/config.h"
@@ -38,12 +39,13 @@ io::Task<void> serve_socket(io::Fd socket, Context& context) {
 
 bool is_conversation(const json& request) {
   auto command = request.value("command", "");
-  return command == "backup" || command == "restore";
+  return command == "backup" || command == "restore" || command == "replay";
 }
 
 io::Task<json> converse(io::Stream& stream, Context& context, json request) {
   json last;
-  if (request.value("command", "") == "restore") last = co_await serve_restore(stream, context, std::move(request));
+  if (request.value("command", "") == "replay") last = co_await serve_replay(stream, context, std::move(request));
+  else if (request.value("command", "") == "restore") last = co_await serve_restore(stream, context, std::move(request));
   else last = co_await serve_backup(stream, context);
   co_return last;
 }

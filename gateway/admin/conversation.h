@@ -11,14 +11,14 @@
 #include "gateway/io/stream.h"
 #include "gateway/io/task.h"
 
-// Backup and restore over the control socket.  The program that the administrator started does the work with his rights
+// Backup, restore and replay over the control socket.  The program that the administrator started does the work with his rights
 // and his folders; whoever has the store open only answers.  When that program ends, however it ends, so does the
 // connection, and with it all that was held for it.  Each request is one JSON line, as is its answer.
 namespace postern::admin {
 
 // --- the side that has the store
 
-// Whether the request begins one: "backup", "restore".
+// Whether the request begins one: "backup", "restore", "replay".
 bool is_conversation(const nlohmann::json& request);
 // Holds it to its end; what it gives is the last answer.
 io::Task<nlohmann::json> converse(io::Stream& stream, Context& context, nlohmann::json request);

@@ -141,6 +141,8 @@ io::Task<json> show(Context& context, json request) {
 
 }  // namespace
 
+json described_entry(const Context& context, const QueueEntry& entry) { return described(context, entry); }
+
 io::Task<json> run_queue_command(Context& context, json request) {
   std::string command = request.value("command", "");
   auto filter = read_queue_filter(request);

@@ -4,6 +4,10 @@
 
 #include "gateway/admin/context.h"
 
+namespace postern::store {
+struct QueueEntry;
+}
+
 namespace postern::admin {
 
 // "queue list|summary|show|retry|hold|thaw|delete|bounce": what waits to be sent on.
@@ -21,6 +25,8 @@ namespace postern::admin {
 // "changed".  What may be much comes in pages: with "next" in the answer the same request is to come again with that
 // value as `from`, and with the answer's "before", behind which nothing is changed that arrived since.
 // `why` of the row: its host is down; of a recipient: the host's last words about him.
+// The row of an entry in "queue list".
+nlohmann::json described_entry(const Context& context, const store::QueueEntry& entry);
 io::Task<nlohmann::json> run_queue_command(Context& context, nlohmann::json request);
 
 }  // namespace postern::admin

@@ -131,6 +131,22 @@ struct SuppressionArguments {
 };
 int suppression_command(const Global& global, const SuppressionArguments& arguments);
 
+// `id`: of a message, of a session, as a reply quoted it; or a Message-ID.
+int why_command(const Global& global, const std::string& id);
+
+struct TraceArguments {
+  std::string from, to, subject, ip, message_id;   // as store::TraceQuery
+  std::string since, until;   // as parse_moment() takes them; "": as far back as is remembered, now
+  std::uint64_t limit = 100;
+};
+int trace_command(const Global& global, const TraceArguments& arguments);
+
+struct ReplayArguments {
+  std::string rules;          // "": the configured folder
+  std::string since = "7d";   // as parse_moment() takes it
+};
+int replay_command(const Global& global, const ReplayArguments& arguments);
+
 struct DkimArguments {
   std::string action;         // new, list, show, check, use, rotate, remove
   std::string domain, selector;

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "gateway/admin/judging.h"
 #include "gateway/base/log.h"
@@ -16,8 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr std::string_view kPrefix = "rule:";
-constexpr std::string_view kTraces = "trace:";
-constexpr auto kKeepTraces = std::chrono::hours(24 * 30);
 
 void log_mistakes(const filters::LoadReport& report) {
   for (const auto& mistake : report.mistakes) log::error("rules.mistake", {{"at", mistake.at}, {"what", mistake.what}});
@@ -61,13 +58,6 @@ class RoomLog {
  private:
   std::array<bool, kServices.size()> full_{};
 };
-
-// A trace without a time is of no use and goes as well.
-bool made_before(const std::string& trace, const std::string& when) {
-  auto parsed = nlohmann::json::parse(trace, nullptr, false);
-  auto time = parsed.is_object() ? parsed.find("time") : parsed.end();
-  return time == parsed.end() || !time->is_string() || time->get<std::string>() < when;
-}
 
 }  // namespace
 
@@ -136,34 +126,6 @@ io::Task<void> keep_counters(store::Store& store, filters::Counters& counters) {
   for (;;) {
     co_await io::sleep_until(in(5s));
     co_await save_counters(store, counters);
-  }
-}
-
-// Ids sort by time of making, so the old ones come first.  One form of time, so its text compares.
-io::Task<void> forget_traces(store::Store& store, Time before) {
-  constexpr std::size_t kBatch = 500;
-  std::string when = rfc3339(before);
-  for (;;) {
-    auto rows = co_await store.scan(std::string(kTraces), std::string(kTraces), kBatch);
-    if (!rows) co_return;   // was logged; the next hour comes
-    std::vector<store::Row> old;
-    for (auto& row : *rows) {
-      if (!made_before(*row.value, when)) break;
-      store::Row erased;
-      erased.key = std::move(row.key);
-      old.push_back(std::move(erased));
-    }
-    bool more = old.size() == kBatch;
-    if (old.empty()) co_return;
-    auto written = co_await store.write(std::move(old));
-    if (!written.ok() || !more) co_return;
-  }
-}
-
-io::Task<void> keep_traces_short(store::Store& store) {
-  for (;;) {
-    co_await forget_traces(store, Clock::system().now() - kKeepTraces);
-    co_await io::sleep_until(in(1h));
   }
 }
 

@@ -44,11 +44,6 @@ io::Task<Status> load_counters(store::Store& store, filters::Counters& counters)
 io::Task<void> save_counters(store::Store& store, filters::Counters& counters);
 io::Task<void> keep_counters(store::Store& store, filters::Counters& counters);
 
-// Traces of messages that were made before `before` are erased, oldest first.
-io::Task<void> forget_traces(store::Store& store, Time before);
-// Does so each hour for those older than 30 days: nothing in the store may grow for ever.
-io::Task<void> keep_traces_short(store::Store& store);
-
 // Memory and the disk: sets the overload's reason, brings the store back after a failure.  Logs when `room` is used up.
 io::Task<void> watch_health(store::Store& store, Overload& overload, const config::Config& config, const Room& room);
 

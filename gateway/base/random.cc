@@ -7,6 +7,7 @@
 
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/id.h"
 
 namespace postern {
 
@@ -34,10 +35,7 @@ std::string new_id() {
   static std::atomic<std::uint64_t> counter{random_number()};
   auto ticks = static_cast<std::uint64_t>(Clock::system().now().time_since_epoch().count()) / 16;
   std::uint64_t value = ticks << 16 | (counter.fetch_add(1) & 0xffff);
-  constexpr char kDigits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-  std::string out(13, '0');
-  for (std::size_t i = 13; i-- > 0; value >>= 5) out[i] = kDigits[value & 31];
-  return out;
+  return id_text(value);
 }
 
 }  // namespace postern

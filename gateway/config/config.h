@@ -241,6 +241,12 @@ struct Dkim {
   Milliseconds overlap{7 * 24 * 3'600'000};  // how long the record of the old one must stay
 };
 
+// [trace]: what `postern why` and `postern trace` remember.
+struct Trace {
+  std::uint64_t days = 30;
+  Octets max_size = 2ULL << 30;   // the oldest days go earlier when there is more
+};
+
 // [log]
 struct Log {
   log::Level level = log::Level::info;
@@ -276,6 +282,7 @@ struct Config {
   Budgets budgets;
   Dkim dkim;
   Log log;
+  Trace trace;
 
   // Of the user with this address.
   Language language_of(std::string_view address) const;

@@ -284,6 +284,14 @@ void read_dkim(Section section, Dkim& dkim, const Queue& queue) {
   section.finish(kTopKeys);
 }
 
+void read_trace(Section section, Trace& trace) {
+  constexpr std::uint64_t kMostDays = 3650;
+  section.count("days", trace.days, kMostDays);
+  if (trace.days == 0) section.report().mistake(section.line("days"), "days in [trace] is at least 1");
+  section.octets("max_size", trace.max_size, 16ULL << 20);
+  section.finish(kTopKeys);
+}
+
 void read_rest(Section& top, Report& report, Config& config) {
   Section dns(report, top.table("dns"), "[dns]");
   dns.endpoints("servers", config.dns.servers, 53);
@@ -308,6 +316,7 @@ void read_rest(Section& top, Report& report, Config& config) {
   read_antivirus(Section(report, top.table("antivirus"), "[antivirus]"), config.antivirus);
   read_budgets(Section(report, top.table("budgets"), "[budgets]"), config.budgets, config.antivirus);
   read_dkim(Section(report, top.table("dkim"), "[dkim]"), config.dkim, config.queue);
+  read_trace(Section(report, top.table("trace"), "[trace]"), config.trace);
   Section log(report, top.table("log"), "[log]");
   log.level("level", config.log.level);
   log.finish(kTopKeys);

@@ -12,6 +12,8 @@
 #include "gateway/delivery/queue_state.h"
 #include "gateway/base/text.h"
 #include "gateway/mail/authres_payload.h"
+#include "gateway/delivery/trace.h"
+#include "gateway/delivery/trace_log.h"
 #include "gateway/mail/received.h"
 
 namespace postern::delivery {
@@ -223,6 +225,8 @@ io::Task<AbuseDesk::Noted> Deliverer::look_at(std::shared_ptr<const Judged> mess
 }
 
 io::Task<store::Change> Deliverer::deliver(std::shared_ptr<Judged> message, std::string reply, std::vector<store::Row> also) {
+  message->judged_verdict = message->verdict.verdict;
+  message->judged_recipients = message->verdict.recipients;
   auto noted = co_await look_at(message);   // before it may be held for being one too many
   std::move(noted.rows.begin(), noted.rows.end(), std::back_inserter(also));
   auto stored = co_await deliver_with(std::move(message), std::move(reply), std::move(also), std::move(noted.mail));
@@ -265,12 +269,18 @@ io::Task<store::Change> Deliverer::deliver_with(std::shared_ptr<Judged> message,
   std::move(notes.begin(), notes.end(), std::back_inserter(delivery.items));
   reports_.add_delivered(delivery, *message, delivered_here(*message, accounts));
   if (signer_ != nullptr) co_await signer_->sign(delivery, own);
-  delivery.rows.push_back(trace_row(*message, reply));
+  add_trace(delivery, *message, reply);
   for (auto* rows : {&counted.rows, &also}) std::move(rows->begin(), rows->end(), std::back_inserter(delivery.rows));
   if (counted.stops) tell_postmaster(*message, counted, delivery);
   auto stored = co_await store_and_tell(std::move(delivery));
   if (!stored.ok() && ledger_ != nullptr) ledger_->not_committed(accounts.sender, counted);
   co_return stored;
+}
+
+void Deliverer::add_trace(store::Delivery& delivery, const Judged& message, const std::string& reply) const {
+  auto rows = trace_rows(message, reply);
+  if (trace_ != nullptr) trace_->note(rows);
+  std::move(rows.begin(), rows.end(), std::back_inserter(delivery.rows));
 }
 
 io::Task<void> Deliverer::sign(Judged& message) {
@@ -312,7 +322,7 @@ io::Task<store::Change> Deliverer::keep_rest(store::Delivery plan, std::shared_p
   std::move(noted.rows.begin(), noted.rows.end(), std::back_inserter(plan.rows));
   std::move(noted.mail.begin(), noted.mail.end(), std::back_inserter(plan.items));
   if (signer_ != nullptr) co_await signer_->sign(plan, own);
-  plan.rows.push_back(trace_row(*message, reply));
+  add_trace(plan, *message, reply);
   auto stored = co_await store_and_tell(std::move(plan));
   if (!stored.ok() && abuse_ != nullptr) abuse_->not_committed(noted);
   co_return stored;
@@ -350,7 +360,7 @@ io::Task<void> Deliverer::note(store::Delivery note) {
 
 io::Task<void> Deliverer::record(std::shared_ptr<const Judged> message, std::string reply) {
   store::Delivery delivery;
-  delivery.rows.push_back(trace_row(*message, reply));
+  add_trace(delivery, *message, reply);
   AbuseDesk::Noted noted;
   if (message->client.outgoing()) noted = co_await look_at(message);
   std::move(noted.rows.begin(), noted.rows.end(), std::back_inserter(delivery.rows));

@@ -17,6 +17,8 @@
 
 namespace postern::delivery {
 
+class TraceLog;
+
 // An entry of the queue that was committed just now.
 struct Queued {
   store::QueueId id = 0;
@@ -56,6 +58,8 @@ class Deliverer {
   // Before the first delivery: what the rules held of a user's mail, and reports that come in, are counted there.  Must
   // outlive the deliverer.
   void watch_by(AbuseDesk& desk) { abuse_ = &desk; }
+  // Before the first delivery: measures what of the trace rides in deliveries.  Must outlive the deliverer.
+  void trace_by(TraceLog& log) { trace_ = &log; }
   void save_to_sent(bool wanted) { save_to_sent_ = wanted; }   // any thread
 
   // The same for what is left of a message that was handed on (hand_on.h): `plan` with its one entry, of which `rest` is
@@ -99,6 +103,7 @@ class Deliverer {
   io::Task<store::Change> find_accounts(Judged& message, PlanAccounts& accounts, std::vector<store::Item>& notes);
   io::Task<store::Change> store_and_tell(store::Delivery delivery);
   void tell(std::vector<Queued> queued, const store::Delivered& delivered);
+  void add_trace(store::Delivery& delivery, const Judged& message, const std::string& reply) const;
 
   store::Store& store_;
   const directory::Directory& directory_;
@@ -110,6 +115,7 @@ class Deliverer {
   SendLedger* ledger_ = nullptr;
   AbuseDesk* abuse_ = nullptr;
   std::atomic<bool> save_to_sent_{false};
+  TraceLog* trace_ = nullptr;
 };
 
 // The account under `address`, made where there is none: for the quarantine of one whose mail goes on.

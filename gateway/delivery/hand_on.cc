@@ -5,6 +5,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/delivery/queue_state.h"
+#include "gateway/delivery/trace.h"
 
 namespace postern::delivery {
 namespace {
@@ -74,6 +75,7 @@ io::Task<HandedOn> hand_on(Deliverer& deliverer, Through& through, std::shared_p
     auto& who = state.recipients[i];
     const auto& outcome = tried.outcomes[i];
     note(*message, who, outcome, tried.hosts[i]);
+    add_event(delivery->rows, message->id, attempt_event(outcome.accepted() ? "sent" : "deferred", who.address, outcome, tried.hosts[i]));
     if (!outcome.accepted()) {
       if (left.empty()) out.outcome = outcome;
       who.words = words_of(outcome);

@@ -1,5 +1,6 @@
 // A token releases one message, and by the way that a move in the mail client goes.
 #include "gateway/delivery/link_release.h"
+#include "gateway/delivery/trace.h"
 
 #include <algorithm>
 
@@ -112,6 +113,15 @@ io::Task<LinkReleases::Done> LinkReleases::release(Releasable what, std::string 
   }
   log::info("quarantine.link", {{"action", "release"}, {"by", by}, {"ip", from}, {"user", out.user}, {"message", message}, {"class", message_class},
                                 {"outcome", out.kind == Done::Kind::released ? "released" : out.kind == Done::Kind::gone ? "nothing to do" : out.text}});
+  store::TraceEvent event;
+  event.kind = "release asked";
+  event.fields = {{"account", out.user}, {"by", by}, {"ip", from},
+                  {"outcome", out.kind == Done::Kind::released ? "released" : out.kind == Done::Kind::gone ? "nothing to do" : out.text}};
+  std::vector<store::Row> rows;
+  add_event(rows, message, event);
+  auto written = store::Change();
+  if (!rows.empty()) written = co_await store_.write(std::move(rows));
+  if (!written.ok()) log::warning("trace.lost", {{"message", message}, {"what", written.text}});
   co_return out;
 }
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <tuple>
@@ -16,7 +15,6 @@
 #include "gateway/delivery/outgoing.h"
 #include "gateway/delivery/queue_state.h"
 #include "gateway/mail/envelope.h"
-#include "gateway/mail/feedback.h"
 #include "gateway/mail/mime.h"
 #include "gateway/mail/strip.h"
 
@@ -264,38 +262,6 @@ std::vector<std::size_t> delivered_here(const Judged& message, const PlanAccount
 
 bool is_sender_known(const Judged& message) {
   return message.verdict.sender_proved || message.client.trusted || !message.client.login.empty();
-}
-
-store::Row trace_row(const Judged& message, const std::string& reply) {
-  nlohmann::json trace;
-  trace["time"] = rfc3339(message.when);
-  trace["session"] = message.client.session;
-  trace["ip"] = message.client.ip.to_string();
-  trace["helo"] = message.client.helo;
-  trace["from"] = message.sender.address;
-  // By these a report on a message of ours proves itself (abuse.h).
-  if (!message.client.login.empty()) trace["login"] = message.client.login;
-  if (message.client.trusted) trace["trusted"] = true;
-  if (message.client.trusted || message.client.outgoing()) trace["message_id"] = mail::message_id_of(message.received.view());
-  trace["size"] = message.received.size();
-  trace["verdict"] = message.verdict.verdict;
-  trace["score"] = message.verdict.score;
-  trace["reply"] = reply;
-  trace["rules"] = message.verdict.generation;
-  auto& recipients = trace["recipients"] = nlohmann::json::object();
-  for (const auto& copy : message.verdict.recipients) {
-    recipients[copy.address] = {{"action", smtp::name(copy.action)}, {"folder", copy.folder}};
-  }
-  auto& hits = trace["hits"] = nlohmann::json::array();
-  for (const auto& hit : message.verdict.hits) {
-    hits.push_back({{"rule", hit.rule}, {"kind", hit.kind}, {"points", hit.points}, {"why", hit.why}, {"at", hit.at}});
-  }
-  // Foreign octets may be no UTF-8: replaced, never an exception.
-  std::string text = trace.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  // The facts are the text of an object already.
-  text.pop_back();
-  text += ",\"facts\":" + (message.verdict.facts.empty() ? "null" : message.verdict.facts) + "}";
-  return {"trace:" + message.id, std::move(text)};
 }
 
 }  // namespace postern::delivery

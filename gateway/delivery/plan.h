@@ -25,6 +25,9 @@ struct Judged {
   std::string signatures;             // DKIM-Signature fields for the copies that go on; of mail that is ours alone
   bool let_go = false;                // an administrator wants it sent: neither counted nor held again
   std::map<std::string, std::string> seals = {};   // ARC Sets for the copies that one of ours sends on, by his domain
+  // The judge's own word, where delivery may change it (limits of a user, loops, a redirect to nobody); for the trace.
+  std::string judged_verdict;
+  std::vector<smtp::RecipientVerdict> judged_recipients;
 };
 
 // A copy that goes on to the server of its domain.
@@ -85,8 +88,5 @@ std::vector<std::size_t> delivered_here(const Judged& message, const PlanAccount
 
 // SPF, a signature of his domain, a login or our own network shows that the sender is who he says: he may be told.
 bool is_sender_known(const Judged& message);
-
-// Trace record of a message whatever became of it: one row under "trace:<id>".
-store::Row trace_row(const Judged& message, const std::string& reply);
 
 }  // namespace postern::delivery

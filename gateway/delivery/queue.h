@@ -112,7 +112,7 @@ class Queue {
   io::Task<void> tell_of_delays(std::vector<store::QueueId> ids);
   io::Task<std::optional<Time>> tell_of_delay(const Entry& entry, QueueState state);
   io::Task<std::optional<Time>> write_down(const Entry& entry, QueueState state, std::vector<Fate> fates, std::optional<Time> due,
-                                           AbuseDesk::Noted noted = AbuseDesk::Noted());
+                                           AbuseDesk::Noted noted = AbuseDesk::Noted(), std::vector<store::Row> trace = std::vector<store::Row>());
   io::Task<AbuseDesk::Noted> note_dead(const Entry& entry, const QueueState& state, const Attempt& attempt);
   io::Task<void> commit(store::Delivery delivery);
   void look_at_new(const store::Delivered& done);

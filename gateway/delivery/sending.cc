@@ -4,6 +4,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/delivery/queue.h"
+#include "gateway/delivery/trace.h"
 
 namespace postern::delivery {
 namespace {
@@ -16,6 +17,32 @@ constexpr auto kUnreadable = 10min;          // until an entry that cannot be re
 constexpr std::uint64_t kMostInMemory = 256ULL << 20;
 
 Time now() { return Clock::system().now(); }
+
+std::string_view word_of(mail::DsnRecipient::Action action) {
+  using Action = mail::DsnRecipient::Action;
+  switch (action) {
+    case Action::failed: return "failed";
+    case Action::delayed: return "delayed";
+    case Action::relayed: return "relayed";
+    case Action::delivered: return "delivered";
+    case Action::expanded: return "expanded";
+  }
+  return "failed";
+}
+
+// Who hears of what became of the message: the reports are the items of the delivery that bear other ids.
+void trace_fates(store::Delivery& delivery, const std::string& id, const std::vector<Fate>& fates) {
+  for (const auto& fate : fates) {
+    store::TraceEvent event;
+    event.kind = "reported";
+    event.fields = {{"to", fate.who.address}, {"what", std::string(word_of(fate.action))}, {"status", fate.status}, {"why", fate.why}};
+    for (const auto& item : delivery.items) {
+      if (item.id != id) event.fields.emplace_back("by", item.id);
+      else event.fields.emplace_back("held", "yes");
+    }
+    add_event(delivery.rows, id, event);
+  }
+}
 
 }  // namespace
 
@@ -205,6 +232,7 @@ io::Task<std::optional<Time>> Queue::settle(const Entry& entry, QueueState state
   auto noted = co_await note_dead(entry, state, attempt);
   std::vector<Pending> left;
   std::vector<Fate> fates;
+  std::vector<store::Row> trace;
   for (std::size_t i = 0; i < attempt.outcomes.size(); ++i) {
     auto& who = state.recipients[i];
     const auto& outcome = attempt.outcomes[i];
@@ -222,11 +250,12 @@ io::Task<std::optional<Time>> Queue::settle(const Entry& entry, QueueState state
       who.words = words_of(outcome);
       left.push_back(who);
     }
+    add_event(trace, entry.message_id, attempt_event(std::string_view(event).substr(event.find('.') + 1), who.address, outcome, attempt.hosts[i]));
     log::info(event, {{"message", entry.message_id}, {"entry", std::to_string(entry.id)}, {"to", who.address}, {"host", attempt.hosts[i]},
                       {"reply", words_of(outcome)}, {"maybe_twice", outcome.maybe_delivered ? "yes" : "no"}});
   }
   state.recipients = std::move(left);
-  auto next = co_await write_down(entry, std::move(state), std::move(fates), due, std::move(noted));
+  auto next = co_await write_down(entry, std::move(state), std::move(fates), due, std::move(noted), std::move(trace));
   co_return next;
 }
 
@@ -234,7 +263,7 @@ io::Task<std::optional<Time>> Queue::settle(const Entry& entry, QueueState state
 // quarantine, the others wait.  When the disk takes no new text those who failed wait too, and are asked again; that
 // others have it is then told to nobody.
 io::Task<std::optional<Time>> Queue::write_down(const Entry& entry, QueueState state, std::vector<Fate> fates, std::optional<Time> due,
-                                                AbuseDesk::Noted noted) {
+                                                AbuseDesk::Noted noted, std::vector<store::Row> trace) {
   auto change_of = [&] {
     store::QueueChange change;
     change.id = entry.id;
@@ -248,7 +277,9 @@ io::Task<std::optional<Time>> Queue::write_down(const Entry& entry, QueueState s
     store::Delivery delivery;
     delivery.queue.push_back(change_of());
     bool readable = co_await undeliverable_.add(delivery, entry, state, fates);
-    delivery.rows = noted.rows;
+    for (const auto& row : trace) delivery.rows.push_back(row);
+    trace_fates(delivery, entry.message_id, fates);
+    delivery.rows.insert(delivery.rows.end(), noted.rows.begin(), noted.rows.end());
     delivery.items.insert(delivery.items.end(), noted.mail.begin(), noted.mail.end());
     if (readable && parts_.signer != nullptr) co_await parts_.signer->sign(delivery);
     store::Delivered done;
@@ -265,6 +296,7 @@ io::Task<std::optional<Time>> Queue::write_down(const Entry& entry, QueueState s
   }
   store::Delivery delivery;
   delivery.queue.push_back(change_of());
+  delivery.rows = std::move(trace);
   co_await commit(std::move(delivery));
   co_return state.recipients.empty() ? std::nullopt : due;
 }
@@ -276,12 +308,14 @@ void Queue::look_at_new(const store::Delivered& done) {
   if (!reports.empty()) parts_.loop.spawn(look(std::move(reports), false), "queue.look");
 }
 
-// Until the disk takes it: what was sent must not be sent again.
+// Until the disk takes it: what was sent must not be sent again.  Without the trace rather than not at all: a full queue
+// must drain on a full disk.
 io::Task<void> Queue::commit(store::Delivery delivery) {
   for (auto wait = 100ms;; wait = std::min<std::chrono::milliseconds>(2 * wait, 30s)) {
     auto copy = delivery;
     auto done = co_await parts_.store.deliver(std::move(copy));
     if (done.ok()) co_return;
+    delivery.rows.clear();
     log::error("queue.not_written", {{"what", done.text}});
     co_await io::sleep_until(in(wait));
   }

@@ -121,8 +121,10 @@ io::Task<Reply> Session::cmd_bdat(std::string argument) {
   if (end == BodyEnd::bare_newline) {
     ++services_.counters->bare_newlines;
     log::warning("smtp.bare_newline", {{"session", client_.session}, {"ip", client_.ip.to_string()}});
+    auto refused = with_id(Reply(554, "5.6.0", "Bare CR or LF in the message"));
+    trace_refused("data", refused);
     forget_transaction();
-    co_return Reply(554, "5.6.0", "Bare CR or LF in the message");
+    co_return refused;
   }
   auto answer = co_await finish_body(end, *draft);
   co_return answer;
@@ -157,7 +159,9 @@ io::Task<Reply> Session::finish_body(BodyEnd end, io::Draft& draft) {
   if (end == BodyEnd::bare_newline) {
     ++services_.counters->bare_newlines;
     log::warning("smtp.bare_newline", {{"session", client_.session}, {"ip", client_.ip.to_string()}});
-    co_return bare_newline();
+    auto answer = with_id(bare_newline());
+    trace_refused("data", answer);
+    co_return answer;
   }
   std::optional<Reply> trouble;
   Octets received;
@@ -181,6 +185,10 @@ io::Task<Reply> Session::finish_body(BodyEnd end, io::Draft& draft) {
   if (!trouble && has_come_back(received.view())) trouble = Reply(554, "5.4.6", "This message was sent on from here before: it goes round in circles");
   if (!trouble && !transaction_->releases.empty()) trouble = co_await release_held();
   if (!trouble && !is_lmtp()) trouble = refuse_for_lists(received.view());   // by LMTP it is held
+  if (trouble && trouble->is_error()) {   // before it was judged
+    trouble = with_id(*trouble);
+    trace_refused("data", *trouble);
+  }
   if (!trouble) trouble = co_await judge_and_deliver(std::move(received));
   forget_transaction();
   idle_commands_ = 0;
@@ -218,6 +226,7 @@ io::Task<Reply> Session::judge_and_deliver(Octets received) {
   } else {
     ++services_.counters->deferred;
     answer = store_trouble(stored);
+    trace_refused("store", answer);   // the commit that failed had its trace
     log::error("smtp.not_stored", {{"session", client_.session}, {"message", message.id}, {"what", stored.text}});
   }
   log_verdict(message, answer);

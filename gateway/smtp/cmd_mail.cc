@@ -42,6 +42,7 @@ io::Task<Reply> Session::cmd_mail(std::string argument) {
   auto parsed = parse_path_argument(argument, mail::PathKind::reverse);
   if (!parsed) co_return Reply(501, "5.1.7", parsed.error().text);
   Sender sender;
+  asked_for_ = parsed->path.text();
   auto problem = take_parameters(*parsed, settings_->max_size, is_submission(), sender);
   if (problem) co_return *problem;
   if (parsed->needs_utf8 && !sender.smtputf8) co_return Reply(553, "5.6.7", "Such an address needs SMTPUTF8");

@@ -8,6 +8,7 @@
 #include "gateway/delivery/route.h"
 #include "gateway/directory/directory.h"
 #include "gateway/smtp/dsn_parameters.h"
+#include "gateway/smtp/sentences.h"
 #include "gateway/smtp/session.h"
 
 namespace postern::smtp {
@@ -16,23 +17,23 @@ namespace {
 constexpr std::size_t kMostInAll = 10'000;   // to whom the aliases of one message may lead, if so many RCPT are not allowed anyway
 
 // What the directory's answer means to the client; nothing: the recipient is known.
-std::optional<Reply> refusal(directory::Resolution::Kind kind, const std::string& address) {
+std::optional<Reply> refusal(directory::Resolution::Kind kind, const std::string& address, config::Language language, bool utf8) {
   using Kind = directory::Resolution::Kind;
-  auto shown = "<" + printable(address, 100) + ">";
+  auto says = [&](Sentence which) { return "<" + printable(address, 100) + ">: " + sentence(which, language, utf8); };
   switch (kind) {
     case Kind::account:
     case Kind::alias:
     case Kind::list:
     case Kind::returned:
     case Kind::onward: return std::nullopt;
-    case Kind::forged: return Reply(550, "5.7.1", shown + ": this address was not made here, or was changed on its way");
-    case Kind::expired: return Reply(550, "5.7.1", shown + ": this address is too old");
-    case Kind::unknown_user: return Reply(550, "5.1.1", shown + ": no such user here");
-    case Kind::not_ours: return Reply(550, "5.7.1", shown + ": relaying denied");
-    case Kind::malformed: return Reply(553, "5.1.3", shown + ": not a valid address");
-    case Kind::unavailable: return Reply(451, "4.3.0", shown + ": nobody takes this mail now, try again later");
+    case Kind::forged: return Reply(550, "5.7.1", says(Sentence::forged));
+    case Kind::expired: return Reply(550, "5.7.1", says(Sentence::expired));
+    case Kind::unknown_user: return Reply(550, "5.1.1", says(Sentence::no_such_user));
+    case Kind::not_ours: return Reply(550, "5.7.1", says(Sentence::relaying_denied));
+    case Kind::malformed: return Reply(553, "5.1.3", says(Sentence::bad_address));
+    case Kind::unavailable: return Reply(451, "4.3.0", says(Sentence::not_now));
   }
-  return Reply(451, "4.3.0", "Try again later");
+  return Reply(451, "4.3.0", sentence(Sentence::try_later, language, utf8));
 }
 
 // ORCPT for an address that had none and leads to others, RFC 3461 4.2; "" for one that is no ASCII.
@@ -54,9 +55,9 @@ std::optional<Reply> Session::refuse_for_list(const directory::Resolution& list,
   bool null_sender = transaction_->sender.address.empty();
   auto shown = "<" + printable(address, 100) + ">: ";
   bool takes_bounces = list.list_role == ListRole::owner || list.list_role == ListRole::bounces;
-  if (null_sender && !takes_bounces) return Reply(550, "5.7.1", shown + "a mailing list takes no bounces");
+  if (null_sender && !takes_bounces) return Reply(550, "5.7.1", shown + sentence(Sentence::list_takes_no_bounces, language_for(address), may_say_utf8()));
   bool takes_them_only = list.list_role == ListRole::bounces && !list.original.empty();
-  if (!null_sender && takes_them_only) return Reply(550, "5.7.1", shown + "this address takes bounces only");
+  if (!null_sender && takes_them_only) return Reply(550, "5.7.1", shown + sentence(Sentence::bounces_only, language_for(address), may_say_utf8()));
   return std::nullopt;
 }
 
@@ -99,7 +100,7 @@ std::optional<Reply> Session::find_all(const directory::Resolution& resolved, co
   }
   if (!all.empty() && !expansion.cut) return std::nullopt;
   log::error("smtp.recipient", {{"to", given.address}, {"what", all.empty() ? "it leads to nobody" : "it leads to too many"}, {"action", "defer"}});
-  return refusal(Kind::unavailable, given.address);
+  return refusal(Kind::unavailable, given.address, language_for(given.address), may_say_utf8());
 }
 
 // The recipient of a domain whose mail goes on, or why he is refused now.
@@ -130,10 +131,11 @@ io::Task<std::optional<Reply>> Session::find_onward(const directory::Resolution&
     recipient.confirmed = true;
     co_return std::nullopt;
   }
-  if (answer.kind == Kind::unknown) co_return Reply(550, "5.1.1", shown + ": no such user here");
+  auto language = language_for(recipient.address);
+  if (answer.kind == Kind::unknown) co_return Reply(550, "5.1.1", shown + ": " + sentence(Sentence::no_such_user, language, may_say_utf8()));
   if (relay->queue_when_down) co_return std::nullopt;
-  std::string who = relay->ask_ldap ? "the directory" : "the server";
-  co_return Reply(450, "4.4.1", shown + ": " + who + " of this domain cannot be asked now, try again later");
+  auto which = relay->ask_ldap ? Sentence::directory_not_asked : Sentence::host_not_asked;
+  co_return Reply(450, "4.4.1", shown + ": " + sentence(which, language, may_say_utf8()));
 }
 
 io::Task<Reply> Session::cmd_rcpt(std::string argument) {
@@ -141,6 +143,7 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   if (transaction_->draft) co_return reply::bad_sequence("The message has begun");
   auto parsed = parse_path_argument(argument, mail::PathKind::forward);
   if (!parsed) co_return Reply(501, "5.1.3", parsed.error().text);
+  asked_for_ = parsed->path.text();
   Recipient recipient;
   auto problem = take_parameters(*parsed, transaction_->sender.smtputf8, recipient);
   if (problem) co_return *problem;
@@ -155,11 +158,11 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   // A server or a user of ours may send to the world through us.
   bool may_relay = (client_.trusted && !is_lmtp()) || account_;
   bool out = resolved.kind == directory::Resolution::Kind::not_ours && may_relay && services_.routes != nullptr;
-  auto refused = out ? std::nullopt : refusal(resolved.kind, address);
+  auto refused = out ? std::nullopt : refusal(resolved.kind, address, language_for(address), may_say_utf8());
   if (out && account_) refused = refuse_suppressed(address);
   // Only what is nobody's mail may use it: else it would be a way through us for whoever has seen one.
   if (resolved.kind == directory::Resolution::Kind::returned && !transaction_->sender.address.empty()) {
-    refused = Reply(550, "5.7.1", "<" + printable(address, 100) + ">: this address takes bounces only");
+    refused = Reply(550, "5.7.1", "<" + printable(address, 100) + ">: " + sentence(Sentence::bounces_only, language_for(address), may_say_utf8()));
   }
   if (!refused && resolved.kind == directory::Resolution::Kind::list) refused = refuse_for_list(resolved, address);
   if (refused) {
@@ -173,7 +176,9 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
     co_return Reply(250, "2.1.5", "Recipient OK");
   }
   if (is_counted() && !services_.limits->recipient(client_.ip)) {
-    co_return Reply(451, "4.7.1", "Too many recipients lately from " + client_.ip.to_string() + ", try again later");
+    auto language = language_for(address);
+    co_return Reply(451, "4.7.1", sentence(Sentence::too_many_lately, language, may_say_utf8()) + " " + client_.ip.to_string() + ", " +
+                                      sentence(Sentence::and_try_later, language, may_say_utf8()));
   }
   recipient.address = std::move(address);
   std::vector<Recipient> all;
@@ -204,7 +209,7 @@ io::Task<Reply> Session::cmd_rcpt(std::string argument) {
   if (all.empty()) all.push_back(recipient);
   auto decision = co_await examination_->on_rcpt(origin(), recipient);
   if (decision.action == Action::reject) ++services_.counters->recipients_refused;
-  if (decision.refuses()) co_return refused_by_rule(Stage::rcpt, decision);
+  if (decision.refuses()) co_return refused_by_rule(Stage::rcpt, decision, recipient.address);
   taken.push_back(std::move(recipient.address));
   for (auto& each : all) {   // each is judged by his own measure
     if (transaction_->reached.insert(each.address).second) transaction_->recipients.push_back(std::move(each));

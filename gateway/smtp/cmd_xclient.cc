@@ -86,7 +86,12 @@ io::Task<Reply> Session::cmd_xclient(std::string argument) {
   forget_transaction();
   examination_ = services_.judge->examine();
   auto door = co_await examination_->on_connect(client_);
-  if (door.refuses()) co_return Reply(at_the_door(door)).then_close();
+  if (door.refuses()) {
+    refusal_ = door;
+    auto answer = at_the_door(door).then_close();
+    trace_refused("connect", answer);
+    co_return answer;
+  }
   co_return greeting();
 }
 

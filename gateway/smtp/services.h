@@ -25,6 +25,7 @@ class RecipientCheck;
 class Routes;
 class SendLedger;
 class Through;
+class TraceLog;
 }
 
 namespace postern::smtp {
@@ -60,6 +61,7 @@ struct Services {
   Counters* counters = nullptr;
   io::Signal* drain = nullptr;            // notified when the program is to end
   const bool* draining = nullptr;
+  delivery::TraceLog* trace = nullptr;    // nullptr: what is refused is in the log alone
 };
 
 }  // namespace postern::smtp

@@ -8,6 +8,7 @@
 #include "gateway/base/text.h"
 #include "gateway/io/errors.h"
 #include "gateway/io/signal.h"
+#include "gateway/smtp/sentences.h"
 
 namespace postern::smtp {
 namespace {
@@ -17,6 +18,12 @@ constexpr std::size_t kMaxCommandLine = 4096;
 constexpr std::uint64_t kMaxIdleCommands = 100;
 constexpr std::chrono::milliseconds kPatienceWithRefused{30'000};
 constexpr const char* kQuit = "quit";
+
+// Of a sender or recipient; mistakes in the dialogue are none, nor is one recipient too many in this message.
+bool is_refusal(const Reply& answer) {
+  int code = answer.code();
+  return code == 550 || code == 553 || code == 554 || code == 450 || code == 451;
+}
 
 }  // namespace
 
@@ -108,7 +115,9 @@ io::Task<void> Session::come_in() {
     log::info("smtp.refused", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"why", refusal}});
     ++services_.counters->refused_connections;
     finish(refusal);
-    co_await say(Reply(code, enhanced, refusal).then_close());
+    auto answer = Reply(code, enhanced, refusal).then_close();
+    trace_refused("connect", answer);
+    co_await say(answer);
     co_return;
   }
   if (implicit_tls_) {
@@ -120,7 +129,9 @@ io::Task<void> Session::come_in() {
     ++services_.counters->early_talkers;
     log::info("smtp.early_talker", {{"session", client_.session}, {"ip", client_.ip.to_string()}});
     finish("early talker");
-    co_await say(Reply(554, "5.5.1", settings_->hostname + " You spoke before the greeting, closing").then_close());
+    auto answer = with_id(Reply(554, "5.5.1", settings_->hostname + " You spoke before the greeting, closing").then_close());
+    trace_refused("connect", answer);
+    co_await say(answer);
     co_return;
   }
   if (is_lmtp()) {   // the relay is not judged: whom it names with XFORWARD is, at MAIL
@@ -134,7 +145,9 @@ io::Task<void> Session::come_in() {
   }
   note_refusal(Stage::connect, door);
   finish("refused by " + door.rule);
-  co_await say(at_the_door(door));
+  auto answer = at_the_door(door);
+  trace_refused("connect", answer);
+  co_await say(answer);
   if (door.action == Action::reject) co_await wait_for_quit();
 }
 
@@ -167,19 +180,21 @@ io::Task<bool> Session::waited_for_greeting() {
 Reply Session::greeting() const { return {220, "", settings_->hostname + (is_lmtp() ? " LMTP Postern" : " ESMTP Postern")}; }
 
 Reply Session::at_the_door(const Decision& decision) const {
-  if (decision.action == Action::reject) return {554, "5.7.1", decision.reply};
-  return Reply(421, decision.error ? "4.7.0" : "4.7.1", decision.reply).then_close();
+  if (decision.action == Action::reject) return with_id({554, "5.7.1", decision.reply});
+  return with_id(Reply(421, decision.error ? "4.7.0" : "4.7.1", decision.reply).then_close());
 }
 
 // At the stages mail and rcpt.
-Reply Session::refused_by_rule(Stage stage, const Decision& decision) const {
+Reply Session::refused_by_rule(Stage stage, const Decision& decision, std::string_view recipient) {
   note_refusal(stage, decision);
   if (decision.action == Action::reject) return {550, "5.7.1", decision.reply};
-  return {451, decision.error ? "4.7.0" : "4.7.1", decision.reply};
+  if (!decision.error) return {451, "4.7.1", decision.reply};
+  return {451, "4.7.0", sentence(Sentence::cannot_judge, language_for(recipient), may_say_utf8())};
 }
 
-// There is no message yet to carry the reason, nor a trace: the log is where it can be found.
-void Session::note_refusal(Stage stage, const Decision& decision) const {
+// There is no message yet to carry the reason: the log and the session's trace are where it can be found.
+void Session::note_refusal(Stage stage, const Decision& decision) {
+  refusal_ = decision;
   if (stage == Stage::connect) ++services_.counters->refused_at_connect;
   if (stage == Stage::mail) ++services_.counters->refused_at_mail;
   log::info("smtp.refused", {{"session", client_.session}, {"ip", client_.ip.to_string()}, {"stage", std::string(name(stage))},
@@ -237,10 +252,18 @@ io::Task<std::optional<Reply>> Session::handle(Command command) {
   if (!works && too_many(idle_commands_++, kMaxIdleCommands)) co_return reply::too_many_commands();
   if (command.verb == Verb::mail) {
     auto answer = co_await cmd_mail(std::move(command.argument));
+    if (is_refusal(answer)) {
+      answer = with_id(answer);
+      trace_refused("mail", answer);
+    }
     co_return answer;
   }
   if (command.verb == Verb::rcpt) {
     auto answer = co_await cmd_rcpt(std::move(command.argument));
+    if (is_refusal(answer)) {
+      answer = with_id(answer);
+      trace_refused("rcpt", answer, asked_for_);
+    }
     co_return answer;
   }
   if (command.verb == Verb::data) {

@@ -12,6 +12,7 @@
 #include "gateway/smtp/command.h"
 #include "gateway/smtp/reply.h"
 #include "gateway/smtp/services.h"
+#include "gateway/store/trace.h"
 #include "gateway/store/types.h"
 
 namespace postern::directory {
@@ -106,8 +107,13 @@ class Session {
   io::Task<Decision> examine_anew();        // stage connect for origin()
   Reply greeting() const;
   Reply at_the_door(const Decision& decision) const;
-  Reply refused_by_rule(Stage stage, const Decision& decision) const;
-  void note_refusal(Stage stage, const Decision& decision) const;
+  Reply refused_by_rule(Stage stage, const Decision& decision, std::string_view recipient = {});
+  // trace.cc: what no message's trace tells
+  Reply with_id(const Reply& answer) const;
+  void trace_refused(std::string_view stage, const Reply& answer, const std::string& asked_for = "");
+  config::Language language_for(std::string_view recipient) const;
+  bool may_say_utf8() const;
+  void note_refusal(Stage stage, const Decision& decision);
   BodyLimits body_limits() const;
   void forget_transaction();
   bool may_xclient() const;
@@ -140,6 +146,10 @@ class Session {
   std::uint64_t errors_ = 0;
   std::uint64_t idle_commands_ = 0;        // since the last message: NOOP, RSET, VRFY ... are not endless
   std::string ending_;                     // why no further command is read; "quit", or for the log
+  std::string asked_for_;                  // the address of the MAIL or RCPT that is being answered
+  std::optional<Decision> refusal_;        // of the rule that refused it
+  store::TraceLine traced_;                // what of this session is in the trace
+  std::uint64_t refusals_ = 0;
 };
 
 }  // namespace postern::smtp

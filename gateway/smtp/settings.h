@@ -1,11 +1,16 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gateway/base/ip.h"
+#include "gateway/base/text.h"
+#include "gateway/config/config.h"
 
 namespace postern::smtp {
 
@@ -26,6 +31,13 @@ struct Settings {
   std::chrono::milliseconds body_timeout{1'800'000};    // for the whole body
   std::chrono::milliseconds tls_timeout{30'000};
   std::chrono::milliseconds reply_timeout{60'000};      // the client does not read our reply
+  config::Language language = config::Language::english;   // of our own refusals, where the recipient's domain has none
+  std::map<std::string, config::Language, std::less<>> languages;   // by domain
+
+  config::Language language_of(std::string_view recipient) const {
+    auto found = languages.find(ascii_lowered(recipient.substr(std::min(recipient.size(), recipient.rfind('@') + 1))));
+    return found != languages.end() ? found->second : language;
+  }
 };
 
 }  // namespace postern::smtp

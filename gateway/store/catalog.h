@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <array>
 #include <map>
 #include <memory>
@@ -56,6 +57,9 @@ class Catalog {
   std::map<std::uint64_t, SegmentRow> segments() const;   // copies all of them: seldom
   std::optional<SegmentRow> segment(std::uint64_t number) const;
   std::vector<std::uint64_t> sparse_segments() const;
+  // Of messages older than that nothing is remembered in the trace any more.
+  Time traced_from() const { return Clock::system().now() - std::chrono::hours(24) * trace_days_.load(); }
+  void trace_for(unsigned days) { trace_days_ = days; }
   struct SegmentTotals {
     std::uint64_t count = 0, live = 0;
   };
@@ -84,6 +88,7 @@ class Catalog {
   std::uint64_t live_octets_ = 0;         // in all of them
   Counters counters_;
   QueueCounter queue_;
+  std::atomic<unsigned> trace_days_{30};
 };
 
 }  // namespace postern::store

@@ -12,9 +12,12 @@ namespace {
 
 constexpr std::size_t kMaxGeneralKey = 2048;
 
+bool is_trace(std::string_view key) { return key.starts_with(kTracePrefix) || key.starts_with(kTraceIndexPrefix); }
+
 void write_rows(Group& group, const std::vector<Row>& rows) {
   for (const auto& row : rows) {
-    if (row.value) group.put(general_key(row.key), *row.value);
+    if (row.value && is_trace(row.key)) group.append(general_key(row.key), *row.value);
+    else if (row.value) group.put(general_key(row.key), *row.value);
     else group.erase(general_key(row.key));
   }
 }
@@ -66,6 +69,47 @@ class WriteRows : public JobWith<Change> {
  private:
   std::vector<Row> rows_;
 };
+
+class EraseRows : public JobWith<Change> {
+ public:
+  EraseRows(std::string from, std::string to) : from_(std::move(from)), to_(std::move(to)) {}
+  bool apply(Group& group) override {
+    result = Change();
+    auto owner = from_.substr(0, from_.find(':') + 1);
+    bool one_owner = !owner.empty() && to_.starts_with(owner);
+    if (!one_owner || from_ > to_) return refuse(Outcome::cannot, "a range of rows has one owner");
+    if (from_ < to_) group.erase_range(general_key(from_), general_key(to_));
+    return true;
+  }
+
+ private:
+  std::string from_, to_;
+};
+
+// Where the copies of an item lie now, and which entries of the queue send it on.
+void trace_stored(Group& group, const Item& item, const std::vector<Placed>& placed, const std::vector<QueueId>& queued) {
+  constexpr std::size_t kMost = 90;   // copies and entries that are named: kMaxTraceFields
+  TraceEvent event;
+  event.kind = "stored";
+  std::size_t named = 0;
+  for (const auto& copy : placed) {
+    if (named++ == kMost) break;
+    const auto* mailbox = group.peek_mailbox(copy.mailbox);
+    const auto* owner = mailbox != nullptr ? group.peek_account(mailbox->info.account) : nullptr;
+    if (owner == nullptr) continue;
+    event.fields.emplace_back("account", owner->account.address);
+    event.fields.emplace_back("mailbox", mailbox->info.name);
+    event.fields.emplace_back("uid", std::to_string(copy.uid));
+  }
+  for (std::size_t i = 0; i < queued.size(); ++i) {
+    if (named++ >= kMost) break;
+    event.fields.emplace_back("entry", std::to_string(queued[i]));
+    event.fields.emplace_back("destination", item.onward[i].destination);
+  }
+  auto all = placed.size() + queued.size();
+  if (all > kMost) event.fields.emplace_back("more", std::to_string(all - kMost));
+  group.trace(item.id, event);
+}
 
 }  // namespace
 
@@ -212,6 +256,7 @@ void Deliver::place(Group& group) {
     result.placed.push_back(place_copies(group, i, now));
     auto& queued = result.queued.emplace_back();
     for (const auto& onward : item.onward) queued.push_back(enqueue(group, entry_of(item, onward, bodies_[i], now)));
+    if (references_of(item) > 0) trace_stored(group, item, result.placed.back(), queued);
   }
 }
 
@@ -233,5 +278,6 @@ bool Deliver::apply(Group& group) {
 }
 
 std::shared_ptr<JobWith<Change>> write_rows_job(std::vector<Row> rows) { return std::make_shared<WriteRows>(std::move(rows)); }
+std::shared_ptr<JobWith<Change>> erase_rows_job(std::string from, std::string to) { return std::make_shared<EraseRows>(std::move(from), std::move(to)); }
 
 }  // namespace postern::store

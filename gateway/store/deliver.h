@@ -48,5 +48,7 @@ class Deliver : public JobWith<Delivered> {
 
 // General rows alone.
 std::shared_ptr<JobWith<Change>> write_rows_job(std::vector<Row> rows);
+// Store::erase_rows.
+std::shared_ptr<JobWith<Change>> erase_rows_job(std::string from, std::string to);
 
 }  // namespace postern::store

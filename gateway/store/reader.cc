@@ -132,6 +132,15 @@ Tried<std::optional<std::string>> read_row(const RowsAccess::Reading& rows, cons
   return failure(found.error);
 }
 
+Tried<std::vector<std::optional<std::string>>> read_all(const RowsAccess::Reading& rows, const std::vector<std::string>& keys, Reach reach) {
+  using Values = std::vector<std::optional<std::string>>;
+  if (!rows) return closed<Values>(reach);
+  auto found = rows.kv->get(keys, reach);
+  if (found.ok()) return Result<Values>(std::move(found.value));
+  if (reach == Reach::memory) return {};
+  return failure(found.error);
+}
+
 // The rest of a prefix+record range behind what the prefix gives.
 struct Range {
   std::string head;            // from the prefix
@@ -233,6 +242,15 @@ io::Task<Result<std::optional<std::string>>> Reader::get(std::string key) {
   auto tried = read_row(rows_.try_read(), key, Reach::memory);
   if (!tried) {
     auto job = [this, key, pass = gate_.enter()] { return *read_row(rows_.read(), key, Reach::disk); };
+    tried = co_await workers_.run(std::move(job));
+  }
+  co_return std::move(*tried);
+}
+
+io::Task<Result<std::vector<std::optional<std::string>>>> Reader::get_all(std::vector<std::string> keys) {
+  auto tried = read_all(rows_.try_read(), keys, Reach::memory);
+  if (!tried) {
+    auto job = [this, keys, pass = gate_.enter()] { return *read_all(rows_.read(), keys, Reach::disk); };
     tried = co_await workers_.run(std::move(job));
   }
   co_return std::move(*tried);

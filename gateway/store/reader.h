@@ -30,6 +30,7 @@ class Reader {
   io::Task<Result<std::optional<QueueEntry>>> queue_entry(QueueId id);
   io::Task<Result<std::vector<Row>>> scan(std::string from, std::string to, std::size_t limit);
   io::Task<Result<std::optional<std::string>>> get(std::string key);
+  io::Task<Result<std::vector<std::optional<std::string>>>> get_all(std::vector<std::string> keys);
 
  private:
   io::Task<Result<BodyStore::Read>> read_record(BodyId body, std::uint64_t offset, std::uint64_t length);

@@ -64,6 +64,7 @@ class StoreOnDisk : public Store, public Freezable {
       if (auto written = write_format(*rows_.writer()); !written) return written;
     }
     if (auto synced = sync_folders(); !synced) return synced;
+    catalog_.trace_for(options_.trace_days);
     committer_ = std::make_unique<Committer>(catalog_, bodies_, watches_, *ground_.files,
                                              Committer::Limits{options_.low_space_octets, options_.directory});
     freezer_ = std::make_unique<Freezer>(catalog_, rows_, bodies_, *committer_, *ground_.files, options_.directory, options_.low_space_octets);
@@ -151,6 +152,14 @@ class StoreOnDisk : public Store, public Freezable {
   io::Task<Result<std::vector<Row>>> scan(std::string prefix, std::string from, std::size_t limit) override {
     auto begin = std::max(general_key(prefix), general_key(from));
     return reader_.scan(std::move(begin), behind(general_key(prefix)), limit);
+  }
+
+  io::Task<Result<std::vector<std::optional<std::string>>>> get_all(std::vector<std::string> keys) override {
+    for (auto& key : keys) key = general_key(key);
+    return reader_.get_all(std::move(keys));
+  }
+  io::Task<Change> erase_rows(std::string from, std::string to) override {
+    return change(*committer_, erase_rows_job(std::move(from), std::move(to)));
   }
 
   StoreState state() const override;

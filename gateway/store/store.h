@@ -58,6 +58,7 @@ struct StoreOptions {
   std::uint64_t segment_octets = 128ULL << 20;
   std::uint64_t low_space_octets = 64ULL << 20;   // below this much free disk, changes that grow answer no_space
   ReleaseOnward* release = nullptr;               // must outlive the store
+  unsigned trace_days = 30;                       // what happens later to older messages is not noted
 };
 
 struct StoreState {
@@ -155,6 +156,13 @@ class Store {
   // Reads every row and record, crc32c included; each mistake as a sentence.  Changes wait for its end.
   // Blocks: not on a loop.
   virtual std::vector<std::string> verify() = 0;
+
+  // --- general rows, many of them
+  // One entry a key, in the order asked; at most some thousand.
+  virtual io::Task<Result<std::vector<std::optional<std::string>>>> get_all(std::vector<std::string> keys) = 0;
+  // Erases all rows with from <= key < to, however many: one step.  Both begin with the same owner's prefix.  What is
+  // written to them in the same commit stays.
+  virtual io::Task<Change> erase_rows(std::string from, std::string to) = 0;
 };
 
 }  // namespace postern::store

@@ -4,11 +4,15 @@
 #include <algorithm>
 
 #include "gateway/base/log.h"
+#include "gateway/store/coding.h"
 
 namespace postern::store {
 namespace {
 
 constexpr std::size_t kLook = 4096;   // index rows looked at in a slice
+
+// The first field of a message row, without the rest of it.
+std::string id_of(const std::optional<std::string>& value) { return value ? Parser(*value).text() : std::string(); }
 
 class Expunge : public JobWith<Expunged> {
  public:
@@ -31,6 +35,7 @@ class Expunge : public JobWith<Expunged> {
       auto* state = group.edit_mailbox(mailbox_);
       modseq_ = group.next_modseq(*state);
       std::vector<Uid> gone;
+      trace(group, *state);
       for (const auto& index : slice_) {
         group.remove_message(*state, index, Group::Body::release);
         gone.push_back(index.entry.uid);
@@ -49,6 +54,21 @@ class Expunge : public JobWith<Expunged> {
   }
 
  private:
+  void trace(Group& group, const MailboxState& mailbox) {
+    std::vector<std::string> keys;
+    for (const auto& index : slice_) keys.push_back(message_key(mailbox_, index.entry.uid));
+    auto rows = group.get(keys);
+    const auto* owner = group.peek_account(mailbox.info.account);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      auto id = id_of(rows[i]);
+      if (id.empty()) continue;
+      TraceEvent event;
+      event.kind = "expunged";
+      event.fields = {{"account", owner != nullptr ? owner->account.address : ""}, {"mailbox", mailbox.info.name}, {"uid", std::to_string(slice_[i].entry.uid)}};
+      group.trace(id, event);
+    }
+  }
+
   void consider(Uid uid, const std::string& value) {
     auto index = decode_index(uid, value);
     if (index && (whatever_ || (index->entry.flags & flag::deleted) != 0)) slice_.push_back(std::move(*index));

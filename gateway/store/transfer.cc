@@ -34,6 +34,16 @@ Uid add_copy(Group& group, const MailboxState& from, MailboxState& to, IndexRow 
   return index.entry.uid;
 }
 
+// What is written down of a message that went from one mailbox to another.
+void trace_passed(Group& group, std::string_view what, const MailboxInfo& from, const MailboxInfo& to, Uid uid, const StoredMessage& message) {
+  if (message.id.empty()) return;
+  const auto* owner = group.peek_account(to.account);
+  TraceEvent event;
+  event.kind = what;
+  event.fields = {{"account", owner != nullptr ? owner->account.address : ""}, {"from", from.name}, {"mailbox", to.name}, {"uid", std::to_string(uid)}};
+  group.trace(message.id, event);
+}
+
 class Transfer : public JobWith<Copied> {
  public:
   Transfer(MailboxId from, std::vector<Uid> uids, MailboxId to, bool moving, ReleaseOnward* release)
@@ -162,6 +172,7 @@ class Transfer : public JobWith<Copied> {
     if (moving_) group.remove_message(from, index, Group::Body::keep);
     else group.refer(index.body, 1);
     auto uid = add_copy(group, from, to, index, message, modseq);
+    trace_passed(group, way == Passage::release ? "released" : moving_ ? "moved" : "copied", from.info, to.info, uid, message);
     if (way == Passage::release && !moving_) mark_released(group, from, index, std::move(original));
     return uid;
   }
@@ -251,7 +262,8 @@ bool move_slice(Group& group, MailboxId from_id, MailboxId to_id) {
     auto message = messages[i] ? decode_message(*messages[i]) : std::nullopt;
     if (!index || !message) continue;
     group.remove_message(from, *index, Group::Body::keep);
-    add_copy(group, from, to, *index, *message, modseq);
+    auto placed = add_copy(group, from, to, *index, *message, modseq);
+    trace_passed(group, "moved", from.info, to.info, placed, *message);
     gone.push_back(uid);
   }
   // Damaged rows alone would come again for ever.

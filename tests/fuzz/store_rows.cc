@@ -6,6 +6,7 @@
 
 #include "gateway/store/body_store.h"
 #include "gateway/store/rows.h"
+#include "gateway/store/trace.h"
 
 using namespace postern::store;
 
@@ -22,7 +23,7 @@ void round(const T& decoded, Decode decode) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   std::string_view value(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 12) {
+  switch (data[0] % 14) {
     case 0: round(decode_account(value), decode_account); break;
     case 1: round(decode_mailbox(value), decode_mailbox); break;
     case 2: round(decode_index(1, value), [](std::string_view v) { return decode_index(1, v); }); break;
@@ -38,6 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 9: round(decode_queue(1, value), [](std::string_view v) { return decode_queue(1, v); }); break;
     case 10: round(decode_queue_counter(value), decode_queue_counter); break;
     case 11: round(decode_sender(value), decode_sender); break;
+    case 12: round(decode_trace_event(value), decode_trace_event); break;
+    case 13: round(decode_trace_line(value), decode_trace_line); break;
     default: parse_record_header(value); break;
   }
   return 0;

@@ -321,6 +321,21 @@ class MemoryStore : public store::Store {
   store::StoreState state() const override { return {}; }
   io::Task<bool> recover() override { co_return true; }
   std::vector<std::string> verify() override { return {}; }
+  io::Task<Result<std::vector<std::optional<std::string>>>> get_all(std::vector<std::string> keys) override {
+    if (unreadable) co_return Error("a bad sector");
+    std::vector<std::optional<std::string>> out;
+    for (const auto& key : keys) {
+      auto found = general.find(key);
+      out.push_back(found == general.end() ? std::nullopt : std::optional(found->second));
+    }
+    co_return out;
+  }
+  io::Task<store::Change> erase_rows(std::string from, std::string to) override {
+    store::Change out;
+    if (fails(out)) co_return out;
+    general.erase(general.lower_bound(from), general.lower_bound(to));
+    co_return out;
+  }
 
   Time now = from_unix(1'700'000'000);
 

@@ -36,6 +36,10 @@ class Handler(socketserver.StreamRequestHandler):
                 if address in sink.refused:
                     self.say("550 5.1.1 no such user")
                     continue
+                if sink.deferred.get(address, 0) > 0:
+                    sink.deferred[address] -= 1
+                    self.say("451 4.7.1 not now")
+                    continue
                 recipients.append(address)
                 self.say("250 2.1.5 ok")
             elif verb == "DATA":
@@ -55,8 +59,9 @@ class Handler(socketserver.StreamRequestHandler):
 
 
 class Sink:
-    def __init__(self, refused=()):
+    def __init__(self, refused=(), deferred=None):
         self.refused = set(refused)
+        self.deferred = dict(deferred or {})   # {address: how often it hears 451 first}
         self.got = []
         self.changed = threading.Condition()
         socketserver.ThreadingTCPServer.daemon_threads = True

@@ -246,6 +246,18 @@ TEST_CASE("a mistake names file, line and cure") {
   }
 }
 
+TEST_CASE("how long the trace is remembered has bounds") {
+  CHECK(config::parse(kSmallest, "p.toml").config.trace.days == 30);
+  auto loaded = config::parse(kSmallest + "[trace]\ndays = 90\nmax_size = \"500MB\"\n", "p.toml");
+  CHECK(loaded.mistakes.empty());
+  CHECK(loaded.config.trace.days == 90);
+  CHECK(loaded.config.trace.max_size == 500ULL << 20);
+  for (const char* wrong : {"days = 0", "days = 4000", "max_size = \"1MB\"", "dayz = 3"}) {
+    INFO(wrong);
+    CHECK(config::parse(kSmallest + "[trace]\n" + wrong + "\n", "p.toml").mistakes.size() == 1);
+  }
+}
+
 TEST_CASE("all mistakes are told at once, from top to bottom of each section") {
   auto loaded = config::parse("hostname = \"mx\"\n[domains.\"corp.example\"]\ndelivr = \"x\"\n[dns]\ntimeout = 1\n[smtp]\nmax_size = \"x\"\n", "p.toml");
   REQUIRE(loaded.mistakes.size() == 4);

@@ -120,6 +120,8 @@ class AccountsStore : public store::Store {
   store::StoreState state() const override { unexpected(); }
   io::Task<bool> recover() override { unexpected(); }
   std::vector<std::string> verify() override { unexpected(); }
+  io::Task<Result<std::vector<std::optional<std::string>>>> get_all(std::vector<std::string>) override { unexpected(); }
+  io::Task<store::Change> erase_rows(std::string, std::string) override { unexpected(); }
 
  private:
   [[noreturn]] static void unexpected() { check_failed("no more than accounts", __FILE__, __LINE__); }

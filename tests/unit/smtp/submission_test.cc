@@ -165,7 +165,7 @@ TEST_CASE("the sender must be the login, in the envelope and in the header") {
     auto said = world.talk({"EHLO laptop", kAnn, "MAIL FROM:<>", "RCPT TO:<bob@example.test>", "DATA", fields + "\r\n\r\n."});
     return said[6];
   };
-  CHECK(world.talk({"EHLO laptop", kAnn, "MAIL FROM:<bob@example.test>"})[3] == "553 5.7.1 ann@example.test may not send as <bob@example.test>");
+  CHECK(world.talk({"EHLO laptop", kAnn, "MAIL FROM:<bob@example.test>"})[3].starts_with("553 5.7.1 ann@example.test may not send as <bob@example.test> (id "));
   for (const auto* fields : {"From: bob@example.test", "From: ann@example.test, bob@example.test", "From: ann@example.test\r\nSender: bob@example.test",
                              "From: team: ann@example.test, bob@example.test;", "From: <@ann@example.test:bob@example.test>"}) {
     INFO(fields);
