@@ -54,6 +54,8 @@ test "a mailing list may break signatures" {
   want  = { verdict = "none" },
 }
 
+local sealers = list "lists/sealers.txt"
+
 rule "dmarc" {
   on    = "message",
   about = "The domain in From says what to do with forgeries; what cannot be checked now waits.",
@@ -69,6 +71,8 @@ rule "dmarc" {
     -- it is From that is wrong; else it is the domain's record, for which the author's mail need not suffer.
     if dmarc.result == "permerror" and dmarc.record_domain == "" then return score(3, "DMARC cannot be checked: " .. dmarc.problem) end
     if dmarc.result ~= "fail" then return end
+    local sealer, why = mail.arc.rescued_by(sealers)
+    if sealer then return score(0, "DMARC fails, but " .. why) end
     -- Mailing lists break signatures, but anybody can say that he is one: lists/partners.txt is for those
     -- that our people read.
     if mail.list_id ~= "" and dmarc.policy == "reject" then
@@ -98,6 +102,24 @@ test "a domain that only watches costs a point" {
 test "a mailing list is not refused" {
   given = { dmarc = { result = "fail", policy = "reject" }, list_id = "<talk.example.org>" },
   want  = { verdict = "quarantine", class = "spam", rule = "dmarc" },
+}
+
+test "a sealer whose word we take saw the author pass" {
+  given = { from = "anna@bank.example", dmarc = { result = "fail", policy = "reject", domain = "bank.example" },
+            arc = { sealers = { "sealer.example" }, saw = "dmarc=pass header.from=bank.example" } },
+  want  = { verdict = "ham", score = 0 },
+}
+
+test "anybody else's word is worth nothing" {
+  given = { from = "anna@bank.example", dmarc = { result = "fail", policy = "reject", domain = "bank.example" },
+            arc = { sealers = { "evil.example" }, saw = "dmarc=pass header.from=bank.example" } },
+  want  = { verdict = "reject", rule = "dmarc" },
+}
+
+test "nor is one that speaks of another author" {
+  given = { from = "anna@bank.example", dmarc = { result = "fail", policy = "reject", domain = "bank.example" },
+            arc = { sealers = { "sealer.example" }, saw = "dmarc=pass header.from=shop.example" } },
+  want  = { verdict = "reject", rule = "dmarc" },
 }
 
 test "a mailing list that is a partner passes" {

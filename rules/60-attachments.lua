@@ -32,12 +32,12 @@ test "a program that calls itself an invoice is held" {
 local programs = {
   { "program", "a program" }, { "script", "a script" }, { "shortcut", "a shortcut that starts something" }, { "installer", "an installer" },
   { "program_in_archive", "a program in an archive" }, { "dangerous_in_archive", "a dangerous file in an archive" },
-  { "embedded_program", "a program in a document" }, { "dangerous_extension", "a file that a click runs" },
+  { "embedded_program", "a program in a document" },
 }
 
-rule "programs" {
+rule "programs-inside" {
   on    = "message",
-  about = "Programs do not come by mail; who expects one releases it.",
+  about = "Programs by their octets, whatever they are called, and inside of archives and documents; who expects one releases it.",
   check = function(mail)
     local what = first_of(mail.files.signs, programs)
     if what then return quarantine(what, "policy") end
@@ -46,7 +46,7 @@ rule "programs" {
 
 test "a script in an archive is held" {
   given = { files = { { name = "scan.zip", kind = "zip", signs = { "dangerous_in_archive" }, inside = "scan.js" } } },
-  want  = { verdict = "quarantine", class = "policy", rule = "programs" },
+  want  = { verdict = "quarantine", class = "policy", rule = "programs-inside" },
 }
 
 test "a picture and a PDF pass" {
