@@ -1,12 +1,10 @@
 // DMARC, RFC 7489.
 #include "filters/dmarc.h"
 
-#include <libpsl.h>
-
 #include <algorithm>
-#include <memory>
 #include <utility>
 
+#include "filters/public_suffix.h"
 #include "filters/tag_list.h"
 #include "gateway/base/text.h"
 #include "gateway/io/together.h"
@@ -60,15 +58,6 @@ class LenientTags {
  private:
   std::vector<std::pair<std::string_view, std::string_view>> tags_;
 };
-
-const psl_ctx_t* public_suffixes() {
-  struct Free {
-    void operator()(psl_ctx_t* list) const { psl_free(list); }
-  };
-  // The newer of the distribution's file and what libpsl was built with.
-  static const std::unique_ptr<psl_ctx_t, Free> latest(psl_latest(nullptr));
-  return latest ? latest.get() : psl_builtin();
-}
 
 bool aligned(std::string_view authenticated, std::string_view author, bool strict) {
   if (authenticated.empty()) return false;
@@ -239,9 +228,8 @@ std::optional<DmarcRecord> parse_dmarc_record(std::string_view text) {
 }
 
 std::string organizational_domain(std::string_view domain) {
-  std::string name = ascii_lowered(domain);
-  const char* registrable = psl_registrable_domain(public_suffixes(), name.c_str());
-  return registrable != nullptr ? std::string(registrable) : name;
+  std::string registrable = registrable_domain(domain);
+  return registrable.empty() ? ascii_lowered(domain) : registrable;
 }
 
 unsigned dmarc_sample(std::string_view message, std::uint64_t salt) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "filters/facts.h"
+#include "filters/html_page.h"
 
 namespace postern::filters {
 
@@ -18,25 +19,23 @@ constexpr std::size_t kMaxUrl = 2048;
 // grows with its length and no faster.
 class LinkFinder {
  public:
-  // The targets of <a>, <area> and <form> of an HTML page (UTF-8) with what is shown for them.  One pass over the
-  // tags, no tree, no recursion.
-  void in_html(std::string_view html);
-  // The URLs of a plain text: "http://", "https://" and "www." up to the first octet that ends a URL in prose.
-  // One that is there already is left out.
+  // The targets of <a>, <area>, <form>, <button> and of pages that go on by themselves, with what a reader sees of them.
+  void in_html(std::string_view html) { in_page(read_page(html)); }
+  void in_page(const Page& page);
+  // The links that mail programs make of a plain text (text_links.h).  One that is there already is left out.
   void in_text(std::string_view text);
-  // At most kMaxLinks, each once, in the order they were found.
+  // At most kMaxLinks, each once, in the order they were found.  A URL above kMaxUrl octets is cut; its host is that of
+  // the whole.
   std::vector<Link> take() { return std::move(links_); }
 
  private:
-  class Page;
-  void add(std::string url, std::string shown);
+  void add(std::string url, std::string host, std::string shown);
   bool full() const { return links_.size() >= kMaxLinks; }
 
   std::vector<Link> links_;
   std::unordered_set<std::string> known_;   // targets, and targets with what is shown for them
   std::size_t targets_ = 0;                 // looked at in HTML, each as often as it comes
   std::size_t candidates_ = 0;              // the same in text
-  std::size_t looked_ahead_ = 0;            // octets, in vain, for the ends of tags
 };
 
 // Lower case, as A-labels when it can be; "" when there is none.  User and port are cut off.

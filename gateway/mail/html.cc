@@ -38,6 +38,17 @@ constexpr std::array<Named, 34> kOthers = {{
     {"hellip", 0x2026}, {"lsaquo", 0x2039}, {"rsaquo", 0x203a}, {"euro", 0x20ac}, {"trade", 0x2122}, {"Tab", '\t'}, {"NewLine", '\n'},
 }};
 
+// These want their semicolon.  Who hides a link from a filter writes its marks with them.
+constexpr std::array<Named, 44> kMarks = {{
+    {"colon", ':'}, {"sol", '/'}, {"period", '.'}, {"comma", ','}, {"semi", ';'}, {"excl", '!'}, {"quest", '?'}, {"num", '#'},
+    {"percnt", '%'}, {"dollar", '$'}, {"commat", '@'}, {"lpar", '('}, {"rpar", ')'}, {"lsqb", '['}, {"lbrack", '['}, {"rsqb", ']'},
+    {"rbrack", ']'}, {"lcub", '{'}, {"lbrace", '{'}, {"rcub", '}'}, {"rbrace", '}'}, {"ast", '*'}, {"midast", '*'}, {"plus", '+'},
+    {"equals", '='}, {"lowbar", '_'}, {"UnderBar", '_'}, {"bsol", '\\'}, {"grave", '`'}, {"verbar", '|'}, {"vert", '|'},
+    {"VerticalLine", '|'}, {"Hat", '^'}, {"hyphen", 0x2010}, {"dash", 0x2010}, {"horbar", 0x2015}, {"ZeroWidthSpace", 0x200b},
+    {"NonBreakingSpace", 0xa0}, {"hairsp", 0x200a}, {"numsp", 0x2007}, {"puncsp", 0x2008}, {"NoBreak", 0x2060}, {"lrm", 0x200e},
+    {"rlm", 0x200f},
+}};
+
 // The HTML standard, 13.2.5.80: numbers 128 to 159 mean windows-1252.
 constexpr std::array<std::uint16_t, 32> kWindows1252 = {
     0x20ac, 0x81, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0x8d, 0x17d, 0x8f,
@@ -51,9 +62,12 @@ constexpr std::array<std::string_view, 37> kBlocks = {
 bool is_html_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'; }
 bool is_alnum(char c) { return is_alpha(c) || is_digit(c); }
 
-std::optional<std::uint32_t> named_character(std::string_view name) {
+std::optional<std::uint32_t> named_character(std::string_view name, bool semicolon) {
   for (const Named& other : kOthers) {
     if (other.name == name) return other.character;
+  }
+  for (const Named& mark : kMarks) {
+    if (semicolon && mark.name == name) return mark.character;
   }
   auto found = std::find(kLatin1.begin(), kLatin1.end(), name);
   if (found == kLatin1.end()) return std::nullopt;
@@ -153,25 +167,14 @@ class Stripper {
   }
 
   void entity() {
-    std::string_view rest = html_.substr(at_ + 1, 32);
-    bool numbered = rest.starts_with('#');
-    bool hex = numbered && rest.size() > 1 && ascii_lower(rest[1]) == 'x';
-    std::size_t begin = hex ? 2 : numbered ? 1 : 0;
-    std::size_t end = begin;
-    while (end < rest.size() && (numbered && !hex ? is_digit(rest[end]) : is_alnum(rest[end]))) {
-      if (hex && !is_digit(rest[end]) && ascii_lower(rest[end]) > 'f') break;
-      ++end;
-    }
-    std::string_view name = rest.substr(begin, end - begin);
-    std::optional<std::uint32_t> character;
-    if (!name.empty()) character = numbered ? numbered_character(name, hex ? 16 : 10) : named_character(name);
-    if (!character) {
+    auto reference = character_reference(html_.substr(at_), false);
+    if (!reference) {
       put("&");
       ++at_;
       return;
     }
-    put_character(*character);
-    at_ += 1 + end + (end < rest.size() && rest[end] == ';' ? 1 : 0);
+    put_character(reference->character);
+    at_ += reference->length;
   }
 
   void markup() {
@@ -257,6 +260,26 @@ class Stripper {
 std::string html_to_text(std::string_view html, std::size_t limit) {
   if (is_utf8(html)) return Stripper(html, limit).run();
   return Stripper(valid_utf8(html), limit).run();
+}
+
+std::optional<CharacterReference> character_reference(std::string_view text, bool in_attribute) {
+  bool numbered = text.substr(1).starts_with('#');
+  // Zeros before a number may be as many as one likes.
+  std::string_view rest = text.substr(1, numbered ? std::string_view::npos : 32);
+  bool hex = numbered && rest.size() > 1 && ascii_lower(rest[1]) == 'x';
+  std::size_t begin = hex ? 2 : numbered ? 1 : 0;
+  std::size_t end = begin;
+  while (end < rest.size() && (numbered && !hex ? is_digit(rest[end]) : is_alnum(rest[end]))) {
+    if (hex && !is_digit(rest[end]) && ascii_lower(rest[end]) > 'f') break;
+    ++end;
+  }
+  std::string_view name = rest.substr(begin, end - begin);
+  if (name.empty()) return std::nullopt;
+  bool semicolon = end < rest.size() && rest[end] == ';';
+  if (in_attribute && !numbered && !semicolon && end < rest.size() && rest[end] == '=') return std::nullopt;
+  auto character = numbered ? numbered_character(name, hex ? 16 : 10) : named_character(name, semicolon);
+  if (!character) return std::nullopt;
+  return CharacterReference{*character, 1 + end + (semicolon ? 1 : 0)};
 }
 
 std::string html_escaped(std::string_view text) {

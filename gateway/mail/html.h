@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +15,14 @@ namespace postern::mail {
 // `html` is UTF-8; the result is valid UTF-8 of at most `limit` octets.  One pass, no recursion, no tree: a hostile page
 // costs no more than its length.
 std::string html_to_text(std::string_view html, std::size_t limit = static_cast<std::size_t>(-1));
+
+// The character reference that `text` begins with ("&"), HTML 13.2.5.72: numbers, and the names that mail has.  nullopt: it
+// is none, and the "&" stands for itself.  In an attribute "&copy=1" is none, 13.2.5.73.
+struct CharacterReference {
+  std::uint32_t character = 0;   // never a surrogate nor above U+10FFFF
+  std::size_t length = 0;        // octets of `text`
+};
+std::optional<CharacterReference> character_reference(std::string_view text, bool in_attribute);
 
 // Text of any kind so that it is no markup, neither in content nor inside quotes.
 std::string html_escaped(std::string_view text);

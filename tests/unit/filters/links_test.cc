@@ -43,7 +43,8 @@ TEST_CASE("links of prose end where the sentence goes on") {
       {"http://a.example/x_(y) and", {"http://a.example/x_(y)"}},
       {"<HTTPS://A.example/?q=1>", {"HTTPS://A.example/?q=1"}},
       {"www.a.example, www.b.example!", {"www.a.example", "www.b.example"}},
-      {"ftp://a.example awww.b.example", {}},
+      {"ftp://a.example awww.b.example", {"ftp://a.example"}},
+      {"see bit.ly/x or bank.com", {"bit.ly/x", "bank.com"}},
       {"http:// www. http://", {}},
       {"http://a.example http://a.example", {"http://a.example"}},
       {"xhttp://a.example", {"http://a.example"}},
@@ -71,7 +72,10 @@ TEST_CASE("links of HTML are found however they are written") {
       {"<abbr href=\"http://no.example\">", {}},
       {"<a href=\"http://a.example", {}},
       {"< a <a<a href", {}},
-      {"<a = = href==>", {"="}},
+      {"<a = = href==>", {}},
+      {"<base href=http://b.example/c/><a href=d>x</a>", {"http://b.example/c/d"}},
+      {"<button formaction=http://a.example/g>x</button>", {"http://a.example/g"}},
+      {"<meta http-equiv=refresh content='1;url=http://a.example/r'>", {"http://a.example/r"}},
   };
   for (const Case& c : cases) {
     CAPTURE(c.html);
@@ -98,7 +102,7 @@ TEST_CASE("what a link shows ends with it, or where the next one begins") {
       {"<a href=http://a.example>one <abbr>x</abbr> two</a>", {"one x two"}},
       {"<a href=http://a.example>one <!-- </a> --> two</a>", {"one two"}},
       {"<a href=http://a.example>to the end", {"to the end"}},
-      {"<a href=http://a.example><area href=http://b.example>one</a>", {"", "one"}},
+      {"<a href=http://a.example><area href=http://b.example>one</a>", {"one", ""}},
   };
   for (const Case& c : cases) {
     CAPTURE(c.html);
@@ -108,11 +112,19 @@ TEST_CASE("what a link shows ends with it, or where the next one begins") {
   }
 }
 
-TEST_CASE("what a link shows is looked for in 4 KiB, however late its end comes") {
-  std::string html = "<a href=http://a.example>" + repeated("<b>", 1400) + "late</a>";
-  auto links = in_html(html);
+TEST_CASE("what a link shows is what is seen, cut to 200 octets") {
+  auto links = in_html("<a href=http://a.example>" + repeated("<b>", 400) + "la<i style='display:none'>no</i>te</a>");
   REQUIRE(links.size() == 1);
-  CHECK(links[0].text.empty());
+  CHECK(links[0].text == "late");
+  CHECK(in_html("<a href=http://a.example>" + repeated("\xc3\xa9", 300) + "</a>")[0].text.size() == 200);
+}
+
+TEST_CASE("a URL that is too long keeps its host and its beginning") {
+  auto links = in_text("http://" + std::string(3000, 'u') + "@evil.example/ x");
+  REQUIRE(links.size() == 1);
+  CHECK(links[0].host == "evil.example");
+  CHECK(links[0].url.size() == kMaxUrl);
+  CHECK(in_html("<a href='http://" + std::string(3000, 'u') + "@evil.example/'>x</a>")[0].host == "evil.example");
 }
 
 TEST_CASE("the limits are for all parts of a message together") {
