@@ -25,7 +25,14 @@ void LinkFinder::in_page(const Page& page) {
     if (link.target.front() == '#') continue;
     Url url = parse_url(link.target, base ? &*base : nullptr);
     bool made_whole = base && base->is_web() && url.is_web() && !parse_url(link.target).is_web();
-    add(made_whole ? url.text() : link.target, url.host, link.shown);
+    LinkPlace place;
+    place.shown = link.shown;
+    place.image = link.image;
+    place.image_map = link.kind == PageLink::Kind::area;
+    place.hidden = link.hidden;
+    place.form = link.kind == PageLink::Kind::form || link.kind == PageLink::Kind::button;
+    place.automatic = link.kind == PageLink::Kind::refresh;
+    add(made_whole ? url.text() : link.target, url.host, place);
   }
 }
 
@@ -37,20 +44,33 @@ void LinkFinder::in_text(std::string_view text) {
     if (full()) return;
     std::string host = link.bare ? parse_bare_url(link.url).host : host_of(link.url);
     cut_utf8(link.url, kMaxUrl);
-    if (!known_.contains(link.url)) add(std::move(link.url), std::move(host), "");
+    LinkPlace place;
+    place.bare = link.bare;
+    if (!known_.contains(link.url)) add(std::move(link.url), std::move(host), place);
   }
 }
 
-void LinkFinder::add(std::string url, std::string host, std::string shown) {
+// Which hosts shorten, send on or lend room is said by lists that rules ask themselves.
+void LinkFinder::add(std::string url, std::string host, const LinkPlace& place) {
   if (full() || url.empty()) return;
   cut_utf8(url, kMaxUrl);
-  if (!known_.insert(url + '\n' + shown).second) return;
+  if (!known_.insert(url + '\n' + std::string(place.shown)).second) return;
   known_.insert(url);
-  Link link;
-  link.host = std::move(host);
-  link.url = std::move(url);
-  link.text = std::move(shown);
-  links_.push_back(std::move(link));
+  auto found = link_signs(url, place, {});
+  for (auto& each : found) {
+    if (full()) return;
+    Link link;
+    link.inside = each.level > 0;
+    link.url = link.inside ? each.url.text() : url;
+    if (link.inside && !known_.insert(link.url).second) continue;
+    link.host = link.inside ? each.url.host : host;
+    link.domain = std::move(each.registrable);
+    for (std::size_t i = 0; i < each.signs.size(); ++i) {
+      if (each.signs.test(i)) link.signs.push_back(name(static_cast<LinkSign>(i)));
+    }
+    if (!link.inside) link.text = place.shown;
+    links_.push_back(std::move(link));
+  }
 }
 
 }  // namespace postern::filters

@@ -9,6 +9,7 @@
 
 #include "filters/facts.h"
 #include "filters/html_page.h"
+#include "filters/link_signs.h"
 
 namespace postern::filters {
 
@@ -24,12 +25,12 @@ class LinkFinder {
   void in_page(const Page& page);
   // The links that mail programs make of a plain text (text_links.h).  One that is there already is left out.
   void in_text(std::string_view text);
-  // At most kMaxLinks, each once, in the order they were found.  A URL above kMaxUrl octets is cut; its host is that of
+  // At most kMaxLinks, those that stand inside of others behind these, each once, in the order they were found.  A URL above kMaxUrl octets is cut; its host is that of
   // the whole.
   std::vector<Link> take() { return std::move(links_); }
 
  private:
-  void add(std::string url, std::string host, std::string shown);
+  void add(std::string url, std::string host, const LinkPlace& place);
   bool full() const { return links_.size() >= kMaxLinks; }
 
   std::vector<Link> links_;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "filters/attachment_sign.h"
+#include "filters/link_signs.h"
 #include "filters/lua/bind.h"
 #include "gateway/base/text.h"
 
@@ -118,6 +119,26 @@ void push_virus(lua_State* lua, const Virus& virus) {
   freeze(lua, "mail.virus", {});
 }
 
+// Without those that lists decide: rules ask the lists.
+const std::vector<std::string_view>& link_sign_words() {
+  static const auto kWords = [] {
+    std::vector<std::string_view> out;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(LinkSign::count_); ++i) {
+      auto sign = static_cast<LinkSign>(i);
+      if (sign != LinkSign::shortener && sign != LinkSign::redirector && sign != LinkSign::free_hosting) out.push_back(name(sign));
+    }
+    return out;
+  }();
+  return kWords;
+}
+
+std::string_view link_sign_reason(std::string_view word) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(LinkSign::count_); ++i) {
+    if (name(static_cast<LinkSign>(i)) == word) return says(static_cast<LinkSign>(i));
+  }
+  return "";
+}
+
 void push_links(lua_State* lua, const std::vector<Link>& links) {
   lua_newtable(lua);
   lua_Integer at = 0;
@@ -126,6 +147,16 @@ void push_links(lua_State* lua, const std::vector<Link>& links) {
     set(lua, "url", link.url);
     set(lua, "host", link.host);
     set(lua, "text", link.text);
+    set(lua, "domain", link.domain);
+    set_flag(lua, "inside", link.inside);
+    lua_createtable(lua, 0, static_cast<int>(link.signs.size()));
+    for (auto word : link.signs) {
+      push(lua, word);
+      lua_pushboolean(lua, 1);
+      lua_rawset(lua, -3);
+    }
+    freeze_words(lua, "signs of a link", link_sign_words());
+    lua_setfield(lua, -2, "signs");
     freeze(lua, "a link", {});
     lua_rawseti(lua, -2, ++at);
   }
@@ -291,7 +322,10 @@ const std::vector<FactInfo>& entry_infos() {
         {"algorithm", "Text: \"rsa-sha256\", \"ed25519-sha256\"."},
         {"problem", "Text: why it is no pass."}}},
       {"mail.links",
-       {{"url", "Text: the target."}, {"host", "Text: its host, in lower case."}, {"text", "Text: what is shown for a link in HTML, else \"\"."}}},
+       {{"url", "Text: the target."}, {"host", "Text: its host, in lower case."}, {"text", "Text: what is shown for a link in HTML, else \"\"."},
+        {"domain", "Text: the registrable domain of the host, or \"\"."},
+        {"signs", "Table: what is odd about it; the word of a sign leads to true, or to nil."},
+        {"inside", "True: it is no link of its own but stands inside of another one, that leads on to it."}}},
       {"mail.attachments",
        {{"name", "Text: the file's name, decoded, or \"\"."}, {"type", "Text: as declared, \"application/pdf\"."}, {"size", "Number: octets, decoded."}}},
       {"mail.files",

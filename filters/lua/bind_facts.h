@@ -35,6 +35,9 @@ void push_attachments(lua_State* lua, const std::vector<Attachment>& attachments
 void push_files(lua_State* lua, const Files& files);
 void push_hits(lua_State* lua, const std::vector<smtp::Hit>& hits);
 
+// The words of the signs of links, and what they say.
+const std::vector<std::string_view>& link_sign_words();
+std::string_view link_sign_reason(std::string_view word);
 // The words of mail.files.signs.
 const std::vector<std::string_view>& file_sign_words();
 std::string_view file_sign_reason(std::string_view word);   // a sentence; "" of no such word

@@ -81,6 +81,9 @@ void add_facts(std::string& out) {
 }
 
 void add_signs(std::string& out) {
+  out += "\n### the signs of links\n";
+  table(out, "sign");
+  for (auto word : link_sign_words()) row(out, word, link_sign_reason(word));
   out += "\n### the signs of files\n";
   table(out, "sign");
   for (auto word : file_sign_words()) row(out, word, file_sign_reason(word));

@@ -146,7 +146,15 @@ void read_links(lua_State* lua, int given, TestCase& test) {
       if (lua_isstring(lua, at) != 0) {
         link.url = view(lua, at);
       } else {
-        only(lua, at, "a link", {"url", "host", "text"});
+        only(lua, at, "a link", {"url", "host", "text", "domain", "signs", "inside"});
+        link.domain = text(lua, at, "domain").value_or("");
+        link.inside = flag(lua, at, "inside");
+        for (const auto& word : texts(lua, at, "signs")) {
+          const auto& known = link_sign_words();
+          auto found = std::find(known.begin(), known.end(), word);
+          if (found == known.end()) raise(lua, "\"" + printable(word, 40) + "\" is no sign of a link" + did_you_mean(word, known));
+          link.signs.push_back(*found);
+        }
         link.url = text(lua, at, "url").value_or("");
         link.text = text(lua, at, "text").value_or("");
         link.host = text(lua, at, "host").value_or("");
