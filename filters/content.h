@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "filters/facts.h"
+#include "filters/header_signs.h"
 #include "filters/memo.h"
 #include "gateway/base/bytes.h"
 #include "gateway/io/worker_pool.h"
@@ -15,9 +16,9 @@ namespace postern::filters {
 // Messages up to this size are taken apart on the loop: sooner done than handed to a worker.
 constexpr std::size_t kSmallMessage = 64 * 1024;
 
-// Text, links and attachments.  Any thread; what it costs is bounded by the message's length, what it decodes by
+// Text, links, attachments and signs.  Any thread; what it costs is bounded by the message's length, what it decodes by
 // some MiB.
-Content content_of(std::string_view message, const mail::PartTable& table);
+Content content_of(std::string_view message, const mail::PartTable& table, const HeaderContext& context = {});
 
 // The parts of one message, found once for all who ask, on one loop.
 class Parts {
@@ -39,6 +40,6 @@ class Parts {
 };
 
 // Content of a large message.  `workers` outlives the task.
-io::Task<Content> decode_on_worker(Octets octets, std::shared_ptr<Parts> parts, io::WorkerPool& workers);
+io::Task<Content> decode_on_worker(Octets octets, std::shared_ptr<Parts> parts, HeaderContext context, io::WorkerPool& workers);
 
 }  // namespace postern::filters

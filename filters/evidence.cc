@@ -151,7 +151,7 @@ class OneMessage : public MessageEvidence {
     std::shared_ptr<Memo<Content>> content;  // of a large message
     std::shared_ptr<Parts> parts;
   };
-  OneMessage(Octets octets, Facts facts) : octets_(std::move(octets)), facts_(std::move(facts)) {}
+  OneMessage(Octets octets, HeaderContext context, Facts facts) : octets_(std::move(octets)), facts_(std::move(facts)), context_(std::move(context)) {}
 
   void start(bool scan) override {
     facts_.spf->start();
@@ -169,7 +169,7 @@ class OneMessage : public MessageEvidence {
   const Octets& octets() const override { return octets_; }
 
   const Content* content() override {
-    if (!content_ && !facts_.parts->on_worker()) content_ = content_of(octets_.view(), facts_.parts->now());
+    if (!content_ && !facts_.parts->on_worker()) content_ = content_of(octets_.view(), facts_.parts->now(), context_);
     return content_ ? &*content_ : decoded_;
   }
   io::Task<void> decode() override {
@@ -180,6 +180,7 @@ class OneMessage : public MessageEvidence {
  private:
   Octets octets_;
   Facts facts_;
+  HeaderContext context_;
   std::optional<Content> content_;
   const Content* decoded_ = nullptr;  // in facts_.content
 };
@@ -219,7 +220,8 @@ std::shared_ptr<Memo<Spf>> Evidence::spf_memo(const smtp::Client& client, const 
   return memo;
 }
 
-std::unique_ptr<MessageEvidence> Evidence::message(const smtp::Client& client, const smtp::Sender& sender, Octets received) {
+std::unique_ptr<MessageEvidence> Evidence::message(const smtp::Client& client, const smtp::Sender& sender, Octets received, Arrival arrival) {
+  HeaderContext context{sender.address, std::move(arrival.recipients), arrival.when};
   OneMessage::Facts facts;
   facts.spf = spf_memo(client, sender);
   auto dkim = [&resolver = resolver_, workers = workers_, &clock = clock_, received, wait = config_.dkim] {
@@ -238,7 +240,7 @@ std::unique_ptr<MessageEvidence> Evidence::message(const smtp::Client& client, c
   auto virus = [scan = scan_, received, parts = facts.parts, wait = config_.virus] {
     return scan_within(scan, received, parts, wait);
   };
-  auto content = [received, parts = facts.parts, workers = workers_] { return decode_on_worker(received, parts, *workers); };
+  auto content = [received, parts = facts.parts, context, workers = workers_] { return decode_on_worker(received, parts, context, *workers); };
   facts.content = std::make_shared<Memo<Content>>("fact content", std::move(content), failed_content);
   auto files = [received, parts = facts.parts, workers = workers_] { return find_files(received, parts, workers); };
   facts.files = std::make_shared<Memo<Files>>("fact files", std::move(files), failed_files);
@@ -246,7 +248,7 @@ std::unique_ptr<MessageEvidence> Evidence::message(const smtp::Client& client, c
   Memo<Virus>::Make make_virus = std::move(off);
   if (scan_) make_virus = std::move(virus);
   facts.virus = std::make_shared<Memo<Virus>>("fact virus", std::move(make_virus), failed_virus);
-  return std::make_unique<OneMessage>(std::move(received), std::move(facts));
+  return std::make_unique<OneMessage>(std::move(received), std::move(context), std::move(facts));
 }
 
 }  // namespace postern::filters

@@ -45,7 +45,8 @@ class Evidence : public EvidenceSource {
   Evidence(dns::Resolver& resolver, io::WorkerPool* workers, const Clock& clock, EvidenceConfig config, ScanVirus scan);
 
   std::unique_ptr<ConnectionEvidence> connection(const smtp::Client& client) override;
-  std::unique_ptr<MessageEvidence> message(const smtp::Client& client, const smtp::Sender& sender, Octets received) override;
+  std::unique_ptr<MessageEvidence> message(const smtp::Client& client, const smtp::Sender& sender, Octets received,
+                                           Arrival arrival = {}) override;
 
  private:
   std::shared_ptr<Memo<Spf>> spf_memo(const smtp::Client& client, const smtp::Sender& sender);

@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "gateway/base/bytes.h"
+#include "gateway/base/clock.h"
 #include "gateway/base/ip.h"
 #include "gateway/io/task.h"
 #include "gateway/smtp/judge.h"
@@ -63,6 +65,7 @@ struct Dmarc {
 };
 
 struct Arc;                  // RFC 8617: filters/arc.h
+struct MessageSigns;
 
 struct Virus {
   // limit: the message itself is too much to look through (a bomb, parts too deep, it takes too long or costs
@@ -125,6 +128,7 @@ struct Content {
   std::string text;          // readable text, UTF-8, bounded
   std::vector<Link> links;
   std::vector<Attachment> attachments;
+  std::shared_ptr<const MessageSigns> signs;   // filters/message_signs.h; null with a problem
   bool opaque = false;       // larger than any proper message in something that we bound: readers may see what these do not show
   std::string problem;       // why it could not be decoded, or ""; then the rest says nothing
 };
@@ -162,6 +166,12 @@ class MessageEvidence {
   virtual io::Task<void> decode() = 0;
 };
 
+// How a message came, beside client and sender.
+struct Arrival {
+  std::vector<std::string> recipients;   // of the envelope; empty: not known
+  std::optional<Time> when;
+};
+
 // Makes evidence; the judge holds one.  `client` as known at that moment.
 class EvidenceSource {
  public:
@@ -170,7 +180,7 @@ class EvidenceSource {
   // SPF may be asked for before the body is there (stage mail); then `received` is empty and only
   // spf() may be called.
   virtual std::unique_ptr<MessageEvidence> message(const smtp::Client& client, const smtp::Sender& sender,
-                                                   Octets received) = 0;
+                                                   Octets received, Arrival arrival = {}) = 0;
 };
 
 }  // namespace postern::filters

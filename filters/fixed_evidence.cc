@@ -1,6 +1,8 @@
 // Evidence that was given: answers from its source's fields.
 #include "filters/fixed_evidence.h"
 
+#include "filters/content.h"
+#include "filters/message_signs.h"
 #include "gateway/base/clock.h"
 #include "gateway/io/loop.h"
 #include "gateway/mail/headers.h"
@@ -26,7 +28,10 @@ class Connection : public ConnectionEvidence {
 
 class Message : public MessageEvidence {
  public:
-  Message(FixedEvidence& source, Octets octets) : source_(source), octets_(std::move(octets)) {
+  Message(FixedEvidence& source, Octets octets, const HeaderContext& context) : source_(source), octets_(std::move(octets)) {
+    auto signs = std::make_shared<MessageSigns>(*content_of(octets_.view(), mail::parse(octets_.view()), context).signs);
+    for (const auto& [name, value] : source_.signs) signs->set(name, value);
+    content_.signs = std::move(signs);
     content_.text = source_.text ? *source_.text : std::string(octets_.view().substr(mail::HeaderBlock(octets_.view()).body_offset()));
     content_.links = source_.links;
     content_.attachments = source_.attachments;
@@ -52,8 +57,9 @@ class Message : public MessageEvidence {
 
 std::unique_ptr<ConnectionEvidence> FixedEvidence::connection(const smtp::Client&) { return std::make_unique<Connection>(*this); }
 
-std::unique_ptr<MessageEvidence> FixedEvidence::message(const smtp::Client&, const smtp::Sender&, Octets received) {
-  return std::make_unique<Message>(*this, std::move(received));
+std::unique_ptr<MessageEvidence> FixedEvidence::message(const smtp::Client&, const smtp::Sender& sender, Octets received, Arrival arrival) {
+  HeaderContext context{sender.address, std::move(arrival.recipients), arrival.when};
+  return std::make_unique<Message>(*this, std::move(received), context);
 }
 
 }  // namespace postern::filters

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@ class FixedEvidence : public EvidenceSource {
   std::vector<Link> links;
   std::vector<Attachment> attachments;
   Files files;
+  std::map<std::string, double> signs;          // beside those that the message has
   bool opaque = false;
   // Facts answer on a later turn of the loop, as real ones do.
   bool late = false;
@@ -32,7 +34,8 @@ class FixedEvidence : public EvidenceSource {
   int asked = 0;                                // how often a fact was waited for
 
   std::unique_ptr<ConnectionEvidence> connection(const smtp::Client& client) override;
-  std::unique_ptr<MessageEvidence> message(const smtp::Client& client, const smtp::Sender& sender, Octets received) override;
+  std::unique_ptr<MessageEvidence> message(const smtp::Client& client, const smtp::Sender& sender, Octets received,
+                                           Arrival arrival = {}) override;
 };
 
 }  // namespace postern::filters

@@ -183,7 +183,7 @@
   SIGN(one_click_alone, flag, "List-Unsubscribe-Post stands without a https link in List-Unsubscribe.") \
   SIGN(filter_verdict_kept, flag, "A spam filter on the way has marked the message as spam.") \
   /* The way here, as Received tells it. */ \
-  SIGN(received_count, context, "So many servers have written Received.") \
+  SIGN(received_count, context_number, "So many servers have written Received.") \
   SIGN(received_unreadable, number, "So many Received fields are not as any server writes them.") \
   SIGN(received_below_fields, flag, "A Received field stands below From or Subject.") \
   SIGN(received_private_only, context, "All addresses in Received are private ones.") \

@@ -262,7 +262,10 @@ io::Task<smtp::MessageVerdict> Examination::on_message(smtp::Client client, std:
   scene_.id = id;
   // What was found at stage mail stays valid: the envelope is the same.  Its owner is kept for that.
   std::unique_ptr<MessageEvidence> envelope = std::move(scene_.message);
-  scene_.message = judge_.evidence().message(scene_.client, scene_.sender, received);
+  Arrival arrival;
+  for (const auto& recipient : recipients) arrival.recipients.push_back(recipient.rcpt());
+  arrival.when = judge_.setting().clock->now();
+  scene_.message = judge_.evidence().message(scene_.client, scene_.sender, received, std::move(arrival));
   scene_.header = mail::HeaderBlock(scene_.message->octets().view());
   scene_.has_body = true;
   // RFC 5321 4.5.3.2.6: who waits ten minutes in vain sends again, and both copies would be delivered.

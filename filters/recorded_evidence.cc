@@ -339,8 +339,8 @@ const Fact* RecordedEvidence::give(const char* name, const std::optional<Fact>& 
 
 std::unique_ptr<ConnectionEvidence> RecordedEvidence::connection(const smtp::Client&) { return std::make_unique<Connection>(*this); }
 
-std::unique_ptr<MessageEvidence> RecordedEvidence::message(const smtp::Client& client, const smtp::Sender& sender, Octets received) {
-  return std::make_unique<Message>(*this, inner_.message(client, sender, std::move(received)));
+std::unique_ptr<MessageEvidence> RecordedEvidence::message(const smtp::Client& client, const smtp::Sender& sender, Octets received, Arrival arrival) {
+  return std::make_unique<Message>(*this, inner_.message(client, sender, std::move(received), std::move(arrival)));
 }
 
 }  // namespace postern::filters

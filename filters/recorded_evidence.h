@@ -58,7 +58,8 @@ class RecordedEvidence : public EvidenceSource {
  public:
   RecordedEvidence(EvidenceSource& inner, const Recorded& recorded);
   std::unique_ptr<ConnectionEvidence> connection(const smtp::Client& client) override;
-  std::unique_ptr<MessageEvidence> message(const smtp::Client& client, const smtp::Sender& sender, Octets received) override;
+  std::unique_ptr<MessageEvidence> message(const smtp::Client& client, const smtp::Sender& sender, Octets received,
+                                           Arrival arrival = {}) override;
 
   // Facts that were asked for and are not in the record: "virus", "spf", ...  Their value is the fact's error case.
   const std::set<std::string>& unknown() const { return unknown_; }

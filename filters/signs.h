@@ -14,8 +14,9 @@ namespace postern::filters {
 enum class SignKind : std::uint8_t {
   flag,      // 0 or 1
   number,    // how many, how much, or a share of 0 to 1, as the sentence says
-  context,   // flag or number that tells what sort of mail it is, or who carried it: good in combinations, never alone,
+  context,   // a flag that tells what sort of mail it is, or who carried it: good in combinations, never alone,
              // because a collection of mail tells its origin by it
+  context_number,   // the same, a number
 };
 
 struct SignInfo {

@@ -50,7 +50,7 @@
   SIGN(text_one_time_code, context, "It looks like a one-time code: short, a lone number, and the words that go with it.") \
   SIGN(text_greets_by_address, flag, "The recipient is greeted by his address or its local part.") \
   SIGN(text_digits_share, number, "The share of digits in letters and digits.") \
-  SIGN(text_quoted_share, context, "The share of lines that are quoted from another message.") \
+  SIGN(text_quoted_share, context_number, "The share of lines that are quoted from another message.") \
   SIGN(text_foreign_to_subject, flag, "Text and subject are in different languages, both surely.")
 // clang-format on
 

@@ -51,6 +51,9 @@ void freeze(lua_State* lua, const char* what, std::vector<std::string_view> know
 // The same for a table with many names that may be nil: those that the list at `known` has, which lives for ever.
 void freeze_words(lua_State* lua, const char* what, const std::vector<std::string_view>& known);
 
+// The table on top becomes read-only; what is not in it is asked of `missing`, as __index.
+void freeze_over(lua_State* lua, const char* what, lua_CFunction missing);
+
 // The table on top becomes a proxy that cannot be written to (libraries).
 void freeze_library(lua_State* lua, const char* what);
 

@@ -306,6 +306,7 @@ const std::map<std::string, std::vector<std::string_view>, std::less<>>& fact_fi
       auto& names = out[std::string(fact.path)];
       for (const auto& field : fact.fields) names.push_back(field.name);
     }
+    out["mail.signs"] = sign_words();
     return out;
   }();
   return kFields;

@@ -32,9 +32,12 @@ void push_arc(lua_State* lua, const Arc& arc);
 void push_virus(lua_State* lua, const Virus& virus);
 void push_links(lua_State* lua, const std::vector<Link>& links);
 void push_attachments(lua_State* lua, const std::vector<Attachment>& attachments);
+void push_message_signs(lua_State* lua, const MessageSigns& signs);
 void push_files(lua_State* lua, const Files& files);
 void push_hits(lua_State* lua, const std::vector<smtp::Hit>& hits);
 
+// The words of mail.signs.
+const std::vector<std::string_view>& sign_words();
 // The words of the signs of links, and what they say.
 const std::vector<std::string_view>& link_sign_words();
 std::string_view link_sign_reason(std::string_view word);

@@ -3,6 +3,7 @@
 
 #include "filters/lua/bind.h"
 #include "filters/lua/bind_facts.h"
+#include "filters/message_signs.h"
 #include "filters/own_lists.h"
 #include "gateway/base/text.h"
 #include "gateway/mail/address.h"
@@ -24,7 +25,7 @@ std::string domain_of(std::string_view address) {
 enum class Field {
   ip, name, helo, tls, port, login, trusted, known, ptr, reverse,                                 // conn
   conn, sender, sender_domain, sender_held, sender_bounces, sender_complaints, recipients, size, id, spf,                                         // mail, from stage mail on
-  subject, from, from_name, from_domain, to, list_id, message_id, header, text, links, attachments, files, opaque,  // with the body
+  subject, from, from_name, from_domain, to, list_id, message_id, header, text, links, attachments, files, signs, language, opaque,  // with the body
   dkim, dmarc, arc, virus, bayes, score, hits,
   address, domain, account, groups, allows, blocks,                                               // rcpt
 };
@@ -68,6 +69,8 @@ constexpr Named kMailFields[] = {
     {"links", Field::links, "List of the links, at most 500."},
     {"attachments", Field::attachments, "List of the attachments, at most 1000."},
     {"files", Field::files, "List of the attachments as what they really are, with what lies in them; the list itself has signs and problem."},
+    {"signs", Field::signs, "What may be odd about header and text: true, or a number; false or 0 where it was not seen."},
+    {"language", Field::language, "Text: of the text, \"en\", \"vi\", ...; \"\" when it cannot be told."},
     {"opaque", Field::opaque, "True when the message goes beyond what is looked at, so that a reader may see what other facts do not show."},
     {"dkim", Field::dkim, "List of the signatures (RFC 6376); the list itself has result and domains."},
     {"dmarc", Field::dmarc, "DMARC (RFC 7489) of the domain in From."},
@@ -222,6 +225,10 @@ bool push_content(lua_State* lua, Scene& scene, Field field, io::Task<void>& tas
     push(lua, content->text);
   } else if (field == Field::links) {
     push_links(lua, content->links);
+  } else if (field == Field::signs) {
+    push_message_signs(lua, *content->signs);
+  } else if (field == Field::language) {
+    push(lua, content->signs->text.language.code);
   } else if (field == Field::opaque) {
     lua_pushboolean(lua, content->opaque || scene.header.truncated() ? 1 : 0);
   } else {
@@ -274,6 +281,8 @@ bool push_mail_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& 
     case Field::text:
     case Field::links:
     case Field::attachments:
+    case Field::signs:
+    case Field::language:
     case Field::opaque: return push_content(lua, scene, field, task);
     case Field::spf: return push_fact(lua, scene, scene.spf, fetch_spf, push_spf, task);
     case Field::dkim: return push_fact(lua, scene, scene.dkim, fetch_dkim, push_dkim, task);

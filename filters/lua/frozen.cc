@@ -120,6 +120,14 @@ void freeze_words(lua_State* lua, const char* what, const std::vector<std::strin
   make_proxy(lua, what);
 }
 
+void freeze_over(lua_State* lua, const char* what, lua_CFunction missing) {
+  lua_newtable(lua);
+  lua_pushcfunction(lua, missing);
+  lua_setfield(lua, -2, "__index");
+  lua_setmetatable(lua, -2);
+  make_proxy(lua, what);
+}
+
 void freeze_library(lua_State* lua, const char* what) { freeze(lua, what, {}); }
 
 }  // namespace postern::filters::lua

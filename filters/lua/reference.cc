@@ -6,6 +6,7 @@
 #include "filters/lua/bind.h"
 #include "filters/lua/bind_facts.h"
 #include "filters/lua/verdict.h"
+#include "filters/message_signs.h"
 
 namespace postern::filters::lua {
 namespace {
@@ -81,6 +82,9 @@ void add_facts(std::string& out) {
 }
 
 void add_signs(std::string& out) {
+  out += "\n### mail.signs\n";
+  table(out, "sign");
+  for (const auto& sign : all_signs()) row(out, sign.name, sign.says);
   out += "\n### the signs of links\n";
   table(out, "sign");
   for (auto word : link_sign_words()) row(out, word, link_sign_reason(word));

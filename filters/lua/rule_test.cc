@@ -169,6 +169,7 @@ std::string run_test(const std::shared_ptr<State>& state, const TestInfo& info, 
   evidence.links = test->links;
   evidence.attachments = test->attachments;
   evidence.files = test->files;
+  evidence.signs = test->signs;
   evidence.opaque = test->opaque;
   JudgeSetting setting;
   setting.hostname = "mx.test";

@@ -234,7 +234,7 @@ void read_all(lua_State* lua, TestCase& test) {
   if (!field(lua, table, "given")) lua_newtable(lua);
   int given = lua_gettop(lua);
   only(lua, given, "given", {"ip", "name", "ptr", "helo", "tls", "login", "trusted", "known", "sender", "recipients", "rcpt", "groups", "allows", "blocks", "subject", "from",
-                             "to", "message_id", "list_id", "header", "text", "raw", "size", "spf", "dkim", "dmarc", "arc", "links", "attachments", "files", "opaque", "score", "sender_held", "sender_bounces", "sender_complaints"});
+                             "to", "message_id", "list_id", "header", "text", "raw", "size", "spf", "dkim", "dmarc", "arc", "links", "attachments", "files", "signs", "opaque", "score", "sender_held", "sender_bounces", "sender_complaints"});
   read_client(lua, given, test);
   read_message(lua, given, test);
   read_spf(lua, given, test);
@@ -243,6 +243,7 @@ void read_all(lua_State* lua, TestCase& test) {
   read_arc(lua, given, test);
   read_links(lua, given, test);
   read_files(lua, given, test);
+  read_signs(lua, given, test);
   test.opaque = flag(lua, given, "opaque");
   if (field(lua, given, "score")) {
     test.points = luaL_checknumber(lua, -1);

@@ -31,6 +31,7 @@ struct TestCase {
   std::vector<Link> links;
   std::vector<Attachment> attachments;
   Files files;
+  std::map<std::string, double> signs;
   bool opaque = false;
   double points = 0;
   Time clock;

@@ -222,4 +222,17 @@ void read_files(lua_State* lua, int given, TestCase& test) {
   lua_pop(lua, 2);
 }
 
+// signs = { no_date = true, to_count = 12 }
+void read_signs(lua_State* lua, int given, TestCase& test) {
+  if (!field(lua, given, "signs")) return;
+  int at = lua_gettop(lua);
+  only(lua, at, "given.signs", sign_words());
+  for (lua_pushnil(lua); lua_next(lua, at) != 0; lua_pop(lua, 1)) {
+    bool number = lua_type(lua, -1) == LUA_TNUMBER;
+    if (!number && !lua_isboolean(lua, -1)) raise(lua, std::string("given.signs.") + lua_tostring(lua, -2) + " is true, false or a number");
+    test.signs[lua_tostring(lua, -2)] = number ? lua_tonumber(lua, -1) : lua_toboolean(lua, -1) != 0 ? 1 : 0;
+  }
+  lua_pop(lua, 1);
+}
+
 }  // namespace postern::filters::lua

@@ -14,6 +14,7 @@ void read_dmarc(lua_State* lua, int given, TestCase& test);
 void read_arc(lua_State* lua, int given, TestCase& test);
 void read_links(lua_State* lua, int given, TestCase& test);   // and attachments
 void read_files(lua_State* lua, int given, TestCase& test);
+void read_signs(lua_State* lua, int given, TestCase& test);
 // From the test's own table.
 void read_scanner(lua_State* lua, int table, TestCase& test);
 

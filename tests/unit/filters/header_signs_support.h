@@ -63,7 +63,7 @@ inline HeaderSigns signs_of(const std::string& message, const HeaderContext& con
 inline std::vector<std::string> seen(const HeaderSigns& signs) {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < HeaderSigns::kSize; ++i) {
-    if (kHeaderSigns[i].kind != SignKind::context && signs.has(static_cast<HeaderSign>(i))) out.emplace_back(kHeaderSigns[i].name);
+    if (kHeaderSigns[i].kind < SignKind::context && signs.has(static_cast<HeaderSign>(i))) out.emplace_back(kHeaderSigns[i].name);
   }
   return out;
 }

@@ -222,7 +222,7 @@ TEST_CASE("one change of a proper mail brings its sign") {
     shown.insert(c.sign);
   }
   for (std::size_t i = 0; i < HeaderSigns::kSize; ++i) {
-    if (kHeaderSigns[i].kind == SignKind::context) continue;
+    if (kHeaderSigns[i].kind >= SignKind::context) continue;
     INFO("no case for " << kHeaderSigns[i].name);
     CHECK(shown.contains(static_cast<HeaderSign>(i)));
   }
