@@ -162,9 +162,9 @@ class Walk {
   DocumentSigns a_script(std::string_view octets, FileKind kind) {
     DocumentSigns out;
     out.kind = kind == FileKind::text ? FileKind::windows_script : kind;
-    if (octets.size() > kMaxPage) out.problem = "a script longer than is looked at";
-    add_script_signs(octets.substr(0, kMaxPage), out.signs);
-    links_.scan(octets.substr(0, kMaxPage));
+    if (octets.size() > kMaxAttachedPage) out.problem = "a script longer than is looked at";
+    add_script_signs(octets.substr(0, kMaxAttachedPage), out.signs);
+    links_.scan(octets.substr(0, kMaxAttachedPage));
     return out;
   }
 

@@ -260,9 +260,9 @@ void add_script_signs(std::string_view text, Signs& signs) { Words(text, signs).
 DocumentSigns html_signs(std::string_view octets, FileKind kind, FoundLinks& links) {
   DocumentSigns out;
   out.kind = kind;
-  if (octets.size() > kMaxPage) {
+  if (octets.size() > kMaxAttachedPage) {
     out.problem = "a page longer than is looked at";
-    octets = octets.substr(0, kMaxPage);
+    octets = octets.substr(0, kMaxAttachedPage);
   }
   std::string converted;
   if (octets.starts_with("\xff\xfe") || octets.starts_with("\xfe\xff")) {

@@ -7,7 +7,7 @@
 
 namespace postern::filters {
 
-constexpr std::size_t kMaxPage = 4 << 20;   // octets of a page that are looked at
+constexpr std::size_t kMaxAttachedPage = 4 << 20;   // octets of a page that are looked at
 
 // A page or SVG image that comes as an attachment, where scripts run: what builds a file out of the page itself ("smuggling"), what
 // asks for a password, what goes elsewhere.  One pass over the words and one over the tags; `octets` in any charset, UTF-16 by its mark.

@@ -172,9 +172,9 @@ TEST_CASE("hostile pages cost no more than their length, and a long page says so
     CAPTURE(piece);
     std::string page = testing::repeated(piece, 150'000);
     auto read = [&page](std::size_t length) { return in_html(std::string_view(page).substr(0, length)).links.size(); };
-    CHECK(testing::grows_with_its_length(read, std::min<std::size_t>(page.size(), kMaxPage) / 4));
+    CHECK(testing::grows_with_its_length(read, std::min<std::size_t>(page.size(), kMaxAttachedPage) / 4));
   }
-  CHECK(in_html(std::string(kMaxPage + 1, 'x')).signs.problem != "");
+  CHECK(in_html(std::string(kMaxAttachedPage + 1, 'x')).signs.problem != "");
 }
 
 TEST_CASE("shortcuts say where they lead and what they start") {
