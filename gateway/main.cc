@@ -63,8 +63,8 @@ void add_judging(CLI::App& app, CommandLine& line) {
 
   auto* doc = add_command(app, "doc", "Print what this version documents of itself");
   doc->require_subcommand(1);
-  auto* rules = add_command(*doc, "rules", "The rule language as Markdown: stages, verdicts, facts, tools, examples");
-  rules->callback([&line] { line.run = [] { return admin::doc_rules_command(); }; });
+  auto* language = add_command(*doc, "rules", "The rule language as Markdown: stages, verdicts, facts, tools, examples");
+  language->callback([&line] { line.run = [] { return admin::doc_rules_command(); }; });
 }
 
 void add_user(CLI::App& app, CommandLine& line) {
