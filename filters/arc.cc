@@ -71,7 +71,7 @@ ArcSet shown(const Set& set, std::size_t instance) {
     out.selector = set.seal.selector;
   }
   if (set.message_signature.problem.empty()) out.signing_domain = set.message_signature.domain;
-  out.covers_from = set.message_signature.covers_from;
+  out.covers_all = set.message_signature.covers_from && !set.message_signature.body_length;
   return out;
 }
 

@@ -24,7 +24,7 @@ struct ArcSet {
   std::string domain;              // d= of the seal: who vouches; "" when the seal is malformed
   std::string selector;            // s= of the seal
   std::string signing_domain;      // d= of the message signature
-  bool covers_from = false;        // the message signature covers From
+  bool covers_all = false;         // the message signature covers From, and the whole body without l=
   // What the sealer saw (RFC 8617 4.1.1).  Read only when the chain passes: else anybody may have written it.
   mail::AuthresPayload results;
 };

@@ -47,17 +47,16 @@ std::string report_comment(const Arc& arc) {
 // The oldest trusted set that can speak for the message as it is now; nullptr: none, and `why`.
 const ArcSet* speaker(const Arc& arc, const TrustedSealers& trusted, std::string& why) {
   const ArcSet* found = nullptr;
-  bool all_behind_trusted = true;
+  bool in_good_hands = true;   // from this set to us
   why = "no sealer of the chain is trusted";
   for (auto set = arc.sets.rbegin(); set != arc.sets.rend(); ++set) {
-    bool is_ours = is_trusted(trusted, set->domain);
-    bool unchanged = arc.unchanged_since(set->instance) && set->covers_from;
-    bool newest = set == arc.sets.rbegin();
-    // The newest message signature must cover From in any case: behind it anybody could have put another author in.
-    if (newest && !set->covers_from) all_behind_trusted = false;
-    if (is_ours && (all_behind_trusted || unchanged)) found = &*set;
-    else if (is_ours && found == nullptr) why = "the message may have been changed since " + set->domain + " sealed it";
-    all_behind_trusted = all_behind_trusted && is_ours;
+    // Between two sealers only the message signature of the former keeps strangers from putting in another author.
+    in_good_hands = in_good_hands && set->covers_all;
+    bool ours = is_trusted(trusted, set->domain);
+    bool unchanged = arc.unchanged_since(set->instance) && set->covers_all;
+    if (ours && (in_good_hands || unchanged)) found = &*set;
+    else if (ours && found == nullptr) why = "the message may have been changed since " + set->domain + " sealed it";
+    in_good_hands = in_good_hands && ours;
   }
   return found;
 }
@@ -119,7 +118,7 @@ ArcRescue rescue_by_arc(const Arc& arc, const TrustedSealers& trusted, const Arc
   out.instance = set->instance;
   out.sealer = set->domain;
 
-  bool unchanged = arc.unchanged_since(set->instance) && set->covers_from;
+  bool unchanged = arc.unchanged_since(set->instance) && set->covers_all;
   auto verdicts = set->results.of("dmarc");
   ArcAuthor wanted = author;
   wanted.domain = canonical(author.domain);

@@ -34,8 +34,9 @@ struct ArcRescue {
 };
 
 // The set that is read is the oldest trusted one that can still speak for this message: each sealer behind it is trusted
-// as well, or its message signature, with From in it, still verifies, so that nobody has changed what it covers.  An
-// untrusted sealer can give any text a chain that passes, and a trusted one's set can be taken from another message.
+// as well and every message signature on the way covers From and the whole body, or its own does and still verifies, so
+// that nobody has changed what it covers.  An untrusted sealer can give any text a chain that passes, and a trusted one's
+// set can be taken from another message.
 //
 // That set must say dmarc=pass for this author.  Where it says nothing of DMARC, an SPF or DKIM pass that is aligned with
 // the author counts.  Pure; `arc` of any result.

@@ -65,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else {
     CHECK(after.result == filters::ArcResult::pass);
     CHECK(after.sets.size() == before.sets.size() + 1);
-    CHECK(after.sets.back().domain == "corp.example" && after.sets.back().covers_from);
+    CHECK(after.sets.back().domain == "corp.example" && after.sets.back().covers_all);
   }
   return 0;
 }

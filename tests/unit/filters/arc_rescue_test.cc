@@ -11,7 +11,7 @@ namespace {
 struct Seen {
   const char* domain;
   const char* results;
-  bool covers_from = true;
+  bool covers_all = true;
 };
 
 Arc chain(std::vector<Seen> sets, unsigned oldest_pass = 0) {
@@ -23,7 +23,7 @@ Arc chain(std::vector<Seen> sets, unsigned oldest_pass = 0) {
     set.instance = static_cast<unsigned>(out.sets.size() + 1);
     set.domain = seen.domain;
     set.selector = "s" + std::to_string(set.instance);
-    set.covers_from = seen.covers_from;
+    set.covers_all = seen.covers_all;
     set.results = mail::parse_authres_payload(std::string("mx; ") + seen.results);
     out.sets.push_back(std::move(set));
   }
@@ -61,6 +61,7 @@ TEST_CASE("the oldest trusted set that can still speak decides") {
       {"unchanged, but From was not covered", chain({{"list.example", kPass, false}, {"evil.example", "none"}}), false, 0, "may have been changed"},
       {"the newest does not cover From", chain({{"list.example", kPass}, {"list.example", kPass, false}}, 2), false, 0, "may have been changed"},
       {"the newest does not cover From, the first does and holds", chain({{"list.example", kPass}, {"list.example", kPass, false}}), true, 1, ""},
+      {"a trusted one on the way does not cover From", chain({{"big.example", kPass}, {"list.example", kPass, false}, {"list.example", kPass}}, 3), true, 3, "list.example"},
       {"an untrusted one before trusted ones", chain({{"evil.example", kPass}, {"list.example", "dmarc=fail"}}), false, 2, "dmarc=fail"},
       {"an untrusted one between, unchanged since the second", chain({{"list.example", kPass}, {"evil.example", "none"}, {"big.example", kPass}}, 2), true, 3, "big.example"},
   };
