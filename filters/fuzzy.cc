@@ -7,12 +7,14 @@
 #include "filters/letters.h"
 #include "gateway/base/text.h"
 #include "gateway/mail/charset.h"
+#include "gateway/mail/html.h"
 #include "gateway/mail/text.h"
 
 namespace postern::filters {
 namespace {
 
 constexpr std::size_t kShingle = 3;
+constexpr double kSameText = 0.7;   // plain text and HTML of one message: links and headings differ
 constexpr std::size_t kMaxWords = kMaxShingles + kShingle - 1;
 
 bool is_rule(std::string_view line) {
@@ -29,6 +31,23 @@ bool introduces_quote(std::string_view line) {
   return std::any_of(kWrote.begin(), kWrote.end(), [&](std::string_view word) { return iends_with(line, word); });
 }
 
+// "From: ... Sent: ... To: ...": the header of the answered message, as Outlook writes it into the text.  `rest`: behind the line.
+bool begins_inner_header(std::string_view line, std::string_view rest) {
+  constexpr std::array<std::string_view, 4> kFrom = {"from:", "von:", "de :", "t\xe1\xbb\xab:"};
+  constexpr std::array<std::string_view, 8> kOthers = {"sent:", "date:", "to:", "subject:", "gesendet:", "an:", "betreff:", "envoy"};
+  auto begins = [](std::string_view text, const auto& list) {
+    return std::any_of(list.begin(), list.end(), [&](std::string_view word) { return istarts_with(text, word); });
+  };
+  if (!begins(line, kFrom)) return false;
+  std::size_t others = 0;
+  for (int i = 0; i < 5 && !rest.empty(); ++i) {
+    std::size_t end = std::min(rest.find('\n'), rest.size());
+    others += begins(trimmed(rest.substr(0, std::min<std::size_t>(end, 200))), kOthers) ? 1 : 0;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return others >= 2;
+}
+
 // What the writer of this message wrote himself.  A ruled line ends it only when something stands before it and little behind
 // it: spam frames whole texts in lines.
 std::string own_lines(std::string_view text) {
@@ -43,6 +62,7 @@ std::string own_lines(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     std::string_view bare = trimmed(line);
     if (bare.empty() || bare.front() == '>' || bare.front() == '|') continue;
+    if (out.size() >= kMinBefore && begins_inner_header(bare, text)) break;
     if (introduces_quote(bare)) {
       if (bare.front() == '-') break;
       continue;
@@ -162,18 +182,51 @@ std::optional<FuzzyDigest> file_digest(std::string_view octets, const HashKey& k
   return out;
 }
 
-std::vector<FuzzyDigest> digests_of(std::string_view message, const mail::PartTable& table, std::string_view text, const HashKey& key) {
+std::string without_quotes(std::string_view html) {
+  constexpr std::array<std::string_view, 5> kAnswered = {"gmail_quote", "divrplyfwdmsg", "appendonsend", "moz-cite-prefix", "yahoo_quoted"};
+  constexpr std::size_t kMaxTag = 500;
+  std::string out;
+  std::size_t depth = 0, at = 0;
+  while (at < html.size()) {
+    std::size_t open = std::min(html.find('<', at), html.size());
+    if (depth == 0) out += html.substr(at, open - at);
+    if (open == html.size()) break;
+    std::string_view start = html.substr(open, kMaxTag);
+    std::size_t close = start.find('>');
+    std::string_view tag = start.substr(0, close == std::string_view::npos ? 1 : close + 1);
+    bool quote = istarts_with(tag, "<blockquote");
+    if (quote) ++depth;
+    bool answered = std::any_of(kAnswered.begin(), kAnswered.end(), [&](std::string_view mark) { return ifind(tag, mark) != std::string_view::npos; });
+    if (answered) break;
+    if (depth == 0) out += tag;
+    if (istarts_with(tag, "</blockquote") && depth > 0) --depth;
+    at = open + tag.size();
+  }
+  return out;
+}
+
+std::vector<FuzzyDigest> digests_of(std::string_view message, const mail::PartTable& table, const HashKey& key) {
+  std::string plain, html;
+  for (const mail::Part& part : table.parts) {
+    if (part.kind != mail::Part::Kind::leaf || part.type.type != "text" || part.disposition.kind == "attachment") continue;
+    if (part.type.subtype == "html" && html.size() < kMaxFuzzyText) {
+      html += mail::html_to_text(without_quotes(mail::part_text(message, part, 4 * kMaxFuzzyText)), kMaxFuzzyText) + '\n';
+    } else if (part.type.subtype != "html" && plain.size() < kMaxFuzzyText) {
+      plain += mail::part_text(message, part, kMaxFuzzyText) + '\n';
+    }
+  }
   std::vector<FuzzyDigest> out;
-  if (auto digest = text_digest(text, key)) out.push_back(*digest);
+  if (auto digest = text_digest(plain, key)) out.push_back(*digest);
+  // Mostly the same again, in another form.
+  if (auto digest = text_digest(html, key); digest && (out.empty() || similarity(out.front(), *digest) < kSameText)) out.push_back(*digest);
   std::size_t budget = kMaxFuzzyFile;
   for (const mail::Part& part : table.parts) {
     if (out.size() >= kMaxFuzzyParts || budget == 0) break;
     bool text_part = part.type.type == "text" && part.disposition.kind != "attachment";
     if (part.kind != mail::Part::Kind::leaf || text_part || part.body_size() > budget) continue;
     budget -= part.body_size();
-    if (auto digest = file_digest(mail::part_octets(message, part), key)) {
-      if (std::find(out.begin(), out.end(), *digest) == out.end()) out.push_back(*digest);
-    }
+    auto digest = file_digest(mail::part_octets(message, part), key);
+    if (digest && std::find(out.begin(), out.end(), *digest) == out.end()) out.push_back(*digest);
   }
   return out;
 }

@@ -42,8 +42,10 @@ struct FuzzyDigest {
 std::optional<FuzzyDigest> text_digest(std::string_view text, const HashKey& key);
 std::optional<FuzzyDigest> file_digest(std::string_view octets, const HashKey& key);
 
-// All parts of a message: the text once, as a person reads it, then files.  `text` is mail::readable_text().
-std::vector<FuzzyDigest> digests_of(std::string_view message, const mail::PartTable& table, std::string_view text, const HashKey& key);
+// All parts of a message: its plain texts together, its HTML texts together when they say something else, then files.
+std::vector<FuzzyDigest> digests_of(std::string_view message, const mail::PartTable& table, const HashKey& key);
+// An HTML page without what it quotes: <blockquote>, and all behind the marks that mail programs put before an answered message.
+std::string without_quotes(std::string_view html);
 
 // The share of the shingles that two texts have in common, estimated to about 0.09; 0 or 1 for exact hashes.
 double similarity(const FuzzyDigest& one, const FuzzyDigest& other);

@@ -19,7 +19,7 @@ struct StaffMember {
 
 struct OwnNames {
   std::vector<std::string> domains;        // ours
-  std::vector<std::string> known;          // of others, that may look like ours: sisters, partners
+  std::vector<std::string> known;          // of others that may look like ours: sisters, partners
   std::vector<StaffMember> staff;
 };
 
