@@ -99,14 +99,14 @@ std::optional<Arc> arc_of(const json& facts) {
   arc.result = *result;
   arc.problem = text_of(*found, "problem");
   arc.oldest_pass = found->value("oldest_pass", 0U);
-  auto sealers = found->find("sealers"), covering = found->find("covers_from");
+  auto sealers = found->find("sealers"), covering = found->find("covers_all");
   if (sealers == found->end() || !sealers->is_array()) return arc;
   for (std::size_t i = 0; i < sealers->size() && i < mail::kMaxArcInstance; ++i) {
     if (!(*sealers)[i].is_string()) return std::nullopt;
     ArcSet set;
     set.instance = static_cast<unsigned>(i + 1);
     set.domain = set.signing_domain = (*sealers)[i].get<std::string>();
-    set.covers_from = covering != found->end() && covering->is_array() && i < covering->size() && (*covering)[i] == true;
+    set.covers_all = covering != found->end() && covering->is_array() && i < covering->size() && (*covering)[i] == true;
     arc.sets.push_back(std::move(set));
   }
   return arc;

@@ -78,9 +78,9 @@ std::string arc_json(const Arc* arc) {
   if (!arc->problem.empty()) member(out, "problem", arc->problem);
   out += ",\"oldest_pass\":" + std::to_string(arc->oldest_pass) + ",\"sealers\":[";
   for (const auto& set : arc->sets) out += (out.back() == '[' ? "" : ",") + json_text(set.domain);
-  // Of which sealers the signature covers From: what is read of a chain later must be what it was worth now.
-  out += "],\"covers_from\":[";
-  for (const auto& set : arc->sets) out += std::string(out.back() == '[' ? "" : ",") + (set.covers_from ? "true" : "false");
+  // Whose signature covers From and all of the body: what is read of a chain later must be what it was worth now.
+  out += "],\"covers_all\":[";
+  for (const auto& set : arc->sets) out += std::string(out.back() == '[' ? "" : ",") + (set.covers_all ? "true" : "false");
   return out + "]}";
 }
 

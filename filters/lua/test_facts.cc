@@ -101,7 +101,7 @@ void read_arc(lua_State* lua, int given, TestCase& test) {
     ArcSet set;
     set.instance = static_cast<unsigned>(test.arc.sets.size() + 1);
     set.domain = set.signing_domain = std::move(sealer);
-    set.covers_from = true;
+    set.covers_all = true;
     if (set.instance == 1) set.results = mail::parse_authres_payload(set.domain + "; " + saw);
     test.arc.sets.push_back(std::move(set));
   }

@@ -13,7 +13,7 @@ Arc sealed_by(const std::string& sealer, const std::string& saw) {
   ArcSet set;
   set.instance = 1;
   set.domain = set.signing_domain = sealer;
-  set.covers_from = true;
+  set.covers_all = true;
   set.results = mail::parse_authres_payload(sealer + "; " + saw);
   arc.sets.push_back(std::move(set));
   return arc;
@@ -46,7 +46,7 @@ TEST_CASE("a rule sees who sealed, and asks its list whose word counts") {
   auto verdict = bench.all();
   REQUIRE(verdict.hits.size() == 1);
   CHECK(verdict.hits[0].why == "fail pass 1 lists.example 0");
-  CHECK(verdict.facts.find("\"arc\":{\"result\":\"pass\",\"oldest_pass\":0,\"sealers\":[\"lists.example\"],\"covers_from\":[true]}") != std::string::npos);
+  CHECK(verdict.facts.find("\"arc\":{\"result\":\"pass\",\"oldest_pass\":0,\"sealers\":[\"lists.example\"],\"covers_all\":[true]}") != std::string::npos);
 }
 
 TEST_CASE("to ask whose word counts without a list is an error that shows how") {
