@@ -158,6 +158,8 @@ TEST_CASE("no coroutine form stands anywhere that g++ 12 miscompiles") {
       {std::regex(R"(switch\s*\(\s*co_await)"), "co_await as head of a switch"},
       {std::regex(R"(\{[^{};]*co_await[^{};]*\})"), "co_await inside braces"},
       {std::regex(R"(co_await\s+[\w.>\-]+\(\s*[^(),?]+\?\s*[\w:]+\()"), "?: of temporaries as argument of an awaited call"},
+      {std::regex(R"(co_await[^;]*\([^;]*\?[^;]*:[^;]*(std::string\(|std::move\())"), "?: of temporaries as argument of an awaited call"},
+      {std::regex(R"(co_await[^;]*\([^;]*\?[^;:]*(std::string\(|std::move\()[^;]*:)"), "?: of temporaries as argument of an awaited call"},
       {std::regex(R"(\]\s*\([^)]*\)[^{;]*->\s*(io::)?Task<)"), "a coroutine lambda"},
       {std::regex(R"(co_await[^;]*\(\s*\[[^\]])"), "a capturing lambda as argument of an awaited call"},
   };

@@ -56,7 +56,8 @@ class Busy {
 
 io::Task<json> stop_sending(Context& context, store::Account account, std::string reason) {
   Ledger ledger(context);
-  auto stopped = co_await ledger->stop(account.id, reason.empty() ? "by an administrator" : std::move(reason));
+  if (reason.empty()) reason = "by an administrator";
+  auto stopped = co_await ledger->stop(account.id, std::move(reason));
   if (!stopped.ok()) co_return failure(account.address + ": " + stopped.text);
   co_return json{{"ok", true}, {"user", account.address}};
 }

@@ -188,7 +188,9 @@ io::Task<void> ListKeeper::forget_waiting(ListPtr list, std::string message_id) 
 
 io::Task<void> ListKeeper::forget_old_marks() {
   constexpr std::size_t kMarks = 1000;   // at a time; the next time goes on from there
-  auto rows = co_await parts_.store.scan(std::string(kDone), marks_from_.empty() ? std::string(kDone) : marks_from_, kMarks);
+  const std::string prefix(kDone);
+  std::string from = marks_from_.empty() ? prefix : marks_from_;
+  auto rows = co_await parts_.store.scan(prefix, std::move(from), kMarks);
   if (!rows) co_return;
   marks_from_ = rows->size() == kMarks ? rows->back().key + '\0' : "";
   auto oldest = to_unix(parts_.clock.now() - kKeepMark);
