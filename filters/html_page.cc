@@ -258,7 +258,8 @@ class PageReader {
       bool block_above = false;
       while (at > 0 && stack_[at - 1].serial != ended.serial) {
         ++steps_;
-        block_above = block_above || has(stack_[--at].tag, kSpecial);
+        --at;
+        block_above = block_above || has(stack_[at].tag, kSpecial);
       }
       CHECK(at > 0);
       if (block_above && steps_ < kMaxPageSteps) {

@@ -11,7 +11,7 @@
 
 // An HTML page as its reader meets it.  One pass over the tokens with a stack of open elements, which follows HTML 13.2.6
 // where it decides what a text looks like: implied ends, formatting that goes on, misnested ends, text in tables that stands
-// before them.  No tree, no recursion: a tree (gumbo) costs 25 times as much and serves as a second opinion in tests.
+// before them.  No tree, no recursion: a tree (gumbo) costs seven times as much and serves as a second opinion in tests.
 namespace postern::filters {
 
 constexpr std::size_t kMaxPage = 512 * 1024;       // octets that are read; the rest is not, and that is said

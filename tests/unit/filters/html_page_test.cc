@@ -219,6 +219,7 @@ TEST_CASE("what is inside of what is decided as in browsers") {
       {"<html style='display:none'><body style='display:block'>a", ""},
       {"<h1 style='display:none'>a</h2>b", "b"},
       {"</div></b></p>a", "a"},
+      {"<b style='display:none'><div><div>a</b>b</div></div>c", "b\nc"},
   };
   for (const Case& c : cases) {
     CAPTURE(c.html);
