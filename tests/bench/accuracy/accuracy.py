@@ -46,7 +46,7 @@ def install(names):
     """Debian's packages of the filters asked for; their services are not started."""
     packages = ["zstd"] + [filters.ALL[name].package for name in names if hasattr(filters.ALL[name], "package")]
     packages += ["redis-server"] if "rspamd" in names else []
-    packages += ["spamc"] if "spamassassin" in names else []
+    packages += ["spamc", "spamd"] if "spamassassin" in names else []
     known = subprocess.run(["dpkg-query", "-W", "-f=${Package} ${Status}\n", *packages], capture_output=True, text=True, check=False).stdout
     missing = [package for package in packages if f"{package} install ok installed" not in known]
     if not missing:
