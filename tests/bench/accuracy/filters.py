@@ -4,6 +4,7 @@ A filter is used as `with Filter(setting, folder) as one:`, then one.train(mails
 """
 import concurrent.futures
 import ctypes
+import email.utils
 import http.client
 import json
 import os
@@ -61,6 +62,13 @@ class Filter:
             paths[os.path.join(where, f"{number:06}.eml")] = mail.path
             os.link(self.setting.path(mail), os.path.join(where, f"{number:06}.eml"))
         return where, paths
+
+
+def recipient_of(octets):
+    """Whom the mail names: our reader, else the first address in To.  Lists' fields are taken out of all mail, so that whom it does not name tells nothing."""
+    header = octets.replace(b"\r\n", b"\n").partition(b"\n\n")[0].decode("latin-1")
+    named = [address for field in re.findall(r"(?mi)^(?:To|Cc|Bcc):((?:.*\n[ \t])*.*)$", header) for _, address in email.utils.getaddresses([field]) if "@" in address]
+    return RECIPIENT if RECIPIENT in named or not named else re.sub(r"[^!-~]", "", named[0])
 
 
 def run(command, **options):
@@ -237,7 +245,7 @@ class Rspamd(Filter):
             octets = self._octets(mail)
             sender = re.search(rb"(?mi)^Return-Path:\s*<?([^\s<>]*)>?\s*$", octets.partition(b"\r\n\r\n")[0])
             # A public address: loopback and private ones would be trusted and spared most checks.
-            headers = {"IP": CLIENT_IP, "Helo": CLIENT_NAME, "Hostname": CLIENT_NAME, "Rcpt": RECIPIENT,
+            headers = {"IP": CLIENT_IP, "Helo": CLIENT_NAME, "Hostname": CLIENT_NAME, "Rcpt": recipient_of(octets),
                        "From": sender.group(1).decode("latin-1") if sender else ""}
             status, said = self._ask(self._SCAN, "POST", "/checkv2", octets, headers)
             if status != 200:
