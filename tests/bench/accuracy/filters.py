@@ -251,7 +251,11 @@ class Rspamd(Filter):
             if status != 200:
                 return mail.path, "error", {}
             said = json.loads(said)
-            return mail.path, self._WORDS.get(said.get("action"), "error"), said
+            word = self._WORDS.get(said.get("action"), "error")
+            # Its greylisting would let spam wait as well, once: what counts is what becomes of it then.
+            if said.get("action") == "soft reject" and said.get("score", 0) >= said.get("thresholds", {}).get("add header", 6):
+                word = "junk"
+            return mail.path, word, said
         roots = [process.pid for process in self.processes]
         before = [usage.cpu_at_rest(pid, 300) for pid in roots]      # it compiles its patterns beside its work
         with concurrent.futures.ThreadPoolExecutor(2) as pool:

@@ -88,9 +88,9 @@ class Names(unittest.TestCase):
         self.assertEqual(struct.unpack(">H", self.ask("sender.example", 15)[6:8])[0], 1)
         self.assertTrue(self.ask(name_server.CLIENT_NAME, 1).endswith(bytes([198, 51, 100, 7])))
         self.assertTrue(self.ask("mail.sender.example", 1).endswith(bytes([198, 51, 100, 7])))      # its MX
-        for name, kind in (("7.100.51.198.zen.spamhaus.org", 1), ("mail.sender.example.dbl.example", 1), ("sender.example", 16)):
+        for name, kind, code in (("7.100.51.198.zen.spamhaus.org", 1, 3), ("mail.sender.example.dbl.example", 1, 3), ("_dmarc.sender.example", 16, 3), ("sender.example", 16, 0)):
             reply = self.ask(name, kind)
-            self.assertEqual((reply[3] & 15, reply[7]), (3, 0))
+            self.assertEqual((reply[3] & 15, reply[7]), (code, 0))
 
     def test_a_mail_goes_to_whom_it_names(self):
         for header, who in (("To: Anna <anna@corp.example>", "anna@corp.example"), ("To: a@x.example, b@x.example\nCc: anna@corp.example", "anna@corp.example"),

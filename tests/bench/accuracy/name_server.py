@@ -41,7 +41,8 @@ def answer(question):
         record = socket.inet_aton(CLIENT_IP)
     elif kind == _PTR and name == ".".join(reversed(CLIENT_IP.split("."))) + ".in-addr.arpa":
         record = _labels(CLIENT_NAME)
-    flags = 0x8580 if record else 0x8583      # authoritative answer; or no such name
+    exists = record or name in _senders
+    flags = 0x8580 if exists else 0x8583      # authoritative answer; or no such name
     out = question[:2] + struct.pack(">HHHHH", flags, 1, 1 if record else 0, 0, 0) + question[12:at + 5]
     if record:
         out += b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 3600, len(record)) + record
