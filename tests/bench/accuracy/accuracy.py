@@ -156,7 +156,7 @@ def main():
             print(f"{name:<40} ham {ham:.2f}  spam {spam:.2f}")
     if options.leaks or options.prepare:
         return
-    server = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "name_server.py")], stdout=subprocess.PIPE)
+    server = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "name_server.py")], stdout=subprocess.PIPE, preexec_fn=filters.die_with_us)
     try:
         port = int(server.stdout.readline())
         setting = filters.Setting(os.path.abspath(options.cache), options.postern, os.path.abspath(options.rules), port)
