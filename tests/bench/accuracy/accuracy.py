@@ -46,7 +46,7 @@ def install(names):
     """Debian's packages of the filters asked for; their services are not started."""
     packages = ["zstd"] + [filters.ALL[name].package for name in names if hasattr(filters.ALL[name], "package")]
     packages += ["redis-server"] if "rspamd" in names else []
-    packages += ["spamc"] if "spamassassin" in names else []
+    packages += ["spamc", "spamd"] if "spamassassin" in names else []
     known = subprocess.run(["dpkg-query", "-W", "-f=${Package} ${Status}\n", *packages], capture_output=True, text=True, check=False).stdout
     missing = [package for package in packages if f"{package} install ok installed" not in known]
     if not missing:
@@ -156,7 +156,7 @@ def main():
             print(f"{name:<40} ham {ham:.2f}  spam {spam:.2f}")
     if options.leaks or options.prepare:
         return
-    server = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "name_server.py")], stdout=subprocess.PIPE)
+    server = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "name_server.py")], stdout=subprocess.PIPE, preexec_fn=filters.die_with_us)
     try:
         port = int(server.stdout.readline())
         setting = filters.Setting(os.path.abspath(options.cache), options.postern, os.path.abspath(options.rules), port)

@@ -1,6 +1,6 @@
 """Takes from a mail of the corpus what tells from which collection, which mailbox or which year it comes.
 
-What is left is what a gateway would have seen had the author sent it to anna@corp.example yesterday.  README.md says why.
+What is left is what a gateway would have seen had the author sent it to anna@corp.example within the last day.  README.md says why.
 """
 import base64
 import binascii
@@ -74,14 +74,23 @@ def _first(found, name):
 
 
 def _arrival(found):
-    """The day on which the mail came: that of the newest Received, which its sender could not invent, else of Date."""
+    """When the mail came (UTC): the newest Received says it, which its sender could not invent, else Date."""
     for name in (b"received", b"date"):
         for each, text in found:
-            date = _DATE.search(_value(text)[-80:] if name == b"received" else text) if each == name else None
-            if date:
-                day = _day(date)
-                if day:
-                    return day
+            value = _value(text)[-80:] if name == b"received" else _value(text)
+            date = _DATE.search(value) if each == name else None
+            day = _day(date) if date else None
+            if not day:
+                continue
+            clock = re.match(rb"\s+(\d\d):(\d\d)(?::\d\d)?(?:\s*([+-])(\d\d)(\d\d))?", value[date.end():])
+            hour, minute = (int(clock.group(1)), int(clock.group(2))) if clock else (12, 0)
+            if hour > 23 or minute > 59:
+                continue
+            zone = (1 if clock.group(3) == b"+" else -1) * datetime.timedelta(hours=int(clock.group(4)), minutes=int(clock.group(5))) if clock and clock.group(3) else datetime.timedelta(0)
+            try:
+                return datetime.datetime(day.year, day.month, day.day, hour, minute, tzinfo=datetime.timezone.utc) - zone
+            except OverflowError:
+                continue
     return None
 
 
@@ -202,13 +211,13 @@ def _unwrapped(found, body):
     return [field for field in found if not field[0].startswith(b"content-")] + own, inner
 
 
-def clean(raw, leaky, today):
-    """The mail as yesterday's.  `leaky`: names of fields, small letters; `today`: a date."""
+def clean(raw, leaky, now):
+    """The mail as if it came within the 24 hours before `now`, a time in UTC.  `leaky`: names of fields, small letters."""
     header, _, body = without_envelope(raw).partition(b"\n\n")
     header += b"\n"
     found = fields(header)
     arrival = _arrival(found)
-    days = (today - datetime.timedelta(1) - arrival).days if arrival else 0
+    days = (now - arrival).days if arrival else 0
     of_list = _is_of_list(found)
     author = _author(found)
     from_address = email.utils.parseaddr((author or _first(found, b"from")).decode("latin-1"))[1].encode("latin-1")

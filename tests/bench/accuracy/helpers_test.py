@@ -9,14 +9,15 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cleaning  # noqa: E402
 import duplicates  # noqa: E402
+import filters  # noqa: E402
 import name_server  # noqa: E402
 import table  # noqa: E402
 
-TODAY = datetime.date(2026, 12, 2)
+NOW = datetime.datetime(2026, 12, 2, 12, 0, tzinfo=datetime.timezone.utc)
 
 
 def cleaned(text, leaky=()):
-    return cleaning.clean(text.encode(), set(leaky), TODAY).decode()
+    return cleaning.clean(text.encode(), set(leaky), NOW).decode()
 
 
 class Cleaning(unittest.TestCase):
@@ -47,7 +48,7 @@ class Cleaning(unittest.TestCase):
 
     def test_hostile_input_comes_back(self):
         for raw in (b"", b"\n", b"\xff\xfe\x00", b"From \n", b"Date: Mon, 99 Feb 9999\n\n", b":\n: x\n\n", b"Content-Type: multipart/mixed; boundary=\"(((\"\n\n--(((\n"):
-            self.assertIsInstance(cleaning.clean(raw, set(), TODAY), bytes)
+            self.assertIsInstance(cleaning.clean(raw, set(), NOW), bytes)
 
 
 class Duplicates(unittest.TestCase):
@@ -85,10 +86,16 @@ class Names(unittest.TestCase):
 
     def test_senders_exist_and_lists_list_nobody(self):
         self.assertEqual(struct.unpack(">H", self.ask("sender.example", 15)[6:8])[0], 1)
-        self.assertTrue(self.ask("mail.client.example", 1).endswith(bytes([198, 51, 100, 7])))
-        for name, kind in (("7.100.51.198.zen.spamhaus.org", 1), ("mail.sender.example.dbl.example", 1), ("sender.example", 16)):
+        self.assertTrue(self.ask(name_server.CLIENT_NAME, 1).endswith(bytes([198, 51, 100, 7])))
+        self.assertTrue(self.ask("mail.sender.example", 1).endswith(bytes([198, 51, 100, 7])))      # its MX
+        for name, kind, code in (("7.100.51.198.zen.spamhaus.org", 1, 3), ("mail.sender.example.dbl.example", 1, 3), ("_dmarc.sender.example", 16, 3), ("sender.example", 16, 0)):
             reply = self.ask(name, kind)
-            self.assertEqual((reply[3] & 15, reply[7]), (3, 0))
+            self.assertEqual((reply[3] & 15, reply[7]), (code, 0))
+
+    def test_a_mail_goes_to_whom_it_names(self):
+        for header, who in (("To: Anna <anna@corp.example>", "anna@corp.example"), ("To: a@x.example, b@x.example\nCc: anna@corp.example", "anna@corp.example"),
+                            ("To: Talk <talk@lists.example>", "talk@lists.example"), ("To: undisclosed recipients", "anna@corp.example"), ("", "anna@corp.example")):
+            self.assertEqual(filters.recipient_of((header + "\nSubject: x\n\nbody\n").encode()), who)
 
     def test_rubbish_gets_no_answer(self):
         for packet in (b"", b"\0" * 12, b"\0" * 12 + b"\x3f" * 5, b"\0" * 12 + b"\xc0\x0c\0\0\0\0"):

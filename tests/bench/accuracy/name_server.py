@@ -6,8 +6,11 @@ import socket
 import struct
 import sys
 
-CLIENT_IP, CLIENT_NAME = "198.51.100.7", "mail.client.example"
+CLIENT_IP, CLIENT_NAME = "198.51.100.7", "mail.transit.example"
 _A, _PTR, _MX = 1, 12, 15
+# Domains whose MX was asked: only their hosts have an address, for a list that is asked about mail.x.example must not list it.
+_senders = set()
+_MAX_SENDERS = 100_000
 
 
 def _labels(name):
@@ -32,11 +35,14 @@ def answer(question):
     record = None
     if kind == _MX and labels:
         record = struct.pack(">H", 10) + b"\x04mail\xc0\x0c"
-    elif kind == _A and name == CLIENT_NAME:
+        if len(_senders) < _MAX_SENDERS:
+            _senders.add(name)
+    elif kind == _A and (name == CLIENT_NAME or (labels[:1] == ["mail"] and ".".join(labels[1:]) in _senders)):
         record = socket.inet_aton(CLIENT_IP)
     elif kind == _PTR and name == ".".join(reversed(CLIENT_IP.split("."))) + ".in-addr.arpa":
         record = _labels(CLIENT_NAME)
-    flags = 0x8580 if record else 0x8583      # authoritative answer; or no such name
+    exists = record or name in _senders
+    flags = 0x8580 if exists else 0x8583      # authoritative answer; or no such name
     out = question[:2] + struct.pack(">HHHHH", flags, 1, 1 if record else 0, 0, 0) + question[12:at + 5]
     if record:
         out += b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 3600, len(record)) + record

@@ -28,6 +28,7 @@ PARTS = {
 }
 ORDER = ["easy-ham", "hard-ham", "usrp-users", "spam-1", "spam-2", "phishing_pot"]
 FOLDS = 5
+_FRESH = datetime.timedelta(hours=1)      # mails are dated within the last day, and filters look at the clock
 
 
 @dataclasses.dataclass
@@ -59,9 +60,9 @@ def leaky_names(folder):
         return {line.split()[0].encode() for line in file if line.strip()}
 
 
-def _version(folder, today):
-    """Changes when the cache must be made anew: other archives, other code, another day (mails are dated yesterday)."""
-    digest = hashlib.sha256(today.isoformat().encode())
+def _version(folder):
+    """Changes when the cache must be made anew: other archives, other code."""
+    digest = hashlib.sha256()
     for name in ("prepare.py", "cleaning.py", "duplicates.py"):
         with open(os.path.join(HERE, name), "rb") as file:
             digest.update(file.read())
@@ -75,22 +76,22 @@ def _number(group, what):
     return int.from_bytes(hashlib.sha256(f"{what} {group}".encode()).digest()[:8], "big")
 
 
-def prepare(folder, cache, today=None, say=lambda text: print(text, file=sys.stderr)):
+def prepare(folder, cache, say=lambda text: print(text, file=sys.stderr)):
     """[Mail], and facts about the preparation; what is in `cache` is used again as long as it is right."""
-    today = today or datetime.date.today()
-    version = _version(folder, today)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    version = _version(folder)
     manifest = os.path.join(cache, "manifest.json")
     try:
         with open(manifest, encoding="utf-8") as file:
             known = json.load(file)
-        if known["version"] == version:
+        if known["version"] == version and now - datetime.datetime.fromisoformat(known["made"]) < _FRESH:
             return [Mail(**mail) for mail in known["mails"]], known["facts"]
     except (OSError, ValueError, KeyError, TypeError):
         pass
     say("preparing the corpus (half a minute of processor time)")
     raw = unpack(folder)
     leaky = leaky_names(folder)
-    cleaned = [cleaning.clean(octets, leaky, today) for _, _, _, _, octets in raw]
+    cleaned = [cleaning.clean(octets, leaky, now) for _, _, _, _, octets in raw]
     texts = [duplicates.text_of(octets) for octets in cleaned]
     kept, group = duplicates.group([duplicates.shingles(text) for text in texts])
     names = {first: duplicates.content_hash(texts[first]) for first in set(group)}
@@ -107,7 +108,7 @@ def prepare(folder, cache, today=None, say=lambda text: print(text, file=sys.std
         mails.append(Mail(path, part, era, kind == "spam", half, _number(name_of_group, "fold") % FOLDS, name_of_group))
     facts = _facts(raw, mails, group)
     with open(manifest + ".new", "w", encoding="utf-8") as file:
-        json.dump({"version": version, "facts": facts, "mails": [dataclasses.asdict(mail) for mail in mails]}, file)
+        json.dump({"version": version, "made": now.isoformat(), "facts": facts, "mails": [dataclasses.asdict(mail) for mail in mails]}, file)
     os.replace(manifest + ".new", manifest)
     return mails, facts
 
