@@ -54,7 +54,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> kThirdParty{
     {"opendkim/", {"filters/dkim"}},
     {"clamav.h", {"filters/scanner_"}},
     {"lua.hpp", {"filters/lua/"}},
-    {"hs.h", {"filters/regex"}},
+    {"hs/", {"filters/regex_set"}},
     {"pcre2.h", {"filters/regex"}},
     {"toml++/", {"gateway/config/"}},
     {"CLI/", {"gateway/main.cc", "gateway/command_line.h"}},
