@@ -75,6 +75,80 @@ bool young_case(std::string_view pattern) {
   return pattern.find("\\x{") != std::string_view::npos || pattern.find("\\o{") != std::string_view::npos;
 }
 
+// Where the braces of \x{...} and its like at `at`, the letter, end; `at` when there are none.
+std::size_t behind_braces(std::string_view pattern, std::size_t at) {
+  if (at + 1 >= pattern.size() || pattern[at + 1] != '{' || std::string_view("xopPgkN").find(pattern[at]) == std::string_view::npos) return at;
+  return std::min(pattern.size() - 1, pattern.find('}', at));
+}
+
+// The last octet of the class that begins at `at`.
+std::size_t end_of_class(std::string_view pattern, std::size_t at) {
+  std::size_t i = at + 1;
+  if (i < pattern.size() && pattern[i] == '^') ++i;
+  if (i < pattern.size() && pattern[i] == ']') ++i;
+  for (; i < pattern.size() && pattern[i] != ']'; ++i) {
+    if (pattern[i] == '\\') {
+      ++i;
+    } else if (pattern.substr(i, 2) == "[:") {
+      i = std::min(pattern.size(), pattern.find(":]", i + 2)) + 1;
+    }
+  }
+  return i;
+}
+
+struct Repeat {
+  std::size_t least = 0, most = 0;   // most: least for {n} and {n,}
+  bool endless = false;
+  std::size_t end = 0;               // of the brace that closes it
+};
+// A counted repeat at the brace `at`.
+std::optional<Repeat> repeat_at(std::string_view pattern, std::size_t at) {
+  auto end = pattern.find('}', at);
+  auto inside = end == std::string_view::npos ? std::string_view() : pattern.substr(at + 1, end - at - 1);
+  if (inside.empty() || !is_digit(inside[0]) || inside.find_first_not_of("0123456789,") != std::string_view::npos) return std::nullopt;
+  auto value = [](std::string_view digits) {
+    std::size_t out = 0;
+    for (char c : digits) out = std::min<std::size_t>(1'000'000, out * 10 + static_cast<std::size_t>(c - '0'));
+    return out;
+  };
+  auto comma = inside.find(',');
+  if (comma != inside.rfind(',')) return std::nullopt;
+  Repeat out;
+  out.least = out.most = value(inside.substr(0, comma));
+  if (comma != std::string_view::npos) {
+    out.endless = comma + 1 == inside.size();
+    if (!out.endless) out.most = value(inside.substr(comma + 1));
+  }
+  out.end = end;
+  return out;
+}
+
+// Counted repeats of many are taken for endless ones, which matches more: compiling takes a tenth of the time, the
+// automaton a fifth of the memory.
+std::string widened(std::string_view pattern) {
+  constexpr std::size_t kMany = 8;
+  if (pattern.find("\\Q") != std::string_view::npos) return std::string(pattern);
+  std::string out;
+  for (std::size_t at = 0; at < pattern.size(); ++at) {
+    std::size_t end = at;
+    if (pattern[at] == '\\' && at + 1 < pattern.size()) {
+      end = behind_braces(pattern, at + 1);
+    } else if (pattern[at] == '[') {
+      end = std::min(pattern.size() - 1, end_of_class(pattern, at));
+    } else if (pattern[at] == '{') {
+      auto repeat = repeat_at(pattern, at);
+      if (repeat && std::max(repeat->least, repeat->most) >= kMany) {
+        out += "{" + std::to_string(std::min(repeat->least, kMany)) + ",}";
+        at = repeat->end;
+        continue;
+      }
+    }
+    out += pattern.substr(at, end - at + 1);
+    at = end;
+  }
+  return out;
+}
+
 // Why a pattern must stay out whatever the library thinks of it; "": it may go in.
 std::string alone_because(const Regex& regex) {
   std::string_view pattern = regex.pattern();
@@ -97,7 +171,7 @@ std::string alone_because(const Regex& regex) {
     if (options) caseless = caseless || pattern.substr(at + 2, pattern.find_first_of(":)", at + 2) - at - 2).find('i') != std::string_view::npos;
   }
   if (caseless && !has_flag(regex, 'b') && young_case(pattern)) return "upper and lower case of its letters are of different versions of Unicode";
-  if (std::size_t size = written_out(pattern); size > kMaxWrittenOut) {
+  if (std::size_t size = written_out(widened(pattern)); size > kMaxWrittenOut) {
     return "its repeats come to " + std::to_string(size) + " positions, " + std::to_string(kMaxWrittenOut) + " are taken";
   }
   return "";
@@ -126,7 +200,7 @@ unsigned flags_of(const Regex& regex, PatternSet::Part part) {
   return flags;
 }
 
-std::string expression_of(const Regex& regex) { return (has_flag(regex, 'x') ? "(?x)" : "") + regex.pattern(); }
+std::string expression_of(const Regex& regex) { return (has_flag(regex, 'x') ? "(?x)" : "") + widened(regex.pattern()); }
 
 // Length of the well-formed character at `at`, or 0.  RFC 3629 4.
 std::size_t character(std::string_view text, std::size_t at) {
@@ -188,32 +262,18 @@ std::size_t written_out(std::string_view pattern) {
     }
     Group& group = open.back();
     if (c == '{') {
-      auto end = pattern.find('}', at);
-      auto inside = end == std::string_view::npos ? std::string_view() : pattern.substr(at + 1, end - at - 1);
-      if (!inside.empty() && is_digit(inside[0]) && inside.find_first_not_of("0123456789,") == std::string_view::npos) {
-        std::size_t most = 0;
-        for (std::size_t i = 0, value = 0; i < inside.size(); ++i) {
-          value = is_digit(inside[i]) ? std::min(kMost, value * 10 + static_cast<std::size_t>(inside[i] - '0')) : 0;
-          most = std::max(most, value);
-        }
-        group.last = std::min(kMost, group.last * std::max<std::size_t>(1, most));
-        at = end;
+      if (auto repeat = repeat_at(pattern, at)) {
+        group.last = std::min(kMost, group.last * std::max<std::size_t>({1, repeat->least, repeat->most}));
+        at = repeat->end;
         continue;
       }
     }
     group.size = std::min(kMost, group.size + group.last);
     group.last = 1;
     if (c == '\\') {
-      ++at;
+      at = behind_braces(pattern, at + 1);
     } else if (c == '[') {
-      std::size_t i = at + 1;
-      if (i < pattern.size() && pattern[i] == '^') ++i;
-      if (i < pattern.size() && pattern[i] == ']') ++i;
-      for (; i < pattern.size() && pattern[i] != ']'; ++i) {
-        if (pattern[i] == '\\') ++i;
-        else if (pattern.substr(i, 2) == "[:") i = std::min(pattern.size(), pattern.find(":]", i + 2)) + 1;
-      }
-      at = i;
+      at = end_of_class(pattern, at);
     }
   }
   std::size_t size = 0;
@@ -288,7 +348,7 @@ class PatternSet::Compiler {
       std::free(info);
       if (outcome == HS_SUCCESS) {
         member.part = part;
-        return written_out(member.regex->pattern()) < kTriedBefore || compiles_alone(number);
+        return written_out(expression) < kTriedBefore || compiles_alone(number);
       }
       member.why = clause(error);
     }
