@@ -1,7 +1,7 @@
 // The multi-pattern prefilter, the only place that includes <hs/hs.h>.
 //
 // What the automaton says must never be less than what PCRE2 would find, so whatever the two read differently is
-// left out of it: see alone_because().
+// left out of it: alone_because().
 #include "filters/regex_set.h"
 
 #include <hs/hs.h>
@@ -11,19 +11,20 @@
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
-#include <optional>
 #include <utility>
 
-#include "gateway/base/text.h"
+#include "filters/regex_shape.h"
 
 namespace postern::filters {
 namespace {
 
-// Beyond so many positions compiling takes seconds and the automaton megabytes.
-constexpr std::size_t kMaxWrittenOut = 3'000;
 // From here on a pattern is tried by itself first: what it costs is then known before all others wait for it.
-constexpr std::size_t kTriedBefore = 300;
-constexpr std::size_t kMaxOneDatabase = 1 << 20;
+constexpr std::size_t kTriedBefore = 100;
+constexpr std::size_t kMaxOneDatabase = 128 << 10;
+constexpr std::chrono::milliseconds kMaxOneCompile(60);
+// What compiling costs grows faster than the number of patterns; a pass over a text costs little more in several automata.
+constexpr std::size_t kTogether = 128;
+constexpr const char* kNoTime = "compiling the patterns before it took all the time there is";
 constexpr std::size_t kMaxScratchesKept = 16;
 constexpr int kMaxTries = 16;
 
@@ -51,131 +52,6 @@ std::string clause(hs_compile_error_t* error) {
 }
 
 bool has_flag(const Regex& regex, char flag) { return regex.flags().find(flag) != std::string::npos; }
-
-// Letters between "(?" and ":" or ")" that both do not read alike: only i, m, s and a single x are.
-bool strange_option(std::string_view pattern, std::size_t at) {
-  int extended = 0;
-  for (; at < pattern.size(); ++at) {
-    char c = pattern[at];
-    if (c == 'x' && ++extended > 1) return true;
-    if (c == ')' || c == ':') return false;
-    if (std::string_view("imsx-").find(c) == std::string_view::npos) return true;
-  }
-  return true;
-}
-
-// Case pairs were added to Unicode from here on after the library's tables were made.
-bool young_case(std::string_view pattern) {
-  for (std::size_t at = 0; at < pattern.size(); ++at) {
-    auto octet = static_cast<unsigned char>(pattern[at]);
-    if (octet >= 0xf0 || (octet >= 0xe2 && octet <= 0xef)) return true;                                             // U+2000 and above
-    if (octet == 0xe0 || (octet == 0xe1 && at + 1 < pattern.size() && static_cast<unsigned char>(pattern[at + 1]) < 0xb8)) return true;   // U+0800 to U+1DFF
-    if ((octet >= 0xd4 && octet <= 0xdf) || octet == 0xc9 || octet == 0xca) return true;                            // U+0500 to U+07FF, U+0240 to U+02BF
-  }
-  return pattern.find("\\x{") != std::string_view::npos || pattern.find("\\o{") != std::string_view::npos;
-}
-
-// Where the braces of \x{...} and its like at `at`, the letter, end; `at` when there are none.
-std::size_t behind_braces(std::string_view pattern, std::size_t at) {
-  if (at + 1 >= pattern.size() || pattern[at + 1] != '{' || std::string_view("xopPgkN").find(pattern[at]) == std::string_view::npos) return at;
-  return std::min(pattern.size() - 1, pattern.find('}', at));
-}
-
-// The last octet of the class that begins at `at`.
-std::size_t end_of_class(std::string_view pattern, std::size_t at) {
-  std::size_t i = at + 1;
-  if (i < pattern.size() && pattern[i] == '^') ++i;
-  if (i < pattern.size() && pattern[i] == ']') ++i;
-  for (; i < pattern.size() && pattern[i] != ']'; ++i) {
-    if (pattern[i] == '\\') {
-      ++i;
-    } else if (pattern.substr(i, 2) == "[:") {
-      i = std::min(pattern.size(), pattern.find(":]", i + 2)) + 1;
-    }
-  }
-  return i;
-}
-
-struct Repeat {
-  std::size_t least = 0, most = 0;   // most: least for {n} and {n,}
-  bool endless = false;
-  std::size_t end = 0;               // of the brace that closes it
-};
-// A counted repeat at the brace `at`.
-std::optional<Repeat> repeat_at(std::string_view pattern, std::size_t at) {
-  auto end = pattern.find('}', at);
-  auto inside = end == std::string_view::npos ? std::string_view() : pattern.substr(at + 1, end - at - 1);
-  if (inside.empty() || !is_digit(inside[0]) || inside.find_first_not_of("0123456789,") != std::string_view::npos) return std::nullopt;
-  auto value = [](std::string_view digits) {
-    std::size_t out = 0;
-    for (char c : digits) out = std::min<std::size_t>(1'000'000, out * 10 + static_cast<std::size_t>(c - '0'));
-    return out;
-  };
-  auto comma = inside.find(',');
-  if (comma != inside.rfind(',')) return std::nullopt;
-  Repeat out;
-  out.least = out.most = value(inside.substr(0, comma));
-  if (comma != std::string_view::npos) {
-    out.endless = comma + 1 == inside.size();
-    if (!out.endless) out.most = value(inside.substr(comma + 1));
-  }
-  out.end = end;
-  return out;
-}
-
-// Counted repeats of many are taken for endless ones, which matches more: compiling takes a tenth of the time, the
-// automaton a fifth of the memory.
-std::string widened(std::string_view pattern) {
-  constexpr std::size_t kMany = 8;
-  if (pattern.find("\\Q") != std::string_view::npos) return std::string(pattern);
-  std::string out;
-  for (std::size_t at = 0; at < pattern.size(); ++at) {
-    std::size_t end = at;
-    if (pattern[at] == '\\' && at + 1 < pattern.size()) {
-      end = behind_braces(pattern, at + 1);
-    } else if (pattern[at] == '[') {
-      end = std::min(pattern.size() - 1, end_of_class(pattern, at));
-    } else if (pattern[at] == '{') {
-      auto repeat = repeat_at(pattern, at);
-      if (repeat && std::max(repeat->least, repeat->most) >= kMany) {
-        out += "{" + std::to_string(std::min(repeat->least, kMany)) + ",}";
-        at = repeat->end;
-        continue;
-      }
-    }
-    out += pattern.substr(at, end - at + 1);
-    at = end;
-  }
-  return out;
-}
-
-// Why a pattern must stay out whatever the library thinks of it; "": it may go in.
-std::string alone_because(const Regex& regex) {
-  std::string_view pattern = regex.pattern();
-  if (pattern.find('\0') != std::string_view::npos) return "it holds an octet 0";
-  if (pattern.find("(*") != std::string_view::npos) return "(*...) is PCRE2's own";
-  if (pattern.find("[[:<:]]") != std::string_view::npos || pattern.find("[[:>:]]") != std::string_view::npos) return "[[:<:]] is PCRE2's own";
-  bool caseless = has_flag(regex, 'i');
-  for (std::size_t at = 0; at + 1 < pattern.size(); ++at) {
-    if (pattern[at] == '\\') {
-      char c = pattern[++at];
-      if (c == 'p' || c == 'P' || c == 'X') return std::string("the tables behind \\") + c + " are of different versions of Unicode";
-      continue;
-    }
-    if (pattern[at] != '(' || pattern[at + 1] != '?' || at + 2 >= pattern.size()) continue;
-    char c = pattern[at + 2];
-    if (c == 'i') caseless = true;
-    bool options = is_alpha(c) && c != 'P' && c != 'R';
-    if (c == '-') options = at + 3 < pattern.size() && !is_digit(pattern[at + 3]);
-    if (options && strange_option(pattern, at + 2)) return "its options are PCRE2's own";
-    if (options) caseless = caseless || pattern.substr(at + 2, pattern.find_first_of(":)", at + 2) - at - 2).find('i') != std::string_view::npos;
-  }
-  if (caseless && !has_flag(regex, 'b') && young_case(pattern)) return "upper and lower case of its letters are of different versions of Unicode";
-  if (std::size_t size = written_out(widened(pattern)); size > kMaxWrittenOut) {
-    return "its repeats come to " + std::to_string(size) + " positions, " + std::to_string(kMaxWrittenOut) + " are taken";
-  }
-  return "";
-}
 
 // The one block of letters that the library's tables are too young for and that pairs with older ones: U+1C80 to
 // U+1C88 are further forms of Cyrillic letters.
@@ -243,44 +119,6 @@ int note(unsigned number, unsigned long long, unsigned long long, unsigned, void
 
 }  // namespace
 
-std::size_t written_out(std::string_view pattern) {
-  constexpr std::size_t kMost = 1'000'000;
-  struct Group { std::size_t size = 0, last = 0; };
-  std::vector<Group> open(1);
-  for (std::size_t at = 0; at < pattern.size(); ++at) {
-    char c = pattern[at];
-    if (c == '(') {
-      open.emplace_back();
-      continue;
-    }
-    if (c == ')' && open.size() > 1) {
-      std::size_t size = open.back().size + open.back().last;
-      open.pop_back();
-      open.back().size = std::min(kMost, open.back().size + open.back().last);
-      open.back().last = std::max<std::size_t>(1, size);
-      continue;
-    }
-    Group& group = open.back();
-    if (c == '{') {
-      if (auto repeat = repeat_at(pattern, at)) {
-        group.last = std::min(kMost, group.last * std::max<std::size_t>({1, repeat->least, repeat->most}));
-        at = repeat->end;
-        continue;
-      }
-    }
-    group.size = std::min(kMost, group.size + group.last);
-    group.last = 1;
-    if (c == '\\') {
-      at = behind_braces(pattern, at + 1);
-    } else if (c == '[') {
-      at = end_of_class(pattern, at);
-    }
-  }
-  std::size_t size = 0;
-  for (const Group& group : open) size = std::min(kMost, size + group.size + group.last);
-  return size;
-}
-
 // One compiled database and what threads need to scan with it.
 class PatternSet::Automaton {
  public:
@@ -323,22 +161,29 @@ class PatternSet::Compiler {
  public:
   Compiler(PatternSet& set, std::chrono::microseconds begun) : set_(set), ends_(begun + set.limits_.compile) {}
 
-  std::unique_ptr<Automaton> make(bool octets) {
+  std::vector<std::unique_ptr<Automaton>> make(bool octets) {
     std::vector<std::size_t> chosen;
     for (std::size_t i = 0; i < set_.members_.size(); ++i) {
       if (set_.members_[i].part != Part::alone && has_flag(*set_.members_[i].regex, 'b') == octets && fits(i)) chosen.push_back(i);
     }
-    for (int tries = 0; !chosen.empty() && tries < kMaxTries; ++tries) {
-      if (auto made = all(chosen)) return made;
+    std::vector<std::unique_ptr<Automaton>> out;
+    for (std::size_t at = 0; at < chosen.size(); at += kTogether) {
+      std::vector<std::size_t> group(chosen.begin() + static_cast<std::ptrdiff_t>(at), chosen.begin() + static_cast<std::ptrdiff_t>(std::min(chosen.size(), at + kTogether)));
+      std::unique_ptr<Automaton> made;
+      if (thread_cpu() > ends_) {
+        for (std::size_t number : std::exchange(group, {})) set_.stay_alone(number, kNoTime);
+      }
+      for (int tries = 0; !made && !group.empty() && tries < kMaxTries; ++tries) made = all(group);
+      if (made) out.push_back(std::move(made));
+      else for (std::size_t number : group) set_.stay_alone(number, "the automaton cannot be made");
     }
-    for (std::size_t number : chosen) set_.stay_alone(number, "the automaton cannot be made");
-    return nullptr;
+    return out;
   }
 
  private:
   // Whether a pattern can be taken at all, as it is or approximated.
   bool fits(std::size_t number) {
-    if (thread_cpu() > ends_) return set_.stay_alone(number, "compiling the patterns before it took all the time there is"), false;
+    if (thread_cpu() > ends_) return set_.stay_alone(number, kNoTime), false;
     Member& member = set_.members_[number];
     std::string expression = expression_of(*member.regex);
     for (Part part : {Part::whole, Part::approximated}) {
@@ -356,6 +201,7 @@ class PatternSet::Compiler {
   }
 
   bool compiles_alone(std::size_t number) {
+    auto begun = thread_cpu();
     const Member& member = set_.members_[number];
     hs_database_t* made = nullptr;
     hs_compile_error_t* error = nullptr;
@@ -366,6 +212,8 @@ class PatternSet::Compiler {
     std::size_t size = 0;
     hs_database_size(made, &size);
     if (size > kMaxOneDatabase) return set_.stay_alone(number, "it alone would take " + std::to_string(size) + " octets"), false;
+    auto took = thread_cpu() - begun;
+    if (took > kMaxOneCompile) return set_.stay_alone(number, "compiling it takes " + std::to_string(took.count() / 1000) + " ms"), false;
     return true;
   }
 
@@ -453,14 +301,16 @@ std::shared_ptr<const PatternSet> PatternSet::compile(std::vector<std::shared_pt
 
 PatternSet::Found PatternSet::scan(std::string_view text) const {
   Found out;
-  if (text.size() > limits_.text || (!characters_ && !octets_)) return out;
+  if (text.size() > limits_.text || (characters_.empty() && octets_.empty())) return out;
   out.bits_.assign(members_.size() / 64 + 1, 0);
   for (std::size_t i = 0; i < members_.size(); ++i) {
     if (members_[i].part == Part::alone) out.bits_[i / 64] |= std::uint64_t{1} << (i % 64);
   }
   std::string room;
-  bool good = !octets_ || octets_->scan(text, out.bits_.data());
-  if (good && characters_) good = characters_->scan(well_formed_or_copy(text, room), out.bits_.data());
+  bool good = true;
+  for (const auto& automaton : octets_) good = good && automaton->scan(text, out.bits_.data());
+  if (!characters_.empty()) text = well_formed_or_copy(text, room);
+  for (const auto& automaton : characters_) good = good && automaton->scan(text, out.bits_.data());
   if (!cyrillic_.empty() && has_rare_cyrillic(text)) {
     for (std::size_t number : cyrillic_) out.bits_[number / 64] |= std::uint64_t{1} << (number % 64);
   }

@@ -13,7 +13,7 @@
 
 namespace postern::filters {
 
-// All patterns of a rule set compiled into one automaton (Hyperscan): one pass over a text tells which of them
+// All patterns of a rule set compiled into automata (Hyperscan): a pass over a text tells which of them
 // may match in it, so that PCRE2 is asked about those few alone.  It only ever rules out: what may match is
 // searched by Regex, whose answer counts.
 //
@@ -26,7 +26,7 @@ class PatternSet {
     std::size_t patterns = 10'000;                    // of later ones each stays alone
     std::size_t database = 64 << 20;                  // octets of the compiled set
     std::size_t scratch = 4 << 20;                    // octets for each thread that scans at that moment
-    std::chrono::milliseconds compile{20'000};        // of the compiling thread's CPU; one pattern may overrun it
+    std::chrono::milliseconds compile{20'000};        // of the compiling thread's CPU; 128 patterns may overrun it
     std::size_t text = 4 << 20;                       // octets; longer texts are not passed over
   };
   enum class Engine { if_fit, never };                // never: as on a processor that lacks what is needed
@@ -86,16 +86,12 @@ class PatternSet {
   std::vector<Member> members_;
   std::unordered_map<const Regex*, std::size_t> numbers_;
   // Of patterns on characters, and of those on octets (flag b).
-  std::unique_ptr<Automaton> characters_;
-  std::unique_ptr<Automaton> octets_;
+  std::vector<std::unique_ptr<Automaton>> characters_;
+  std::vector<std::unique_ptr<Automaton>> octets_;
   std::vector<std::size_t> cyrillic_;   // numbers of patterns with such letters
   Limits limits_;
   Figures figures_;
   std::string problem_;
 };
-
-// Positions that a pattern has once its counted repeats are written out, the dearest thing for an automaton:
-// "(ab){1,50}" has 100.  An estimate from the text of a pattern that PCRE2 took; never below its length in atoms.
-std::size_t written_out(std::string_view pattern);
 
 }  // namespace postern::filters
