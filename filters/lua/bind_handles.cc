@@ -4,6 +4,7 @@
 #include "filters/lua/bind.h"
 #include "filters/lua/bind_facts.h"
 #include "filters/own_lists.h"
+#include "filters/source_text.h"
 #include "gateway/base/text.h"
 #include "gateway/mail/address.h"
 
@@ -24,7 +25,7 @@ std::string domain_of(std::string_view address) {
 enum class Field {
   ip, name, helo, tls, port, login, trusted, known, ptr, reverse,                                 // conn
   conn, sender, sender_domain, sender_held, sender_bounces, sender_complaints, recipients, size, id, spf,                                         // mail, from stage mail on
-  subject, from, from_name, from_domain, to, list_id, message_id, header, text, links, attachments, opaque,  // with the body
+  subject, from, from_name, from_domain, to, list_id, message_id, header, text, links, attachments, opaque, paragraphs, raw_text, source, header_text, header_source, part_headers,  // with the body
   dkim, dmarc, arc, virus, bayes, score, hits,
   address, domain, account, groups, allows, blocks,                                               // rcpt
 };
@@ -43,7 +44,8 @@ constexpr Named kMailFields[] = {
     {"from_name", Field::from_name}, {"from_domain", Field::from_domain}, {"to", Field::to}, {"list_id", Field::list_id},
     {"message_id", Field::message_id}, {"header", Field::header}, {"text", Field::text}, {"links", Field::links},
     {"attachments", Field::attachments}, {"opaque", Field::opaque}, {"dkim", Field::dkim}, {"dmarc", Field::dmarc}, {"arc", Field::arc},
-    {"virus", Field::virus}, {"bayes", Field::bayes}, {"score", Field::score}, {"hits", Field::hits}};
+    {"virus", Field::virus}, {"bayes", Field::bayes}, {"paragraphs", Field::paragraphs}, {"raw_text", Field::raw_text},
+    {"source", Field::source}, {"header_text", Field::header_text}, {"header_source", Field::header_source}, {"part_headers", Field::part_headers}, {"score", Field::score}, {"hits", Field::hits}};
 constexpr Named kRecipientFields[] = {
     {"address", Field::address}, {"domain", Field::domain}, {"account", Field::account}, {"groups", Field::groups},
     {"allows", Field::allows}, {"blocks", Field::blocks}};
@@ -184,6 +186,9 @@ bool push_content(lua_State* lua, Scene& scene, Field field, io::Task<void>& tas
   if (!content->problem.empty()) raise(lua, "the message cannot be decoded: " + content->problem);
   if (field == Field::text) {
     push(lua, content->text);
+  } else if (field == Field::paragraphs) {
+    const auto* subject = scene.header.find("Subject");
+    push(lua, paragraphs_of(subject == nullptr ? "" : mail::readable(subject->raw), content->text));
   } else if (field == Field::links) {
     push_links(lua, content->links);
   } else if (field == Field::opaque) {
@@ -192,6 +197,21 @@ bool push_content(lua_State* lua, Scene& scene, Field field, io::Task<void>& tas
     push_attachments(lua, content->attachments);
   }
   return true;
+}
+
+// The message in the forms that patterns of other filters are written for; bounded, so made on the loop.
+void push_source(lua_State* lua, Scene& scene, Field field) {
+  std::string text;
+  {
+    State::Uncharged pause(*State::running(lua).state);
+    std::string_view octets = scene.message->octets().view();
+    text = field == Field::raw_text        ? raw_text_of(octets)
+           : field == Field::source        ? source_of(octets)
+           : field == Field::header_text   ? header_text_of(scene.header)
+           : field == Field::header_source ? header_source_of(octets)
+                                           : part_headers_of(octets);
+  }
+  push(lua, text);
 }
 
 // 0 for mail that comes in: of strangers nothing is counted.
@@ -238,7 +258,13 @@ bool push_mail_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& 
     case Field::text:
     case Field::links:
     case Field::attachments:
+    case Field::paragraphs:
     case Field::opaque: return push_content(lua, scene, field, task);
+    case Field::raw_text:
+    case Field::source:
+    case Field::header_text:
+    case Field::header_source:
+    case Field::part_headers: push_source(lua, scene, field); return true;
     case Field::spf: return push_fact(lua, scene, scene.spf, fetch_spf, push_spf, task);
     case Field::dkim: return push_fact(lua, scene, scene.dkim, fetch_dkim, push_dkim, task);
     case Field::dmarc: return push_fact(lua, scene, scene.dmarc, fetch_dmarc, push_dmarc, task);

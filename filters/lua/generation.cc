@@ -121,4 +121,13 @@ Result<std::shared_ptr<const Regex>> Generation::regex(std::string_view pattern,
   return regexes_.add(pattern, flags);
 }
 
+void Generation::compile_patterns() const {
+  std::vector<std::shared_ptr<const Regex>> patterns;
+  {
+    std::lock_guard lock(mutex_);
+    patterns = regexes_.patterns();
+  }
+  if (!patterns.empty()) pattern_set_ = PatternSet::compile(std::move(patterns));
+}
+
 }  // namespace postern::filters::lua
