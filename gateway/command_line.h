@@ -16,6 +16,7 @@ struct CommandLine {
   std::string tlsrpt_day;
   admin::ExplainArguments explain;
   admin::SpfArguments spf;
+  admin::ImportSaArguments import_sa;
   admin::UserArguments user;
   admin::InviteArguments invite;
   admin::DigestArguments digest;
@@ -35,6 +36,7 @@ struct CommandLine {
 // A subcommand.  --config and --json count before and after it.
 CLI::App* add_command(CLI::App& parent, const char* name, const char* description);
 
+void add_rules(CLI::App& app, CommandLine& line);   // command_line_rules.cc
 // Addresses, lists, quarantine, queue, suppression: command_line_mail.cc.
 void add_addresses(CLI::App& app, CommandLine& line);
 void add_lists(CLI::App& app, CommandLine& line);

@@ -202,6 +202,7 @@ int main(int argc, char** argv) {
   app.footer("Manual: postern(1), postern.toml(5), postern-rules(7).");
   add_running(app, line);
   add_judging(app, line);
+  add_rules(app, line);
   add_user(app, line);
   add_addresses(app, line);
   add_lists(app, line);
