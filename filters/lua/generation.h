@@ -82,10 +82,10 @@ class Generation {
   // Compiled once for all loops.
   Result<std::shared_ptr<const Regex>> regex(std::string_view pattern, std::string_view flags) const;
   // Compiles all patterns that the files named so far into one set: after the first state was loaded, and not on a
-  // loop.  Rules that run before it is there ask each pattern by itself.
+  // loop; once, a further call does nothing.  Rules that run before it is there ask each pattern by itself.
   void compile_patterns() const;
-  // nullptr until then.  Any thread.
-  std::shared_ptr<const PatternSet> pattern_set() const { return pattern_set_.load(); }
+  // nullptr until then; lives as long as the generation.  Any thread.
+  const PatternSet* pattern_set() const { return pattern_set_.load(std::memory_order_acquire); }
 
  private:
   Generation() = default;
@@ -96,7 +96,8 @@ class Generation {
   std::shared_ptr<ListFolder> lists_;
   mutable std::mutex mutex_;
   mutable RegexSet regexes_;
-  mutable std::atomic<std::shared_ptr<const PatternSet>> pattern_set_;
+  mutable std::shared_ptr<const PatternSet> made_set_;
+  mutable std::atomic<const PatternSet*> pattern_set_ = nullptr;   // made_set_, for who asks at every pattern
 };
 
 }  // namespace postern::filters::lua

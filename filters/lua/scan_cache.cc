@@ -59,7 +59,7 @@ void ScanCache::clear(State& state) {
 }
 
 bool ScanCache::may_match(lua_State* lua, int index, const Regex& regex, State& state) {
-  auto set = state.generation().pattern_set();
+  const PatternSet* set = state.generation().pattern_set();
   if (set == nullptr || set->members().size() <= kFewPatterns) return true;
   std::size_t number = set->number(regex);
   if (number == PatternSet::npos || set->members()[number].part == PatternSet::Part::alone) return true;
@@ -82,9 +82,7 @@ bool ScanCache::may_match(lua_State* lua, int index, const Regex& regex, State& 
     }
     State::Uncharged pause(state);
     entry->found = set->scan(text);
-    entry->set = std::move(set);
-  } else if (entry->set != set) {
-    return true;     // the set was made meanwhile anew
+    entry->set = set;
   }
   return entry->found.may_match(number);
 }

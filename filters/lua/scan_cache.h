@@ -38,7 +38,7 @@ class ScanCache {
     unsigned asked = 0;
     int reference = 0;                        // 0: none
     std::unique_ptr<std::string> copy;
-    std::shared_ptr<const PatternSet> set;    // none: no pass yet
+    const PatternSet* set = nullptr;          // of the state's generation; none: no pass yet
     PatternSet::Found found;
   };
   Entry* find(std::string_view text);
