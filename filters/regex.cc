@@ -103,14 +103,16 @@ PCRE2_SPTR octets(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(t
 
 Result<std::uint32_t> options_of(std::string_view flags) {
   // MATCH_INVALID_UTF: mail is full of octets that are no UTF-8; they match nothing, and nothing breaks.
-  std::uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT;
+  bool octets = flags.find('b') != std::string_view::npos;
+  std::uint32_t options = PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT | (octets ? PCRE2_NEVER_UTF : PCRE2_UTF | PCRE2_MATCH_INVALID_UTF);
   for (char flag : flags) {
     switch (flag) {
       case 'i': options |= PCRE2_CASELESS; break;
       case 'm': options |= PCRE2_MULTILINE; break;
       case 's': options |= PCRE2_DOTALL; break;
       case 'x': options |= PCRE2_EXTENDED; break;
-      default: return Error("unknown flag \"" + printable(std::string_view(&flag, 1)) + "\" of re(): i, m, s and x are known");
+      case 'b': break;
+      default: return Error("unknown flag \"" + printable(std::string_view(&flag, 1)) + "\" of re(): i, m, s, x and b are known");
     }
   }
   return options;

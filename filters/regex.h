@@ -26,8 +26,9 @@ struct RegexMatch {
 // a little at each, is an error of the rule that uses it, not a standstill.
 class Regex {
  public:
-  // Flags: i (letter case), m (^ and $ at lines), s (. takes newlines), x (extended).  Text is
-  // taken as UTF-8; octets that are none match nothing.  \G, (*COMMIT) and (*SKIP) are refused.
+  // Flags: i (letter case), m (^ and $ at lines), s (. takes newlines), x (extended), b (octets: "." is one of them,
+  // \xc3 too, and only ASCII has letter case).  Without b text is taken as UTF-8; octets that are none match nothing.
+  // \G, (*COMMIT) and (*SKIP) are refused.
   static Result<std::shared_ptr<const Regex>> compile(std::string_view pattern, std::string_view flags);
   ~Regex();
   Regex(const Regex&) = delete;
@@ -47,12 +48,13 @@ class Regex {
   std::string flags_;
 };
 
-// All patterns of one rule set.  Equal patterns are compiled once; that a set knows its patterns
-// before the first message lets a prefilter (Hyperscan) be put in front of them.
+// All patterns of one rule set.  Equal patterns are compiled once; PatternSet is what is put
+// in front of them.
 class RegexSet {
  public:
   Result<std::shared_ptr<const Regex>> add(std::string_view pattern, std::string_view flags);
   std::size_t size() const { return patterns_.size(); }
+  const std::vector<std::shared_ptr<const Regex>>& patterns() const { return patterns_; }
 
  private:
   std::vector<std::shared_ptr<const Regex>> patterns_;

@@ -101,7 +101,7 @@ LoadReport RuleSet::reload() {
   LoadReport report = load_rules(options_);
   std::vector<std::shared_ptr<lua::State>> states;
   if (report.good()) states = states_for_loops(*report.edition);
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   seen_ = std::move(seen);
   if (report.good()) {
     current_ = report.edition;
@@ -114,6 +114,9 @@ LoadReport RuleSet::reload() {
     state_.problem = report.summary();
     ++state_.failed_reloads;
   }
+  lock.unlock();
+  // Behind the moment from which on the rules are in force: until it is done they ask pattern by pattern.
+  if (report.good()) report.edition->generation->compile_patterns();
   return report;
 }
 

@@ -17,6 +17,7 @@ struct CommandLine {
   admin::ExplainArguments explain;
   admin::FitArguments fit;
   admin::SpfArguments spf;
+  admin::ImportSaArguments import_sa;
   admin::UserArguments user;
   admin::InviteArguments invite;
   admin::DigestArguments digest;
@@ -39,6 +40,7 @@ struct CommandLine {
 // A subcommand.  --config and --json count before and after it.
 CLI::App* add_command(CLI::App& parent, const char* name, const char* description);
 
+void add_rules(CLI::App& app, CommandLine& line);   // command_line_rules.cc
 // Addresses, lists, quarantine, queue, suppression, trace: command_line_mail.cc.
 void add_addresses(CLI::App& app, CommandLine& line);
 void add_lists(CLI::App& app, CommandLine& line);

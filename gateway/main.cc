@@ -42,19 +42,6 @@ void add_judging(CLI::App& app, CommandLine& line) {
     line.run = [&line] { return admin::explain_command(line.global, line.explain); };
   });
 
-  auto* rules = add_command(app, "rules", "The points of the rules");
-  rules->require_subcommand(1);
-  auto* fit = add_command(*rules, "fit", "Fit the points of rules to sorted mail, and show the change as a diff");
-  auto& f = line.fit;
-  fit->add_option("CORPUS", f.corpus, "Folder with ham/ and spam/, and in these a folder for each set of mail: of one origin and time")->required();
-  fit->add_option("--rules", f.rules, "Fit the rules of this folder instead of the configured one");
-  fit->add_option("--junk", f.junk, "Points from which on mail is junk")->capture_default_str();
-  fit->add_option("--ham-rate", f.ham_rate, "How much ham may get there at most, in %")->capture_default_str();
-  fit->add_option("--most", f.most, "Points that one rule may give")->capture_default_str();
-  fit->add_option("--step", f.step, "Points are multiples of it")->capture_default_str();
-  fit->add_flag("--write", f.write, "Write the points into the rule files");
-  fit->callback([&line] { line.run = [&line] { return admin::fit_command(line.global, line.fit); }; });
-
   auto* spf = add_command(app, "spf", "Evaluate SPF alone");
   spf->add_option("--ip", line.spf.ip, "Address of the client")->required();
   spf->add_option("--helo", line.spf.helo, "Its EHLO name")->required();
@@ -225,6 +212,7 @@ int main(int argc, char** argv) {
   app.footer("Manual: postern(1), postern.toml(5), postern-rules(7).");
   add_running(app, line);
   add_judging(app, line);
+  add_rules(app, line);
   add_user(app, line);
   add_addresses(app, line);
   add_lists(app, line);

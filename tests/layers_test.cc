@@ -54,7 +54,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> kThirdParty{
     {"opendkim/", {"filters/dkim"}},
     {"clamav.h", {"filters/scanner_"}},
     {"lua.hpp", {"filters/lua/"}},
-    {"hs.h", {"filters/regex"}},
+    {"hs/", {"filters/regex_set"}},
     {"archive.h", {"filters/archive_"}},
     {"archive_entry.h", {"filters/archive_"}},
     {"zlib.h", {"filters/inflate.cc"}},

@@ -5,6 +5,7 @@
 #include "filters/lua/bind_facts.h"
 #include "filters/message_signs.h"
 #include "filters/own_lists.h"
+#include "filters/source_text.h"
 #include "gateway/base/text.h"
 #include "gateway/mail/address.h"
 
@@ -25,7 +26,7 @@ std::string domain_of(std::string_view address) {
 enum class Field {
   ip, name, helo, tls, port, login, trusted, known, ptr, reverse,                                 // conn
   conn, sender, sender_domain, sender_held, sender_bounces, sender_complaints, recipients, size, id, spf,                                         // mail, from stage mail on
-  subject, from, from_name, from_domain, to, list_id, message_id, header, text, links, attachments, files, signs, language, opaque,  // with the body
+  subject, from, from_name, from_domain, to, list_id, message_id, header, text, links, attachments, files, signs, language, opaque, paragraphs, raw_text, source, header_text, header_source, part_headers,  // with the body
   dkim, dmarc, arc, virus, bayes, score, hits,
   address, domain, account, groups, allows, blocks,                                               // rcpt
 };
@@ -72,6 +73,12 @@ constexpr Named kMailFields[] = {
     {"signs", Field::signs, "What may be odd about header and text: true, or a number; false or 0 where it was not seen."},
     {"language", Field::language, "Text: of the text, \"en\", \"vi\", ...; \"\" when it cannot be told."},
     {"opaque", Field::opaque, "True when the message goes beyond what is looked at, so that a reader may see what other facts do not show."},
+    {"paragraphs", Field::paragraphs, "Text: Subject and text, a paragraph a line, white space collapsed: the form that SpamAssassin's body rules search."},
+    {"raw_text", Field::raw_text, "Text: the text parts decoded, markup left in."},
+    {"source", Field::source, "Text: the message as it came."},
+    {"header_text", Field::header_text, "Text: all header fields, unfolded and decoded."},
+    {"header_source", Field::header_source, "Text: the header as it came."},
+    {"part_headers", Field::part_headers, "Text: the headers of all parts."},
     {"dkim", Field::dkim, "List of the signatures (RFC 6376); the list itself has result and domains."},
     {"dmarc", Field::dmarc, "DMARC (RFC 7489) of the domain in From."},
     {"arc", Field::arc, "The Authenticated Received Chain (RFC 8617)."},
@@ -223,6 +230,9 @@ bool push_content(lua_State* lua, Scene& scene, Field field, io::Task<void>& tas
   if (!content->problem.empty()) raise(lua, "the message cannot be decoded: " + content->problem);
   if (field == Field::text) {
     push(lua, content->text);
+  } else if (field == Field::paragraphs) {
+    const auto* subject = scene.header.find("Subject");
+    push(lua, paragraphs_of(subject == nullptr ? "" : mail::readable(subject->raw), content->text));
   } else if (field == Field::links) {
     push_links(lua, content->links);
   } else if (field == Field::signs) {
@@ -235,6 +245,21 @@ bool push_content(lua_State* lua, Scene& scene, Field field, io::Task<void>& tas
     push_attachments(lua, content->attachments);
   }
   return true;
+}
+
+// The message in the forms that patterns of other filters are written for; bounded, so made on the loop.
+void push_source(lua_State* lua, Scene& scene, Field field) {
+  std::string text;
+  {
+    State::Uncharged pause(*State::running(lua).state);
+    std::string_view octets = scene.message->octets().view();
+    text = field == Field::raw_text        ? raw_text_of(octets)
+           : field == Field::source        ? source_of(octets)
+           : field == Field::header_text   ? header_text_of(scene.header)
+           : field == Field::header_source ? header_source_of(octets)
+                                           : part_headers_of(octets);
+  }
+  push(lua, text);
 }
 
 // 0 for mail that comes in: of strangers nothing is counted.
@@ -283,7 +308,13 @@ bool push_mail_field(lua_State* lua, Scene& scene, Field field, io::Task<void>& 
     case Field::attachments:
     case Field::signs:
     case Field::language:
+    case Field::paragraphs:
     case Field::opaque: return push_content(lua, scene, field, task);
+    case Field::raw_text:
+    case Field::source:
+    case Field::header_text:
+    case Field::header_source:
+    case Field::part_headers: push_source(lua, scene, field); return true;
     case Field::spf: return push_fact(lua, scene, scene.spf, fetch_spf, push_spf, task);
     case Field::dkim: return push_fact(lua, scene, scene.dkim, fetch_dkim, push_dkim, task);
     case Field::dmarc: return push_fact(lua, scene, scene.dmarc, fetch_dmarc, push_dmarc, task);

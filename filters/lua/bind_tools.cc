@@ -1,4 +1,5 @@
 // list, re, count, remember, recall, log, now.
+#include <algorithm>
 #include <new>
 
 #include "filters/lua/bind.h"
@@ -101,6 +102,11 @@ bool search(lua_State* lua, RegexMatch& match) {
   std::string_view text = view(lua, 2);
   lua_Integer from = luaL_optinteger(lua, 3, 1);
   std::size_t start = from > 0 ? static_cast<std::size_t>(from - 1) : 0;
+  Running& run = State::running(lua);
+  if (run.scene != nullptr && !run.scene->scans().may_match(lua, 2, *regex, *run.state)) {
+    State::spend(lua, 1);
+    return false;
+  }
   auto outcome = regex->search(text, start, &match);
   State::spend(lua, text.size() > 1024 ? 4096 : 64);  // look at the clock after long ones
   if (outcome == Regex::Outcome::limit) {
@@ -151,6 +157,53 @@ int regex_find(lua_State* lua) {
 int regex_test(lua_State* lua) {
   RegexMatch match;
   lua_pushboolean(lua, search(lua, match) ? 1 : 0);
+  return 1;
+}
+
+// How often it matches from `from` to `end` of the text, places that follow each other; not more than `most`.
+lua_Integer matches(lua_State* lua, const Regex& regex, std::string_view text, lua_Integer most) {
+  lua_Integer count = 0;
+  RegexMatch match;
+  for (std::size_t from = 0; count < most && from <= text.size();) {
+    auto outcome = regex.search(text, from, &match);
+    State::spend(lua, text.size() > 1024 ? 4096 : 64);
+    if (outcome == Regex::Outcome::limit) {
+      raise(lua, "the pattern \"" + printable(regex.pattern(), 60) + "\" takes too long on this text: it backtracks without end");
+    }
+    if (outcome == Regex::Outcome::no_match) break;
+    ++count;
+    from = std::max(match.groups[0].end, match.groups[0].begin + (match.groups[0].end == match.groups[0].begin ? 1 : 0));
+  }
+  return count;
+}
+
+// pattern:count(text, most) and pattern:count_lines(text, most): how often it matches; with lines each line, with its
+// line end, is a text of its own.
+template <bool by_line>
+int regex_count(lua_State* lua) {
+  const auto& regex = **static_cast<RegexPointer*>(luaL_checkudata(lua, 1, kRegex));
+  if (lua_type(lua, 2) != LUA_TSTRING) raise(lua, std::string("a pattern searches a text, not a ") + luaL_typename(lua, 2));
+  std::string_view text = view(lua, 2);
+  lua_Integer most = std::clamp<lua_Integer>(luaL_optinteger(lua, 3, 1000), 0, 1000);
+  Running& run = State::running(lua);
+  // What speaks of the text's begin or end means the line's; a set of patterns with m has all the lines' begins and ends.
+  bool lines_alike = regex.flags().find('m') != std::string::npos && regex.pattern().find("\\A") == std::string::npos &&
+                     regex.pattern().find("\\z") == std::string::npos && regex.pattern().find("\\Z") == std::string::npos;
+  bool may = run.scene == nullptr || (by_line && !lines_alike) || run.scene->scans().may_match(lua, 2, regex, *run.state);
+  lua_Integer count = 0;
+  if (!may) {
+    State::spend(lua, 1);
+  } else if (!by_line) {
+    count = matches(lua, regex, text, most);
+  } else {
+    while (!text.empty() && count < most) {
+      std::size_t end = std::min(text.size(), text.find('\n')) ;
+      std::string_view line = text.substr(0, end + 1);
+      count += matches(lua, regex, line, most - count);
+      text.remove_prefix(line.size());
+    }
+  }
+  lua_pushinteger(lua, count);
   return 1;
 }
 
@@ -273,7 +326,8 @@ void open_tools(lua_State* lua) {
 
   luaL_newmetatable(lua, kRegex);
   lua_newtable(lua);
-  const std::pair<const char*, lua_CFunction> regex_methods[] = {{"match", regex_match}, {"find", regex_find}, {"test", regex_test}};
+  const std::pair<const char*, lua_CFunction> regex_methods[] = {
+      {"match", regex_match}, {"find", regex_find}, {"test", regex_test}, {"count", regex_count<false>}, {"count_lines", regex_count<true>}};
   for (auto [name, function] : regex_methods) {
     lua_pushcfunction(lua, function);
     lua_setfield(lua, -2, name);

@@ -121,4 +121,18 @@ Result<std::shared_ptr<const Regex>> Generation::regex(std::string_view pattern,
   return regexes_.add(pattern, flags);
 }
 
+void Generation::compile_patterns() const {
+  std::vector<std::shared_ptr<const Regex>> patterns;
+  {
+    std::lock_guard lock(mutex_);
+    patterns = regexes_.patterns();
+  }
+  if (patterns.empty() || pattern_set() != nullptr) return;
+  auto made = PatternSet::compile(std::move(patterns));
+  std::lock_guard lock(mutex_);
+  if (made_set_ != nullptr) return;
+  made_set_ = std::move(made);
+  pattern_set_.store(made_set_.get(), std::memory_order_release);
+}
+
 }  // namespace postern::filters::lua

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -12,6 +13,7 @@
 #include "filters/lists.h"
 #include "filters/lua/budgets.h"
 #include "filters/regex.h"
+#include "filters/regex_set.h"
 #include "gateway/base/result.h"
 #include "gateway/smtp/judge.h"
 
@@ -79,6 +81,11 @@ class Generation {
   const std::shared_ptr<ListFolder>& lists() const { return lists_; }
   // Compiled once for all loops.
   Result<std::shared_ptr<const Regex>> regex(std::string_view pattern, std::string_view flags) const;
+  // Compiles all patterns that the files named so far into one set: after the first state was loaded, and not on a
+  // loop; once, a further call does nothing.  Rules that run before it is there ask each pattern by itself.
+  void compile_patterns() const;
+  // nullptr until then; lives as long as the generation.  Any thread.
+  const PatternSet* pattern_set() const { return pattern_set_.load(std::memory_order_acquire); }
 
  private:
   Generation() = default;
@@ -89,6 +96,8 @@ class Generation {
   std::shared_ptr<ListFolder> lists_;
   mutable std::mutex mutex_;
   mutable RegexSet regexes_;
+  mutable std::shared_ptr<const PatternSet> made_set_;
+  mutable std::atomic<const PatternSet*> pattern_set_ = nullptr;   // made_set_, for who asks at every pattern
 };
 
 }  // namespace postern::filters::lua

@@ -125,6 +125,7 @@ void Scene::release_recipients() {
 }
 
 void Scene::end_message() {
+  if (state_) scans_.clear(*state_);
   release(mail_handle_);
   release(header_handle_);
   release_recipients();

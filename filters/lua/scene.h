@@ -11,6 +11,7 @@
 #include "filters/counters.h"
 #include "filters/dns_lists.h"
 #include "filters/facts.h"
+#include "filters/lua/scan_cache.h"
 #include "gateway/base/bytes.h"
 #include "gateway/base/clock.h"
 #include "gateway/dns/resolver.h"
@@ -93,6 +94,7 @@ class Scene {
   Record record;
 
   const Outside& outside() const { return outside_; }
+  ScanCache& scans() { return scans_; }
   Time now();                                    // noted as asked
 
   // Handles live in one state at a time; using another one kills those of the old.
@@ -123,6 +125,7 @@ class Scene {
   Anchored mail_handle_;
   Anchored header_handle_;
   std::vector<Anchored> recipient_handles_;
+  ScanCache scans_;                              // of texts in state_
 };
 
 }  // namespace postern::filters::lua

@@ -52,6 +52,27 @@ std::vector<std::string> rules_not_taken(const filters::LoadReport& own) {
   return out;
 }
 
+// Patterns that the one pass for all of them does not take, so that each costs as much as all others together.
+std::vector<std::string> slow_patterns(const filters::LoadReport& report) {
+  std::vector<std::string> out;
+  if (!report.edition) return out;
+  report.edition->generation->compile_patterns();
+  auto set = report.edition->generation->pattern_set();
+  if (!set) return out;
+  if (!set->problem().empty()) return {set->problem()};
+  for (const auto& member : set->members()) {
+    if (member.part != filters::PatternSet::Part::alone) continue;
+    out.push_back("re(\"" + printable(member.regex->pattern(), 60) + "\") is searched by itself: " + member.why);
+  }
+  constexpr std::size_t kShown = 20;
+  if (out.size() > kShown + 1) {
+    std::string rest = std::to_string(out.size() - kShown) + " further patterns are searched by themselves";
+    out.resize(kShown);
+    out.push_back(std::move(rest));
+  }
+  return out;
+}
+
 }  // namespace
 
 int check_command(const Global& global, const CheckArguments& arguments) {
@@ -67,7 +88,7 @@ int check_command(const Global& global, const CheckArguments& arguments) {
   }
   std::size_t rules = 0;
   std::size_t tests = 0;
-  std::vector<std::string> not_taken;
+  std::vector<std::string> not_taken, slow;
   if (loaded.ok() || !arguments.rules.empty()) {
     auto report = filters::load_rules(Judging::rule_options(loaded.config, arguments.rules));
     auto lines = lines_of(report);
@@ -77,16 +98,18 @@ int check_command(const Global& global, const CheckArguments& arguments) {
     const auto& folder = arguments.rules.empty() ? loaded.config.rules : arguments.rules;
     if (lines.empty() && rules == 0) warnings.push_back(folder + ": there is no rule: mail is delivered unjudged");
     if (rules > 0) not_taken = rules_not_taken(report);
+    slow = slow_patterns(report);
   }
   if (arguments.store && loaded.ok()) {
     auto found = check_store(loaded.config);
     mistakes.insert(mistakes.end(), found.begin(), found.end());
   }
   if (global.json) {
-    print_json({{"ok", mistakes.empty()}, {"mistakes", mistakes}, {"warnings", warnings}, {"rules", rules}, {"tests", tests}, {"not_taken", not_taken}});
+    print_json({{"ok", mistakes.empty()}, {"mistakes", mistakes}, {"warnings", warnings}, {"rules", rules}, {"tests", tests}, {"not_taken", not_taken}, {"slow_patterns", slow}});
   } else {
     for (const auto& warning : warnings) print("warning: " + warning + "\n");
     for (const auto& mistake : mistakes) print(mistake + "\n");
+    for (const auto& one : slow) print("note: " + one + "\n");
     if (!not_taken.empty()) {
       print("Shipped and not in your folder, take from " + filters::shipped_rules_folder().string() + " what you want: " + join(not_taken, ", ") + "\n");
     }

@@ -53,6 +53,14 @@ struct SpfArguments {
 int spf_command(const Global& global, const SpfArguments& arguments);
 int doc_rules_command();
 
+struct ImportSaArguments {
+  std::vector<std::string> files;
+  std::string output;         // "": standard output
+  std::string name = "spamassassin";
+  std::size_t score_set = 3;
+};
+int import_sa_command(const Global& global, const ImportSaArguments& arguments);
+
 struct UserArguments {
   std::string action;         // add, set, password, remove, list, lists, unban, stop, resume
   std::string address;
