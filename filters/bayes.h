@@ -52,7 +52,7 @@ std::string_view name(BayesFact::State state);
 // more than so many.
 constexpr std::size_t kBayesDecisive = 60;
 
-// Sums of log-odds by kind of evidence, weighed as fitted by logistic regression (tests/bench/bayes).  No weight is of
+// Sums of log-odds by kind of evidence, weighed as fitted by logistic regression on a half of the corpus.  No weight is of
 // the wrong sign, so that no spam token ever lowers the probability of spam by itself, and kinds that cost a forger nothing
 // (claim, shape) count against him alone.
 //
@@ -60,8 +60,8 @@ constexpr std::size_t kBayesDecisive = 60;
 BayesFact judge_bayes(std::span<const BayesToken> tokens, std::span<const BayesCounts> everybody, BayesTotals totals,
                       std::span<const BayesCounts> own = {}, BayesTotals own_totals = {});
 
-// Fisher's combination of the same tokens, as Robinson proposed it; 1 is spam.  For the bench, which compares: at no ordinary
-// ham called spam it leaves several times as much spam unsure.
+// Fisher's combination of the same tokens, as Robinson proposed it; 1 is spam.  For the bench, which compares at cutoffs of
+// 0.99 and 0.1; by rank alone, cross-validated, it misses about twice as much spam at no ordinary ham.
 double bayes_chi_square(std::span<const BayesToken> tokens, std::span<const BayesCounts> everybody, BayesTotals totals);
 
 // The sums that judge_bayes() weighs: of each kind spam, ham and balance.  For the tool that fits the weights.
