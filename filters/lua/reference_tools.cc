@@ -19,7 +19,7 @@ constexpr ToolInfo kTools[] = {
     {"redirect", "redirect(ADDRESS, \"why\")", "This recipient's copy goes to another account here."},
     {"journal", "journal(ADDRESS, \"why\")", "Keeps a copy at ADDRESS, whatever becomes of the message, unless it is refused."},
     {"list", "list \"lists/x.txt\"", "A list of domains, addresses, networks or words, read again when it changes. `l[x]`, `l:has(x)` or `l(x)` asks it, `#l` counts."},
-    {"re", "re(PATTERN, FLAGS)", "A Perl-compatible pattern. Flags: i m s x. `p:test(text)`, `p:match(text)`, `p:find(text)`."},
+    {"re", "re(PATTERN, FLAGS)", "A Perl-compatible pattern. Flags: i m s x, and b: octets, not UTF-8. `p:test(text)`, `p:match(text)`, `p:find(text)`, `p:count(text)`, `p:count_lines(text)`."},
     {"require", "require \"x.y\"", "A module: `std.*` come with Postern, all others lie in the rules folder."},
     {"dns.a", "dns.a(name)", "List of addresses; or nil and why: \"nxdomain\", \"nodata\", \"temperror\"."},
     {"dns.aaaa", "dns.aaaa(name)", "The same of IPv6."},
