@@ -64,24 +64,6 @@ std::vector<Attachment> attachments_of(std::string_view message, const mail::Par
   return out;
 }
 
-std::shared_ptr<const MessageSigns> signs_of(std::string_view message, const mail::PartTable& table, const HeaderContext& context, const Content& content) {
-  auto out = std::make_shared<MessageSigns>();
-  out->header = header_signs(message, table, context);
-  TextContext around;
-  mail::HeaderBlock header(message);
-  const auto* subject = header.find("Subject");
-  auto readable = subject == nullptr ? std::string() : mail::readable(subject->raw);
-  around.subject = readable;
-  around.recipients = context.recipients;
-  around.links = static_cast<std::size_t>(std::count_if(content.links.begin(), content.links.end(), [](const Link& link) { return !link.inside; }));
-  auto is_image = [](const Attachment& attachment) { return attachment.type.starts_with("image/"); };
-  auto images = static_cast<std::size_t>(std::count_if(content.attachments.begin(), content.attachments.end(), is_image));
-  around.images = images;
-  around.attachments = content.attachments.size() - images;
-  out->text = text_signs(content.text, around);
-  return out;
-}
-
 io::Task<std::optional<mail::PartTable>> parse_on_worker(Octets octets, io::WorkerPool& workers) {
   auto job = [octets] { return mail::parse(octets.view()); };
   mail::PartTable table = co_await workers.run(std::move(job));
@@ -93,14 +75,31 @@ std::optional<mail::PartTable> no_parts(std::string) { return std::nullopt; }
 
 }  // namespace
 
-Content content_of(std::string_view message, const mail::PartTable& table, const HeaderContext& context) {
+Content content_of(std::string_view message, const mail::PartTable& table) {
   Content out;
   Budget budget;
   out.text = mail::readable_text(message, table);
   out.links = links_of(message, table, out.text, budget);
   out.attachments = attachments_of(message, table, budget);
-  out.signs = signs_of(message, table, context, out);
   out.opaque = table.truncated;
+  return out;
+}
+
+MessageSigns signs_of(std::string_view message, const mail::PartTable& table, const HeaderContext& context, const Content& content) {
+  MessageSigns out;
+  out.header = header_signs(message, table, context);
+  TextContext around;
+  mail::HeaderBlock header(message);
+  const auto* subject = header.find("Subject");
+  auto readable = subject == nullptr ? std::string() : mail::readable(subject->raw);
+  around.subject = readable;
+  around.recipients = context.recipients;
+  around.links = static_cast<std::size_t>(std::count_if(content.links.begin(), content.links.end(), [](const Link& link) { return !link.inside; }));
+  auto is_image = [](const Attachment& attachment) { return attachment.type.starts_with("image/"); };
+  auto images = static_cast<std::size_t>(std::count_if(content.attachments.begin(), content.attachments.end(), is_image));
+  around.images = images;
+  around.attachments = content.attachments.size() - images;
+  out.text = text_signs(content.text, around);
   return out;
 }
 
@@ -122,12 +121,25 @@ io::Task<const mail::PartTable*> Parts::get() {
   co_return &**table;
 }
 
-io::Task<Content> decode_on_worker(Octets octets, std::shared_ptr<Parts> parts, HeaderContext context, io::WorkerPool& workers) {
+io::Task<Content> decode_on_worker(Octets octets, std::shared_ptr<Parts> parts, io::WorkerPool& workers) {
   const mail::PartTable* table = co_await parts->get();
   // The job keeps the table, too: it may outlive who waits for it.
-  auto job = [octets, parts, table, context = std::move(context)] { return content_of(octets.view(), *table, context); };
+  auto job = [octets, parts, table] { return content_of(octets.view(), *table); };
   Content content = co_await workers.run(std::move(job));
   co_return content;
+}
+
+io::Task<std::optional<MessageSigns>> signs_on_worker(Octets octets, std::shared_ptr<Parts> parts, std::shared_ptr<Memo<Content>> content,
+                                                      HeaderContext context, io::WorkerPool& workers) {
+  const mail::PartTable* table = co_await parts->get();
+  const Content* decoded = co_await content->get();
+  std::optional<MessageSigns> out;
+  if (!decoded->problem.empty()) co_return out;
+  // The job keeps what it reads: it may outlive who waits for it.
+  auto job = [octets, parts, table, content, decoded, context = std::move(context)] { return signs_of(octets.view(), *table, context, *decoded); };
+  MessageSigns found = co_await workers.run(std::move(job));
+  out = std::move(found);
+  co_return out;
 }
 
 }  // namespace postern::filters

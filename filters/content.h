@@ -7,6 +7,7 @@
 #include "filters/facts.h"
 #include "filters/header_signs.h"
 #include "filters/memo.h"
+#include "filters/message_signs.h"
 #include "gateway/base/bytes.h"
 #include "gateway/io/worker_pool.h"
 #include "gateway/mail/mime.h"
@@ -16,9 +17,11 @@ namespace postern::filters {
 // Messages up to this size are taken apart on the loop: sooner done than handed to a worker.
 constexpr std::size_t kSmallMessage = 64 * 1024;
 
-// Text, links, attachments and signs.  Any thread; what it costs is bounded by the message's length, what it decodes by
+// Text, links and attachments.  Any thread; what it costs is bounded by the message's length, what it decodes by
 // some MiB.
-Content content_of(std::string_view message, const mail::PartTable& table, const HeaderContext& context = {});
+Content content_of(std::string_view message, const mail::PartTable& table);
+// The signs of that message and content.
+MessageSigns signs_of(std::string_view message, const mail::PartTable& table, const HeaderContext& context, const Content& content);
 
 // The parts of one message, found once for all who ask, on one loop.
 class Parts {
@@ -40,6 +43,9 @@ class Parts {
 };
 
 // Content of a large message.  `workers` outlives the task.
-io::Task<Content> decode_on_worker(Octets octets, std::shared_ptr<Parts> parts, HeaderContext context, io::WorkerPool& workers);
+io::Task<Content> decode_on_worker(Octets octets, std::shared_ptr<Parts> parts, io::WorkerPool& workers);
+// Its signs; nothing where it could not be decoded.
+io::Task<std::optional<MessageSigns>> signs_on_worker(Octets octets, std::shared_ptr<Parts> parts, std::shared_ptr<Memo<Content>> content,
+                                                      HeaderContext context, io::WorkerPool& workers);
 
 }  // namespace postern::filters

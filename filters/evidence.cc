@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -95,6 +96,11 @@ Content failed_content(std::string problem) {
   return out;
 }
 
+std::optional<MessageSigns> no_signs(std::string problem) {
+  log::error("fact.failed", {{"fact", "signs"}, {"what", std::move(problem)}});
+  return std::nullopt;
+}
+
 Files failed_files(std::string problem) {
   Files out;
   out.problem = std::move(problem);
@@ -149,6 +155,7 @@ class OneMessage : public MessageEvidence {
     std::shared_ptr<Memo<Virus>> virus;
     std::shared_ptr<Memo<Files>> files;
     std::shared_ptr<Memo<Content>> content;  // of a large message
+    std::shared_ptr<Memo<std::optional<MessageSigns>>> signs;   // likewise
     std::shared_ptr<Parts> parts;
   };
   OneMessage(Octets octets, HeaderContext context, Facts facts) : octets_(std::move(octets)), facts_(std::move(facts)), context_(std::move(context)) {}
@@ -169,7 +176,7 @@ class OneMessage : public MessageEvidence {
   const Octets& octets() const override { return octets_; }
 
   const Content* content() override {
-    if (!content_ && !facts_.parts->on_worker()) content_ = content_of(octets_.view(), facts_.parts->now(), context_);
+    if (!content_ && !facts_.parts->on_worker()) content_ = content_of(octets_.view(), facts_.parts->now());
     return content_ ? &*content_ : decoded_;
   }
   io::Task<void> decode() override {
@@ -177,11 +184,24 @@ class OneMessage : public MessageEvidence {
     decoded_ = content;
   }
 
+  const MessageSigns* signs() override {
+    const Content* decoded = content();
+    if (!signs_ && decoded != nullptr && !facts_.parts->on_worker()) signs_ = signs_of(octets_.view(), facts_.parts->now(), context_, *decoded);
+    return signs_ ? &*signs_ : found_signs_;
+  }
+  io::Task<void> find_signs() override {
+    const std::optional<MessageSigns>* found = co_await facts_.signs->get();
+    if (!*found) throw std::runtime_error("the signs of the message cannot be found");
+    found_signs_ = &**found;
+  }
+
  private:
   Octets octets_;
   Facts facts_;
   HeaderContext context_;
   std::optional<Content> content_;
+  std::optional<MessageSigns> signs_;
+  const MessageSigns* found_signs_ = nullptr;   // in facts_.signs
   const Content* decoded_ = nullptr;  // in facts_.content
 };
 
@@ -240,8 +260,12 @@ std::unique_ptr<MessageEvidence> Evidence::message(const smtp::Client& client, c
   auto virus = [scan = scan_, received, parts = facts.parts, wait = config_.virus] {
     return scan_within(scan, received, parts, wait);
   };
-  auto content = [received, parts = facts.parts, context, workers = workers_] { return decode_on_worker(received, parts, context, *workers); };
+  auto content = [received, parts = facts.parts, workers = workers_] { return decode_on_worker(received, parts, *workers); };
   facts.content = std::make_shared<Memo<Content>>("fact content", std::move(content), failed_content);
+  auto signs = [received, parts = facts.parts, decoded = facts.content, context, workers = workers_] {
+    return signs_on_worker(received, parts, decoded, context, *workers);
+  };
+  facts.signs = std::make_shared<Memo<std::optional<MessageSigns>>>("fact signs", std::move(signs), no_signs);
   auto files = [received, parts = facts.parts, workers = workers_] { return find_files(received, parts, workers); };
   facts.files = std::make_shared<Memo<Files>>("fact files", std::move(files), failed_files);
   auto off = [] { return no_scanner(); };

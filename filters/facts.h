@@ -128,7 +128,6 @@ struct Content {
   std::string text;          // readable text, UTF-8, bounded
   std::vector<Link> links;
   std::vector<Attachment> attachments;
-  std::shared_ptr<const MessageSigns> signs;   // filters/message_signs.h; null with a problem
   bool opaque = false;       // larger than any proper message in something that we bound: readers may see what these do not show
   std::string problem;       // why it could not be decoded, or ""; then the rest says nothing
 };
@@ -164,6 +163,10 @@ class MessageEvidence {
   // awaited for; from then on it is there.
   virtual const Content* content() = 0;
   virtual io::Task<void> decode() = 0;
+  // What may be odd about header and text (filters/message_signs.h), as content(): found when it is first asked for,
+  // nullptr of a large message until find_signs() was awaited.  Only once content() is there without a problem.
+  virtual const MessageSigns* signs() = 0;
+  virtual io::Task<void> find_signs() = 0;
 };
 
 // How a message came, beside client and sender.

@@ -29,9 +29,9 @@ class Connection : public ConnectionEvidence {
 class Message : public MessageEvidence {
  public:
   Message(FixedEvidence& source, Octets octets, const HeaderContext& context) : source_(source), octets_(std::move(octets)) {
-    auto signs = std::make_shared<MessageSigns>(*content_of(octets_.view(), mail::parse(octets_.view()), context).signs);
-    for (const auto& [name, value] : source_.signs) signs->set(name, value);
-    content_.signs = std::move(signs);
+    auto table = mail::parse(octets_.view());
+    signs_ = signs_of(octets_.view(), table, context, content_of(octets_.view(), table));
+    for (const auto& [name, value] : source_.signs) signs_.set(name, value);
     content_.text = source_.text ? *source_.text : std::string(octets_.view().substr(mail::HeaderBlock(octets_.view()).body_offset()));
     content_.links = source_.links;
     content_.attachments = source_.attachments;
@@ -46,11 +46,14 @@ class Message : public MessageEvidence {
   const Octets& octets() const override { return octets_; }
   const Content* content() override { return &content_; }
   io::Task<void> decode() override { co_return; }
+  const MessageSigns* signs() override { return &signs_; }
+  io::Task<void> find_signs() override { co_return; }
 
  private:
   FixedEvidence& source_;
   Octets octets_;
   Content content_;
+  MessageSigns signs_;
 };
 
 }  // namespace

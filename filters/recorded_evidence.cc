@@ -311,6 +311,8 @@ class RecordedEvidence::Message : public MessageEvidence {
   const Octets& octets() const override { return inner_->octets(); }
   const Content* content() override { return inner_->content(); }
   io::Task<void> decode() override { return inner_->decode(); }
+  const MessageSigns* signs() override { return inner_->signs(); }
+  io::Task<void> find_signs() override { return inner_->find_signs(); }
 
  private:
   RecordedEvidence& of_;

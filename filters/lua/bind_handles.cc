@@ -221,6 +221,11 @@ const Content* decoded(lua_State* lua, Scene& scene) {
   return scene.message->content();
 }
 
+const MessageSigns* found_signs(lua_State* lua, Scene& scene) {
+  State::Uncharged pause(*State::running(lua).state);
+  return scene.message->signs();
+}
+
 bool push_content(lua_State* lua, Scene& scene, Field field, io::Task<void>& task) {
   const Content* content = decoded(lua, scene);
   if (content == nullptr) {
@@ -235,10 +240,14 @@ bool push_content(lua_State* lua, Scene& scene, Field field, io::Task<void>& tas
     push(lua, paragraphs_of(subject == nullptr ? "" : mail::readable(subject->raw), content->text));
   } else if (field == Field::links) {
     push_links(lua, content->links);
-  } else if (field == Field::signs) {
-    push_message_signs(lua, *content->signs);
-  } else if (field == Field::language) {
-    push(lua, content->signs->text.language.code);
+  } else if (field == Field::signs || field == Field::language) {
+    const MessageSigns* signs = found_signs(lua, scene);
+    if (signs == nullptr) {
+      task = scene.message->find_signs();
+      return false;
+    }
+    if (field == Field::signs) push_message_signs(lua, *signs);
+    else push(lua, signs->text.language.code);
   } else if (field == Field::opaque) {
     lua_pushboolean(lua, content->opaque || scene.header.truncated() ? 1 : 0);
   } else {
