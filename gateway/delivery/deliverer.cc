@@ -142,6 +142,8 @@ io::Task<store::AccountId> Deliverer::account_for(const smtp::Recipient& recipie
 
 io::Task<store::Change> Deliverer::find_accounts(Judged& message, PlanAccounts& accounts, std::vector<store::Item>& notes) {
   accounts.quarantine = quarantine_;
+  auto strangers = strangers_of(message);
+  message.abroad.insert(strangers.begin(), strangers.end());
   Loops loops(message.received);
   for (std::size_t i = 0; i < message.recipients.size(); ++i) {
     const auto& recipient = message.recipients[i];

@@ -90,14 +90,12 @@ std::string verdict_value(std::string_view verdict, double score, std::string_vi
 }
 
 std::string onward_prefix(const Judged& message, std::size_t recipient, const std::string& hostname) {
-  const auto& to = message.recipients[recipient];
-  const auto& address = to.address;
+  const auto& address = message.recipients[recipient].address;
   const auto& copy = message.verdict.recipients[recipient];
   auto verdict = copy_verdict(copy);
   std::string out = received_field(message, hostname);
   // What we think of our users' mail is nobody else's business, be it that their own server hands it over.
-  bool to_the_world = !to.onward.empty() && to.account.empty();
-  if (message.client.submission || to_the_world) return out;
+  if (message.client.submission || message.abroad.contains(address)) return out;
   out += message.verdict.authentication_results;
   out += "X-Postern-Verdict: " + verdict_value(verdict, copy.score, message.id) + "\r\n";
   out += why_lines(message, address);

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct Judged {
   smtp::MessageVerdict verdict;       // its recipients stand in the same order
   Time when{};
   std::string signatures;             // DKIM-Signature fields for the copies that go on; of mail that is ours alone
+  std::set<std::string> abroad = {};  // recipients in other domains than ours, by Recipient::address
   bool let_go = false;                // an administrator wants it sent: neither counted nor held again
   std::map<std::string, std::string> seals = {};   // ARC Sets for the copies that one of ours sends on, by his domain
   // The judge's own word, where delivery may change it (limits of a user, loops, a redirect to nobody); for the trace.

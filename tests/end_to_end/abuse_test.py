@@ -78,7 +78,7 @@ class Desk(unittest.TestCase):
         code, text = self.submit("second", "Gone@far.example")
         self.assertEqual(code, 550)
         self.assertRegex(text, r"^5\.1\.1 <Gone@far\.example>: no such address there since 20\d\d-\d\d-\d\d, it bounced again and again: 550 5\.1\.1 no such user"
-                               r".*; your administrator can lift this \(postern suppression remove\)$")
+                               r".*; your administrator can lift this \(postern suppression remove\) \(id \w+\)$")
         self.send("others", "you@far.example")
         self.assertIn("gone@far.example", self.gateway.command("suppression", "list", check=True).stdout)
         self.assertEqual(self.figures()["suppressed"], 1)

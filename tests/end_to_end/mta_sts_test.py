@@ -1,17 +1,15 @@
 """MTA-STS and TLSRPT: what a domain says over HTTPS of its mail hosts holds, is kept over restarts, and is counted.  The web server
 is a real one with TLS; the mail hosts listen on port 25 of loopback addresses."""
-import http.server
 import os
 import shutil
-import ssl
 import sys
 import tempfile
-import threading
 import unittest
 
 from authority import Authority
 from gateway import Gateway, message, wait_for
 from mail_host import MailHost
+from policy_web import Web
 
 WEB = "127.43.7.40"
 HOST = "127.43.7.41"
@@ -22,52 +20,12 @@ ZONE = {
 }
 
 
-class Web:
-    """Serves `policy` at the path of RFC 8461; None: a redirect."""
-
-    def __init__(self, certificate):
-        self.policy = ""
-        self.paths = []
-        web = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                web.paths.append((self.headers["Host"], self.path))
-                if web.policy is None:
-                    self.send_response(301)
-                    self.send_header("Location", "https://mta-sts.far.example/elsewhere")
-                    self.end_headers()
-                    return
-                body = web.policy.encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer((WEB, 443), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def says(self, mode, mx="mx1.far.example"):
-        self.policy = f"version: STSv1\r\nmode: {mode}\r\nmx: {mx}\r\nmax_age: 86400\r\n"
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 class MtaSts(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="postern-sts-")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.authority = Authority(self.folder)
-        self.web = Web(self.authority.certificate("mta-sts.far.example"))
+        self.web = Web(self.authority.certificate("mta-sts.far.example"), WEB)
         self.addCleanup(lambda: self.web and self.web.close())
 
     def host(self, address=HOST, name="mx1.far.example", tls=True):
@@ -110,7 +68,7 @@ class MtaSts(unittest.TestCase):
         self.assertGreater(gateway.json("status")["tls_outward"]["sts"]["successful"], 0)
 
     def test_a_certificate_of_another_name_stops_the_mail_in_words_and_is_counted(self):
-        self.web.says("enforce")
+        self.web.says("enforce", "mx1.far.example")
         host = self.host(name="elsewhere.example")
         gateway = self.gateway()
         self.send(gateway, "stopped")
@@ -137,7 +95,7 @@ class MtaSts(unittest.TestCase):
         self.assertEqual(first.connections, 0)
 
     def test_a_policy_in_testing_lets_mail_pass_and_counts_what_failed(self):
-        self.web.says("testing")
+        self.web.says("testing", "mx1.far.example")
         host = self.host(tls=False)
         gateway = self.gateway()
         self.send(gateway, "passes")
@@ -146,7 +104,7 @@ class MtaSts(unittest.TestCase):
         self.assertEqual(report["failure-details"][0]["result-type"], "starttls-not-supported")
 
     def test_a_kept_policy_holds_after_a_restart_without_web_server_and_record(self):
-        self.web.says("enforce")
+        self.web.says("enforce", "mx1.far.example")
         host = self.host()
         gateway = self.gateway()
         self.send(gateway, "first")

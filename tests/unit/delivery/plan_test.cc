@@ -148,16 +148,14 @@ TEST_CASE("the fields of a copy stand in the order of RFC 5321 4.4 and the desig
 TEST_CASE("the world does not hear what we think of what our users or our own server send there") {
   auto message = message_to({"far@elsewhere.org"});
   message.client.trusted = true;
-  auto& to = message.recipients[0];
-  to.onward = "elsewhere.org";
-  to.account.clear();
+  message.recipients[0].onward = "elsewhere.org";
+  message.abroad.insert("far@elsewhere.org");
   message.verdict.recipients[0].score = 4;
   auto there = delivery::onward_prefix(message, 0, "mx.example.test");
   CHECK(there.starts_with("Received: from "));
   CHECK(there.find("X-Postern") == std::string::npos);
   CHECK(there.find("X-Spam") == std::string::npos);
-  to.onward = "corp.test";   // a server of ours gets it all
-  to.account = "far@corp.test";
+  message.abroad.clear();   // a server of ours gets it all
   CHECK(delivery::onward_prefix(message, 0, "mx.example.test").find("\r\nX-Postern-Verdict: ham score=4.0 id=7Q3K2\r\n") != std::string::npos);
 }
 
