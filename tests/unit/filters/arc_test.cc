@@ -331,7 +331,7 @@ TEST_CASE("hostile chains cost little") {
   std::string fields;
   for (int i = 0; i < 10'000; ++i) fields += "ARC-Message-Signature: i=" + std::to_string(i % 50 + 1) + "; b=QQ==\r\n";
   auto of = [&](const std::string& text) { return testing::thread_time([&] { REQUIRE(w.validate(text).result != ArcResult::temperror); }); };
-  CHECK(of(fields + kMail) < std::chrono::milliseconds(100));
+  CHECK(of(fields + kMail) < postern::testing::out_of_bounds(std::chrono::milliseconds(100)));
   // Every signature verifies, h= names two hundred fields, and the fields are large.
   std::string heavy;
   for (int i = 0; i < 100; ++i) heavy += "X-" + std::to_string(i) + ": " + std::string(8'000, 'x') + "\r\n";
@@ -345,7 +345,7 @@ TEST_CASE("hostile chains cost little") {
   Arc arc = w.validate(heavy);
   CAPTURE(arc.problem);
   CHECK((arc.result == ArcResult::pass || arc.problem.find("too large") != std::string::npos));
-  CHECK(of(heavy) < std::chrono::milliseconds(500));
+  CHECK(of(heavy) < postern::testing::out_of_bounds(std::chrono::milliseconds(500)));
 }
 
 TEST_CASE("Authentication-Results says what RFC 8617 10 has words for") {

@@ -205,7 +205,7 @@ TEST_CASE("hostile attachments end in time") {
     CAPTURE(c.what);
     AttachmentReport found;
     auto time = testing::thread_time([&] { found = report(c.octets, {"a.bin"}); });
-    CHECK(time < std::chrono::seconds(3));
+    CHECK(time < postern::testing::out_of_bounds(std::chrono::seconds(3)));
     CHECK(found.members.size() <= 500);
   }
   CHECK(report(nested, {"a.zip"}).signs.has(Sign::archive_bomb));

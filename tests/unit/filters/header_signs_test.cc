@@ -374,6 +374,6 @@ TEST_CASE("a hostile message costs no more than its limits") {
   for (const std::string& message : bodies) {
     CAPTURE(message.substr(0, 60));
     auto table = mail::parse(message);
-    CHECK(postern::testing::thread_time([&] { header_signs(message, table, context); }) < std::chrono::milliseconds(150));
+    CHECK(postern::testing::thread_time([&] { header_signs(message, table, context); }) < postern::testing::out_of_bounds(std::chrono::milliseconds(150)));
   }
 }

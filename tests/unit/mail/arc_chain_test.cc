@@ -118,7 +118,7 @@ TEST_CASE("ten thousand ARC fields cost little and are no chain") {
   text += kEnd;
   ArcChain chain;
   auto cost = testing::thread_time([&] { chain = read_arc_chain(text); });
-  CHECK(cost < std::chrono::milliseconds(200));   // of 5 MB
+  CHECK(cost < postern::testing::out_of_bounds(std::chrono::milliseconds(200)));   // of 5 MB
   CHECK(chain.fields == 10'000);
   CHECK(chain.problem.find("more than 150") != std::string::npos);
   CHECK(chain.highest > kMaxArcInstance);   // so nobody adds to it
