@@ -1,13 +1,11 @@
-// Confusable characters and mixed alphabets.  UTS 39 by ICU.
+// Mixed alphabets, and those that imitate ours.  UTS 39 by ICU.
 #include "gateway/mail/scripts.h"
 
 #include <unicode/uscript.h>
-#include <unicode/uspoof.h>
 #include <unicode/utf8.h>
 
-#include <array>
-
 #include "gateway/base/text.h"
+#include "gateway/mail/confusable.h"
 
 namespace postern::mail {
 namespace {
@@ -17,15 +15,6 @@ constexpr std::size_t kMaxText = 1024;
 bool east_asian(UScriptCode script) {
   return script == USCRIPT_HAN || script == USCRIPT_HIRAGANA || script == USCRIPT_KATAKANA || script == USCRIPT_HANGUL ||
          script == USCRIPT_BOPOMOFO;
-}
-
-const USpoofChecker* checker() {
-  static const USpoofChecker* const kChecker = [] {
-    UErrorCode error = U_ZERO_ERROR;
-    USpoofChecker* opened = uspoof_open(&error);
-    return U_SUCCESS(error) ? opened : nullptr;
-  }();
-  return kChecker;   // read only once made: safe from any thread
 }
 
 std::string_view cut(std::string_view text) {
@@ -59,21 +48,9 @@ bool mixes_scripts(std::string_view text) {
   return asian && known != USCRIPT_COMMON && known != USCRIPT_LATIN;
 }
 
-std::string skeleton(std::string_view text) {
-  text = cut(text);
-  if (checker() == nullptr || !is_utf8(text)) return {};
-  std::array<char, kMaxText * 4> buffer;
-  UErrorCode error = U_ZERO_ERROR;
-  auto length = uspoof_getSkeletonUTF8(checker(), 0, text.data(), static_cast<std::int32_t>(text.size()), buffer.data(),
-                                       static_cast<std::int32_t>(buffer.size()), &error);
-  if (U_FAILURE(error) || length <= 0 || static_cast<std::size_t>(length) > buffer.size()) return {};
-  return std::string(buffer.data(), static_cast<std::size_t>(length));
-}
-
 bool imitates_ascii(std::string_view text) {
   if (is_ascii(text)) return false;
-  std::string like = skeleton(text);
-  return !like.empty() && is_ascii(like);
+  return is_utf8(text) && is_ascii(skeleton(text));
 }
 
 }  // namespace postern::mail
