@@ -57,7 +57,7 @@ TEST_CASE("mistakes in rule files are told with file, line and the nearest name"
       {"rule \"a\" { on = \"mail\", check = function(mail)\n  found = true\nend }",
        "rules/50-test.lua:2: global variable \"found\" assigned: globals are frozen, write local found"},
       {"local p = re(\"(a\")", "rules/50-test.lua:1: pattern \"(a\" is wrong at character 3: missing closing parenthesis"},
-      {"local p = re(\"a\", \"q\")", "rules/50-test.lua:1: unknown flag \"q\" of re(): i, m, s and x are known"},
+      {"local p = re(\"a\", \"q\")", "rules/50-test.lua:1: unknown flag \"q\" of re(): i, m, s, x and b are known"},
       {"local l = list \"lists/none.txt\"", "rules/50-test.lua:1: list \"lists/none.txt\" cannot be read: No such file or directory"},
       {"local l = list \"../secret\"", "rules/50-test.lua:1: list \"../secret\": \"..\" is not allowed in a name"},
       {"local m = require \"std.nothing\"",
