@@ -124,6 +124,8 @@ Result<std::string> seal(std::string_view message, const Sealing& sealing, const
   auto status = sealing.status == ChainStatus::unknown && chain.empty() ? ChainStatus::none : sealing.status;
   if (chain.ended || status == ChainStatus::unknown) return std::string();
   if (auto right = check(chain, status, sealing.payload); !right) return right.error();
+  // It would go on with the last field of the set.
+  if (message.starts_with(' ') || message.starts_with('\t')) return Error("the message begins with white space");
   unsigned instance = chain.highest + 1;
   auto results = "ARC-Authentication-Results: i=" + std::to_string(instance) + "; " + sealing.payload + "\r\n";
 

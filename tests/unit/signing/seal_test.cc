@@ -180,6 +180,9 @@ TEST_CASE("what cannot be sealed is not, and the reason is told") {
   std::string many;
   for (int i = 0; i < 10'000; ++i) many += "ARC-Seal: i=1; cv=none; b=QQ==\r\n";
   CHECK(why_not(many + kMail, sealing(ChainStatus::fail), w.keys[0]).find("as many") != std::string::npos);
+  auto continued = seal(" From: a@b.example\r\n\r\nx\r\n", sealing(ChainStatus::none), w.keys[0], kNow);
+  REQUIRE_FALSE(continued);
+  CHECK(continued.error().text.find("white space") != std::string::npos);
 }
 
 TEST_CASE("a chain that could not be checked now is left as it is") {
