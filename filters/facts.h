@@ -94,8 +94,8 @@ struct Link {
   std::string url;
   std::string host;
   std::string text;          // what is shown, for HTML links
-  std::string domain;        // registrable domain of the host, or empty
-  std::vector<std::string_view> signs;   // what is odd about it: words of filters/link_signs.h, which live for ever
+  std::string domain = {};   // registrable domain of the host, or empty
+  std::vector<std::string_view> signs = {};   // what is odd about it: words of filters/link_signs.h, which live for ever
   bool inside = false;       // not a link of its own: it stands inside of another one, that leads on to it
 };
 
